@@ -1,0 +1,144 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// MARK: - Helpers
+
+/// Settings of every Swift target: Swift 6 mode comes from the tools version; warnings are errors.
+let strict: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// A Debian C library described by pkg-config, imported as it is.
+func system(_ name: String, pkgConfig: String?, debian package: String) -> Target {
+    .systemLibrary(
+        name: name, path: "Shared/\(name)", pkgConfig: pkgConfig, providers: [.apt([package])])
+}
+
+/// A few lines of C around a Debian library whose interface Swift cannot import (macros, variadic functions).
+func shim(_ name: String, links libraries: [String]) -> Target {
+    .target(
+        name: name, path: "Shared/\(name)", linkerSettings: libraries.map { .linkedLibrary($0) })
+}
+
+/// A module of technique in `Shared/` and its tests in `Tests/`.
+func shared(
+    _ name: String, _ dependencies: [Target.Dependency] = [], tests: Bool = true,
+    testDependencies: [Target.Dependency] = [], resources: [Resource] = []
+) -> [Target] {
+    let library = Target.target(
+        name: name, dependencies: dependencies, path: "Shared/\(name)", resources: resources,
+        swiftSettings: strict)
+    guard tests else { return [library] }
+    return [
+        library,
+        .testTarget(
+            name: "\(name)Tests",
+            dependencies: [.init(stringLiteral: name)] + dependencies + testDependencies,
+            path: "Tests/\(name)Tests", swiftSettings: strict),
+    ]
+}
+
+/// A service: its library, its executable of a few lines, and its tests.
+func service(_ name: String, executable: String, _ extra: [Target.Dependency] = []) -> [Target] {
+    let dependencies: [Target.Dependency] =
+        [
+            "Values", "JSON", "Runtime", "HTTP", "Postgres", "EventLog", "Contracts", "Entities", "Tenancy",
+            "ServiceKit", "Resources", "Security", "Text", "CSV",
+        ] + extra
+    return [
+        .target(
+            name: name, dependencies: dependencies, path: "Services/\(name)", exclude: ["Main", "README.md"],
+            resources: [.copy("Storage/Migrations")], swiftSettings: strict),
+        .executableTarget(
+            name: executable, dependencies: [.init(stringLiteral: name), "ServiceKit"],
+            path: "Services/\(name)/Main", swiftSettings: strict),
+        .testTarget(
+            name: "\(name)Tests", dependencies: [.init(stringLiteral: name), "TestKit"] + dependencies,
+            path: "Tests/\(name)Tests", swiftSettings: strict),
+    ]
+}
+
+// MARK: - C libraries
+
+let cLibraries: [Target] = [
+    system("CLibUV", pkgConfig: "libuv", debian: "libuv1-dev"),
+    system("CPostgres", pkgConfig: "libpq", debian: "libpq-dev"),
+    system("CRDKafka", pkgConfig: "rdkafka", debian: "librdkafka-dev"),
+    system("COpenSSL", pkgConfig: "openssl", debian: "libssl-dev"),
+    system("CCJose", pkgConfig: "cjose", debian: "libcjose-dev"),
+    system("CCSV", pkgConfig: nil, debian: "libcsv-dev"),
+    shim("CJansson", links: ["jansson"]),
+    shim("CCurl", links: ["curl"]),
+    shim("CICU", links: ["icuuc", "icui18n", "icudata"]),
+    system("COpenCC", pkgConfig: "opencc", debian: "libopencc-dev"),
+]
+
+// MARK: - Technique
+
+let technique: [[Target]] = [
+    shared("Values"),
+    shared("JSON", ["CJansson", "Values"]),
+    shared("Text", ["CICU", "COpenCC"]),
+    shared("CSV", ["CCSV"]),
+    shared("Runtime", ["CLibUV"]),
+    shared("Security", ["COpenSSL", "CCJose", "JSON", "Values"]),
+    shared("HTTP", ["Runtime", "JSON", "Values", "CLibUV", "CCurl", "COpenSSL"]),
+    shared("Postgres", ["Runtime", "CPostgres", "JSON", "Values"], testDependencies: ["TestKit"]),
+    shared("Kafka", ["Runtime", "CRDKafka"], testDependencies: ["TestKit"]),
+    shared("Tenancy", ["Runtime", "Postgres", "JSON", "Values"], testDependencies: ["TestKit"]),
+    shared("Entities", ["JSON", "Values", "Text"]),
+    shared("Contracts", ["Entities", "JSON", "Values"]),
+    shared(
+        "EventLog", ["Runtime", "Postgres", "Kafka", "Tenancy", "JSON", "Values"],
+        testDependencies: ["TestKit"]),
+    shared(
+        "ServiceKit",
+        ["Runtime", "HTTP", "Postgres", "EventLog", "Tenancy", "Security", "JSON", "Values"],
+        testDependencies: ["TestKit"]),
+    shared(
+        "Resources",
+        [
+            "Runtime", "HTTP", "Postgres", "EventLog", "Tenancy", "ServiceKit", "Entities", "Contracts", "JSON",
+            "Values", "Text", "CSV", "Security",
+        ], testDependencies: ["TestKit"]),
+    shared("TestKit", ["Runtime", "HTTP", "Postgres", "JSON", "Values"], tests: false),
+]
+
+// MARK: - Product
+
+let services: [[Target]] = [
+    service("Gateway", executable: "gateway"),
+    service("Leads", executable: "leads"),
+    service("Opportunities", executable: "opportunities"),
+    service("Customers", executable: "customers"),
+    service("Analytics", executable: "analytics"),
+]
+
+let operatorTool: [Target] = [
+    .target(
+        name: "Operator",
+        dependencies: [
+            "Runtime", "HTTP", "Postgres", "EventLog", "Tenancy", "ServiceKit", "JSON", "Values", "CSV", "Gateway",
+            "Leads", "Opportunities", "Customers", "Analytics", "Security",
+        ], path: "Services/Operator", exclude: ["Main", "README.md"], swiftSettings: strict),
+    .executableTarget(
+        name: "guanxi", dependencies: ["Operator", "ServiceKit"], path: "Services/Operator/Main",
+        swiftSettings: strict),
+    .testTarget(
+        name: "OperatorTests", dependencies: ["Operator", "TestKit"], path: "Tests/OperatorTests",
+        swiftSettings: strict),
+]
+
+/// Tests of the whole: real services, a real database, a real broker.
+let wholeTests: [Target] = ["EndToEnd", "Isolation"].map { name in
+    .testTarget(
+        name: "\(name)Tests", dependencies: ["TestKit", "HTTP", "Postgres", "JSON", "Values", "Runtime", "Security", "CSV"],
+        path: "Tests/\(name)Tests", swiftSettings: strict)
+}
+
+let package = Package(
+    name: "Guanxi",
+    targets: cLibraries + technique.flatMap { $0 } + services.flatMap { $0 } + operatorTool + wholeTests
+)
