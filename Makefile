@@ -1,0 +1,42 @@
+# Every command of the README. `make` alone lists them.
+.DEFAULT_GOAL := help
+.PHONY: help setup build run stop clean status test lint bench demo-data test-data
+LOCAL := deploy/local
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install what is missing from Debian and check the Swift toolchain
+	@$(LOCAL)/setup.sh
+
+build: setup ## Build everything (release)
+	@$(LOCAL)/build.sh
+
+run: build ## Start PostgreSQL, the event log and the five services, and load demo data
+	@$(LOCAL)/run.sh
+
+status: ## Say which services run
+	@$(LOCAL)/guanxi-local status
+
+stop: ## Stop everything that `make run` started; the data stay
+	@$(LOCAL)/guanxi-local down
+
+clean: ## Stop everything and delete its data and the build
+	@$(LOCAL)/guanxi-local clean
+	@rm -rf .build
+
+lint: ## Check the formatting of the Swift code
+	@swift format lint --strict --recursive Package.swift Services Shared Tests
+
+test: setup ## Run all tests; they start and stop what they need
+	@Tests/run.sh
+
+bench: build ## Measure speed and size as ratios against floors of the same run
+	@$(LOCAL)/setup.sh bench
+	@$(LOCAL)/bench.sh
+
+demo-data: ## Load a data set: DATASET=hardware|education|music DATA=<folder>
+	@$(LOCAL)/demo-data.sh "$(DATASET)" "$(DATA)"
+
+test-data: setup ## Load the real data sets of DATA=<folder> and compare every figure
+	@$(LOCAL)/test-data.sh "$(DATA)"

@@ -1,0 +1,50 @@
+# Shared by the scripts in this folder: where things are, how to speak, how to become another user.
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+RUN=${GUANXI_RUN_DIR:-$ROOT/.run}
+BUILD=${GUANXI_BUILD:-release}
+BIN=$ROOT/.build/$BUILD
+SERVICES=(gateway leads opportunities customers analytics)
+
+say() { printf '%s\n' "$*"; }
+step() { printf '==> %s\n' "$*"; }
+die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+# Runs a command as root: directly, or through sudo.
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"
+    elif command -v sudo >/dev/null; then sudo "$@"
+    else die "this needs root: run it as root or install sudo"
+    fi
+}
+
+# A port of 127.0.0.1 that nobody listens on.
+free_port() {
+    python3 - <<'PY'
+import socket
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])
+PY
+}
+
+port_is_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# Is the process whose id is in this file alive?
+alive() { [ -s "$1" ] && kill -0 "$(cat "$1")" 2>/dev/null; }
+
+# Stops the process whose id is in a file: SIGTERM, then SIGKILL after the given seconds.
+stop_pid() {
+    local file=$1 seconds=${2:-10} pid
+    alive "$file" || { rm -f "$file"; return 0; }
+    pid=$(cat "$file")
+    kill -TERM "$pid" 2>/dev/null || true
+    for _ in $(seq 1 $((seconds * 20))); do
+        kill -0 "$pid" 2>/dev/null || { rm -f "$file"; return 0; }
+        sleep 0.05
+    done
+    say "process $pid did not stop in $seconds s: killing it"
+    kill -KILL "$pid" 2>/dev/null || true
+    rm -f "$file"
+}

@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# The private PostgreSQL of this checkout: postgres.sh start | stop | url | psql [arguments]
+# It listens on a Unix socket in a folder of its owner alone, never on a port.
+source "$(dirname "$0")/lib.sh"
+
+PG_BIN=/usr/lib/postgresql/15/bin
+mkdir -p "$RUN"
+ID=$(printf '%s' "$RUN" | sha256sum | cut -c1-10)
+
+# initdb refuses root: as root the server belongs to `postgres`, which must be able to reach its folder.
+if [ "$(id -u)" = 0 ]; then
+    OWNER=postgres
+    as_owner() { (cd / && runuser -u postgres -- "$@"); }
+    BASE=$RUN/postgres
+    as_owner test -x "$RUN" 2>/dev/null || BASE=/var/lib/guanxi/$ID
+else
+    OWNER=$(id -un)
+    as_owner() { "$@"; }
+    BASE=$RUN/postgres
+fi
+DATA=$BASE/data
+# A socket's path may have 107 bytes.
+SOCKET=$BASE/s
+[ ${#SOCKET} -le 80 ] || SOCKET=/tmp/guanxi-$OWNER-$ID
+
+prepare() {
+    [ -x $PG_BIN/initdb ] || die "PostgreSQL 15 is not installed: run 'make setup'"
+    mkdir -p "$BASE"
+    [ -d "$SOCKET" ] || mkdir -m 700 "$SOCKET"
+    chown "$OWNER" "$BASE" "$SOCKET"
+    [ "$(stat -c %U "$SOCKET")" = "$OWNER" ] || die "$SOCKET belongs to somebody else: remove it"
+    chmod 700 "$SOCKET"
+    if [ ! -s "$DATA/PG_VERSION" ]; then
+        step "creating the database cluster"
+        as_owner $PG_BIN/initdb -D "$DATA" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --data-checksums >/dev/null
+    fi
+    as_owner tee "$DATA/postgresql.auto.conf" >/dev/null <<CONF
+listen_addresses = ''
+unix_socket_directories = '$SOCKET'
+unix_socket_permissions = 0700
+max_connections = 200
+shared_buffers = ${GUANXI_PG_SHARED_BUFFERS:-256MB}
+max_wal_size = 4GB
+wal_compression = on
+jit = off
+log_min_duration_statement = 1000
+CONF
+}
+
+start() {
+    prepare
+    if as_owner $PG_BIN/pg_ctl -D "$DATA" status >/dev/null 2>&1; then return 0; fi
+    as_owner $PG_BIN/pg_ctl -D "$DATA" -l "$BASE/server.log" -w -t 60 start >/dev/null ||
+        { tail -n 5 "$BASE/server.log" >&2; die "PostgreSQL did not start: see $BASE/server.log"; }
+}
+
+stop() {
+    [ -s "$DATA/PG_VERSION" ] || return 0
+    as_owner $PG_BIN/pg_ctl -D "$DATA" status >/dev/null 2>&1 || return 0
+    as_owner $PG_BIN/pg_ctl -D "$DATA" -m "${1:-fast}" -w stop >/dev/null
+}
+
+case "${1:-}" in
+    start) start ;;
+    stop) stop "${2:-fast}" ;;
+    url) say "host=$SOCKET user=postgres" ;;
+    psql) shift; exec $PG_BIN/psql -h "$SOCKET" -U postgres "$@" ;;
+    destroy) stop immediate || true; rm -rf "$BASE" "$SOCKET" ;;
+    *) die "usage: postgres.sh start | stop [fast|immediate] | url | psql [arguments] | destroy" ;;
+esac

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# `make run`: everything up, demo data loaded, and what to try next.
+source "$(dirname "$0")/lib.sh"
+start=$SECONDS
+"$ROOT/deploy/local/guanxi-local" up
+set -a; source "$RUN/guanxi.env"; set +a
+step "loading the demo data"
+python3 "$ROOT/deploy/demo/load.py" demo
+cat <<TEXT
+
+Guanxi is up at $GUANXI_URL (in $((SECONDS - start)) s). API page: $GUANXI_URL/docs · OpenAPI: $GUANXI_URL/openapi.json
+Keys and addresses for scripts: ${RUN#"$ROOT"/}/guanxi.env · logs: ${RUN#"$ROOT"/}/log/
+
+Try:
+  .build/release/guanxi tenant list
+  .build/release/guanxi status
+  .build/release/guanxi analytics report funnel --tenant nanhua
+TEXT
