@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# All tests, in one run that starts and stops what it needs and ends on "N passed, N failed".
+#   Tests/run.sh [part …]      parts: lint swift python platform
+source "$(dirname "$0")/../deploy/local/lib.sh"
+cd "$ROOT"
+passed=0
+failed=0
+failures=()
+
+pass() { passed=$((passed + ${1:-1})); }
+fail() { failed=$((failed + 1)); failures+=("$1"); say "FAILED: $1"; }
+
+# Which Kafka the tests use: the one of KAFKA_HOME, else the one beside the project.
+if [ -z "${KAFKA_HOME:-}" ] && [ -x "$ROOT/../shared/kafka/bin/kafka-server-start.sh" ]; then
+    KAFKA_HOME=$(cd "$ROOT/../shared/kafka" && pwd); export KAFKA_HOME
+fi
+if [ -n "${KAFKA_HOME:-}" ]; then
+    "$ROOT/deploy/local/setup.sh" kafka
+    say "Kafka for the tests: $KAFKA_HOME"
+else
+    say "!! NO KAFKA: KAFKA_HOME is not set and ../shared/kafka is absent. Everything that needs a broker is SKIPPED."
+fi
+
+lint() {
+    step "formatting"
+    if swift format lint --strict --recursive Package.swift Services Shared Tests; then pass; else fail "swift format lint"; fi
+}
+
+swift_tests() {
+    step "building the tests"
+    local log; log=$(mktemp)
+    if ! swift build --build-tests >"$log" 2>&1; then
+        grep -E 'error:' "$log" | sort -u | head -n 40; tail -n 5 "$log"; rm -f "$log"; fail "swift build --build-tests"; return
+    fi
+    step "Swift tests"
+    swift test --skip-build --disable-xctest >"$log" 2>&1 && local ok=1 || local ok=0
+    grep -E '✘|recorded an issue|skipped|error:' "$log" | head -n 80 || true
+    local line; line=$(grep -E 'Test run with [0-9]+ test' "$log" | tail -n 1)
+    say "$line"
+    local total bad
+    total=$(sed -nE 's/.*Test run with ([0-9]+) tests?.*/\1/p' <<<"$line")
+    bad=$(grep -cE '^✘ Test .* failed after' "$log" || true)
+    if [ "$ok" = 1 ] && [ -n "$total" ]; then pass "$total"
+    else
+        [ -n "$line" ] || tail -n 30 "$log"
+        pass $(( ${total:-0} > bad ? ${total:-0} - bad : 0 ))
+        fail "Swift tests ($bad of ${total:-?} failed)"
+        failed=$((failed + (bad > 1 ? bad - 1 : 0)))
+    fi
+    rm -f "$log"
+}
+
+# Runs pytest over a folder and adds its counts.
+pytest_folder() {
+    local name=$1; shift
+    step "$name"
+    local log; log=$(mktemp)
+    "$RUN/venv/bin/python" -m pytest -q -p no:cacheprovider "$@" >"$log" 2>&1 && local ok=1 || local ok=0
+    tail -n 60 "$log"
+    local good bad
+    good=$(sed -nE 's/.*[^0-9]?([0-9]+) passed.*/\1/p' "$log" | tail -n 1)
+    bad=$(sed -nE 's/.*[^0-9]?([0-9]+) failed.*/\1/p' "$log" | tail -n 1)
+    pass "${good:-0}"
+    if [ $ok = 0 ]; then fail "$name"; failed=$((failed + (${bad:-1} > 1 ? bad - 1 : 0))); fi
+    rm -f "$log"
+}
+
+python_environment() {
+    [ -x "$RUN/venv/bin/python" ] && cmp -s Tests/requirements.txt "$RUN/venv/requirements.txt" && return 0
+    step "installing the Python test tools"
+    rm -rf "$RUN/venv"; mkdir -p "$RUN"
+    python3 -m venv "$RUN/venv"
+    "$RUN/venv/bin/pip" install -q --disable-pip-version-check -r Tests/requirements.txt
+    cp Tests/requirements.txt "$RUN/venv/requirements.txt"
+}
+
+python_tests() { python_environment; pytest_folder "Python tests" Tests/RealData; }
+
+# The whole platform as processes, from outside: API by a fuzzer, topics by a foreign client, kills in the middle.
+platform_tests() { python_environment; pytest_folder "platform tests" Tests/Platform; }
+
+parts=("$@"); [ $# -gt 0 ] || parts=(lint swift python platform)
+for part in "${parts[@]}"; do
+    case $part in
+        lint) lint ;;
+        swift) swift_tests ;;
+        python) python_tests ;;
+        platform) platform_tests ;;
+        *) die "no part is named '$part': lint swift python platform" ;;
+    esac
+done
+for failure in "${failures[@]}"; do say "failed: $failure"; done
+say "$passed passed, $failed failed"
+[ "$failed" = 0 ]
