@@ -1,2 +1,3 @@
 #pragma once
 #include <csv.h>
+#include <iconv.h>

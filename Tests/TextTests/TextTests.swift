@@ -1,1 +1,123 @@
 import Testing
+import Text
+
+@Suite struct CompanyNameTests {
+    @Test(arguments: [
+        ("华为技术有限公司", "華為技術有限公司"),
+        ("北京字节跳动科技有限公司", "北京市字节跳动科技有限公司"),
+        ("ＡＣＭＥ　Ｉｎｃ．", "Acme, Inc"),
+        ("Acme GmbH & Co. KG", "acme"),
+        ("Société Générale S.A.", "Generale Societe"),
+        ("华润（集团）有限公司", "华润集团"),
+        ("腾讯 (Tencent) 股份有限公司", "Tencent 腾讯"),
+        ("Johnson & Johnson Ltd.", "johnson and johnson"),
+    ])
+    func `spellings of one name share a key`(_ a: String, _ b: String) {
+        #expect(CompanyName(a).key == CompanyName(b).key)
+    }
+
+    @Test(arguments: [
+        ("北京移动", "上海移动"), ("中国银行北京分行", "北京银行"), ("Acme Tools", "Acme Toys"),
+        ("上海市政工程有限公司", "上海政工程有限公司"), ("某某有限公司北京分公司", "某某有限公司"),
+    ])
+    func `different names keep different keys`(_ a: String, _ b: String) {
+        #expect(CompanyName(a).key != CompanyName(b).key)
+    }
+
+    @Test func `a name of nothing but legal words is kept`() {
+        #expect(CompanyName("Limited Inc").key == "limited")
+        #expect(CompanyName("有限公司").key == "有限公司")
+        #expect(CompanyName("  --- ").key.isEmpty)
+    }
+
+    @Test func `places decide between branches of one company`() {
+        let beijing = CompanyName("北京移动")
+        let same = beijing.match(CompanyName("中国移动北京"))
+        #expect(same.score >= CompanyNameMatch.likely)
+        #expect(same.reasons.contains(.sameRegion("北京")) && same.reasons.contains(.sameCore("移动")))
+        #expect(beijing.match(CompanyName("中国移动通信集团北京有限公司")).score >= CompanyNameMatch.likely)
+        let other = beijing.match(CompanyName("上海移动"))
+        #expect(other.score < 0.5)
+        #expect(other.reasons.contains(.differentRegions("北京", "上海")))
+        #expect(other.reasons.last?.text(language: "zh") == "地区不同：北京 / 上海")
+    }
+
+    @Test func `a trade alone does not make two companies one`() {
+        #expect(CompanyName("北京银行").match(CompanyName("中国银行北京分行")).score < CompanyNameMatch.likely)
+    }
+}
+
+@Suite struct IdentifierTests {
+    @Test(arguments: [
+        ("138 0013 8000", "+8613800138000"), ("＋86-13800138000", "+8613800138000"),
+        ("0086 13800138000", "+8613800138000"),
+        ("8613800138000", "+8613800138000"), ("(010) 6552-9988", "+861065529988"),
+        ("+86 (0)10 65529988", "+861065529988"),
+        ("400-810-8888", "+864008108888"), ("+1 (415) 555-0100", "+14155550100"),
+    ])
+    func `phones become E164`(_ raw: String, _ expected: String) {
+        #expect(PhoneNumber(raw)?.e164 == expected)
+    }
+
+    @Test(arguments: ["", "65529988", "12345", "138001380001", "call me", "+0123456789", "+1234567890123456"])
+    func `incomplete phones are refused`(_ raw: String) {
+        #expect(PhoneNumber(raw) == nil)
+    }
+
+    @Test func `an extension is kept apart`() {
+        #expect(PhoneNumber("010-65529988转123")?.dialExtension == "123")
+        #expect(PhoneNumber("0755-26013388 ext. 8")?.dialExtension == "8")
+        #expect(PhoneNumber("020 8888 1234", country: "44")?.e164 == "+442088881234")
+    }
+
+    @Test func `e-mail addresses compare without case and width`() {
+        #expect(EmailAddress.normalized(" Wang.Li＠Example.COM ") == "wang.li@example.com")
+        #expect(EmailAddress.normalized("li@公司.中国") == "li@公司.中国")
+        for broken in ["", "a", "a@", "@b.com", "a@b", "a@@b.com", "a b@c.com", "a@b..com", "a@-b.com", "a..b@c.com"] {
+            #expect(EmailAddress.normalized(broken) == nil, "\(broken)")
+        }
+    }
+
+    @Test func `the credit code is checked by its last character`() {
+        #expect(UnifiedSocialCreditCode("91110000802100433b")?.text == "91110000802100433B")
+        #expect(UnifiedSocialCreditCode("91110000802100433C") == nil)
+        #expect(UnifiedSocialCreditCode("9111000080210043IB") == nil)
+        #expect(UnifiedSocialCreditCode("911") == nil)
+    }
+}
+
+@Suite struct ChineseTests {
+    @Test func `traditional becomes simplified`() {
+        #expect(Simplified.text("臺灣積體電路製造") == "台湾积体电路制造")
+        #expect(Simplified.text("plain") == "plain")
+    }
+
+    @Test func `names are found by pinyin`() {
+        #expect(Pinyin.syllables("王小明") == ["wang", "xiao", "ming"])
+        #expect(Pinyin.searchText("北京移动") == "beijingyidong bjyd")
+        #expect(Pinyin.searchText("Acme").isEmpty)
+    }
+
+    @Test func `lists are in the language's order`() {
+        let names = ["张三", "李四", "王五", "阿里"]
+        let sorted = names.sorted {
+            Collation.key($0, language: "zh").lexicographicallyPrecedes(Collation.key($1, language: "zh"))
+        }
+        #expect(sorted == ["阿里", "李四", "王五", "张三"])
+        #expect(
+            Collation.key("apple", language: "en").lexicographicallyPrecedes(Collation.key("Banana", language: "en")))
+    }
+
+    @Test func `many threads share the opened libraries`() async {
+        await withTaskGroup(of: Bool.self) { group in
+            for _ in 0..<8 {
+                group.addTask {
+                    (0..<200).allSatisfy { _ in
+                        Pinyin.searchText("臺灣") == "taiwan tw" && CompanyName("臺灣公司").key == "台湾"
+                    }
+                }
+            }
+            for await correct in group { #expect(correct) }
+        }
+    }
+}

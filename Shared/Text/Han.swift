@@ -1,0 +1,90 @@
+import COpenCC
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+extension Unicode.Scalar {
+    /// A Chinese character of the blocks that names use (unified, extension A, compatibility, supplementary planes).
+    public var isHan: Bool {
+        switch value {
+        case 0x4E00...0x9FFF, 0x3400...0x4DBF, 0xF900...0xFAFF, 0x20000...0x323AF: true
+        default: false
+        }
+    }
+}
+
+extension StringProtocol {
+    /// Whether any character is Chinese.
+    public var containsHan: Bool { unicodeScalars.contains(where: \.isHan) }
+}
+
+/// Traditional to simplified Chinese through OpenCC's `t2s` (phrases first, then characters).
+public enum Simplified {
+    private static let converter = Converter()
+
+    /// `"臺灣積體電路"` → `"台湾积体电路"`. Text without Chinese characters is returned as it is.
+    public static func text(_ text: String) -> String {
+        text.containsHan ? converter.convert(text) : text
+    }
+
+    /// The dictionaries are read once. OpenCC states no thread rule and keeps its last error in a global, so a lock.
+    private final class Converter: Sendable {
+        private struct Handle: ~Copyable {
+            let pointer: opencc_t?
+            deinit { if let pointer { _ = opencc_close(pointer) } }
+        }
+
+        private let handle: Mutex<Handle>
+
+        init() {
+            let opened = opencc_open("t2s.json")
+            // The C interface answers (opencc_t)-1 when a dictionary is missing.
+            handle = Mutex(Handle(pointer: opened == opencc_t(bitPattern: -1) ? nil : opened))
+        }
+
+        func convert(_ text: String) -> String {
+            handle.withLock { handle in
+                guard let pointer = handle.pointer else { return text }
+                return takeUTF8(text) { bytes, count, length in
+                    guard let result = opencc_convert_utf8(pointer, bytes, Int(count)) else { return nil }
+                    // Allocated by C++ new[]; hand out a malloc'd copy, as the caller frees with free().
+                    defer { opencc_convert_utf8_free(result) }
+                    length.pointee = Int32(strlen(result))
+                    return strdup(result)
+                } ?? text
+            }
+        }
+    }
+}
+
+/// Chinese names in Latin letters, for search.
+public enum Pinyin {
+    private static let names = Transliterator("Han-Latin/Names; Latin-ASCII; Lower")
+
+    /// Syllables of the whole text: `"王小明"` → `["wang", "xiao", "ming"]`; Latin words stay words.
+    public static func syllables(_ text: String) -> [String] {
+        let folded = foldedText(text)
+        let latin = folded.containsHan ? names.apply(folded) : folded
+        return latin.split { !$0.isLetter && !$0.isNumber }.map(String.init)
+    }
+
+    /// `"wangxiaoming wxm"`: the text to index beside the name so that typing either finds it; "" without Chinese.
+    public static func searchText(_ text: String) -> String {
+        guard text.containsHan else { return "" }
+        let parts = syllables(text)
+        return parts.joined() + " " + String(parts.compactMap(\.first))
+    }
+}
+
+/// Order of names in lists: byte strings that compare as people of the language expect.
+public enum Collation {
+    private static let chinese = Collator(locale: "zh@collation=pinyin")
+    private static let english = Collator(locale: "en")
+
+    /// A key whose byte order is the language's order (`zh` by pinyin, else English rules).
+    public static func key(_ text: String, language: String) -> [UInt8] {
+        (language.hasPrefix("zh") ? chinese : english).key(text)
+    }
+}
