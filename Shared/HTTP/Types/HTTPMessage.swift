@@ -1,0 +1,54 @@
+/// A request as the server hands it to the handler.
+public struct HTTPRequest: Sendable {
+    public var method: HTTPMethod
+    /// The request target as sent: origin-form, or `*` for `OPTIONS`. Valid ASCII, nothing decoded.
+    public var target: String
+    /// The part of the target before `?`, undecoded. Split it by `/` first and decode the segments after.
+    public var path: String
+    /// The part of the target after `?`, undecoded; `nil` without `?`.
+    public var query: String?
+    public var headers: HTTPHeaders
+    public var body: HTTPBody
+    /// The peer's IP address, without port.
+    public var remoteAddress: String
+    /// The `X-Request-Id` that came with the request (when it is 1…64 letters, digits, `-`, `_`, `.`) or a new one;
+    /// the server repeats it in the answer.
+    public var id: String
+
+    /// Makes a request, for tests and for calls within the process. `path` and `query` are cut from `target`.
+    public init(
+        _ method: HTTPMethod, _ target: String, headers: HTTPHeaders = [:], body: HTTPBody = .none,
+        remoteAddress: String = "127.0.0.1", id: String = HTTPRequest.newID()
+    ) {
+        self.method = method
+        self.target = target
+        self.headers = headers
+        self.body = body
+        self.remoteAddress = remoteAddress
+        self.id = id
+        if let mark = target.utf8.firstIndex(of: UInt8(ascii: "?")) {
+            path = String(target[..<mark])
+            query = String(target[target.utf8.index(after: mark)...])
+        } else {
+            path = target
+            query = nil
+        }
+    }
+}
+
+/// An answer. `Content-Length` or `Transfer-Encoding`, `Date` and `Connection` are the server's to set.
+public struct HTTPResponse: Sendable {
+    public var status: HTTPStatus
+    public var headers: HTTPHeaders
+    public var body: HTTPBody
+
+    public init(_ status: HTTPStatus, headers: HTTPHeaders = [:], body: HTTPBody = .none) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+    }
+}
+
+/// Answers one request. Runs on the loop of the request's connection; its task is cancelled when the client resets
+/// the connection.
+public typealias HTTPHandler = @Sendable (HTTPRequest) async -> HTTPResponse

@@ -1,0 +1,36 @@
+import Glibc
+import Synchronization
+
+/// A fixed number of event loops.
+public final class EventLoopGroup: Sendable {
+    public let loops: [EventLoop]
+    private let turn = Atomic<Int>(0)
+
+    /// Starts `count` loops, by default one for each processor. Also makes the process ignore SIGPIPE, so that writing
+    /// to a closed socket is an error and not the end of the process.
+    public init(count: Int = EventLoopGroup.processorCount, name: String = "loop") {
+        precondition(count > 0, "a group has at least one loop")
+        signal(SIGPIPE, SIG_IGN)
+        loops = (0..<count).map { EventLoop(name: "\(name)-\($0)") }
+    }
+
+    /// Processors this process may use.
+    public static var processorCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+
+    /// The loops in turn; thread-safe.
+    public func next() -> EventLoop {
+        let count = turn.wrappingAdd(1, ordering: .relaxed).oldValue
+        return loops[Int(UInt(bitPattern: count) % UInt(loops.count))]
+    }
+
+    /// The calling loop if it is of this group, otherwise the next in turn.
+    public var here: EventLoop {
+        if let current = EventLoop.current, loops.contains(where: { $0 === current }) { return current }
+        return next()
+    }
+
+    /// Stops every loop; see ``EventLoop/shutdown()``.
+    public func shutdown() async {
+        for loop in loops { await loop.shutdown() }
+    }
+}
