@@ -1,0 +1,185 @@
+import JSON
+import Runtime
+
+/// Finds the endpoint of a request, checks what every endpoint needs checked, and turns errors into answers.
+public struct Router: Sendable {
+    fileprivate struct Route: Sendable {
+        let id: String
+        let permission: Permission
+        let timeout: Duration
+        let body: RequestBody?
+        /// Nil when any query parameter may be sent.
+        let queryNames: Set<String>?
+        let run: Endpoint.Handle
+    }
+
+    private var tree = RouteTree<Route>()
+    private var mounts: [String: Route] = [:]
+    private let events: RouterEvents
+    private let translate: @Sendable (any Error) -> Problem?
+
+    /// - Parameters:
+    ///   - middleware: the first is the outermost.
+    ///   - translate: gives errors of lower modules (a database that is down) their problem.
+    /// - Throws: ``RouteConflict`` when two endpoints share a path and method or an operation id, or a path is malformed.
+    public init(
+        _ endpoints: [Endpoint], mounts: [Mount] = [], middleware: [any Middleware] = [], events: RouterEvents,
+        translate: @escaping @Sendable (any Error) -> Problem? = { _ in nil }
+    ) throws(RouteConflict) {
+        self.events = events
+        self.translate = translate
+        try RouteConflict.check(endpoints)
+        for endpoint in endpoints {
+            let route = Route(endpoint, Self.chain(middleware, endpoint.permission, endpoint.handle))
+            if let present = tree.insert(route, endpoint.method, endpoint.path) {
+                throw RouteConflict(
+                    "\(endpoint.method.rawValue) \(endpoint.path) is declared by both \(present.id) and \(endpoint.id)."
+                )
+            }
+        }
+        for mount in mounts {
+            guard self.mounts[mount.prefix] == nil else { throw RouteConflict("\(mount.prefix) is mounted twice.") }
+            self.mounts[mount.prefix] = Route(mount, Self.chain(middleware, mount.permission, mount.handle))
+        }
+    }
+
+    private static func chain(
+        _ middleware: [any Middleware], _ permission: Permission, _ handle: @escaping Endpoint.Handle
+    ) -> Endpoint.Handle {
+        let checked: Endpoint.Handle = { call in
+            if permission != .everyone, try !call.caller.may(permission) {
+                throw Problem(
+                    .forbidden,
+                    .init(en: "This needs the permission \(permission).", zh: "此操作需要权限 \(permission)。"))
+            }
+            return try await handle(call)
+        }
+        return middleware.reversed().reduce(checked) { next, outer in
+            { call in try await outer.respond(to: call, next: next) }
+        }
+    }
+
+    /// The server's handler.
+    public var handler: HTTPHandler { { request in await self.respond(to: request) } }
+
+    /// Answers a request; never fails.
+    public func respond(to request: HTTPRequest) async -> HTTPResponse {
+        let start = ContinuousClock.now
+        var operation: String?
+        let response: HTTPResponse
+        do {
+            switch find(request) {
+            case .found(let route, let names, let values):
+                operation = route.id
+                let call = try call(request, route, PathParameters(names: names, segments: values), start)
+                response = try await withDeadline(call.deadline) { try await route.run(call) }
+            case .answer(let answer): response = answer
+            case .problem(let problem): throw problem
+            }
+        } catch {
+            response = problem(for: error, request, operation)
+                .response(
+                    language: Language(acceptLanguage: request.headers["Accept-Language"]), requestID: request.id)
+        }
+        events.answered(request, operation, response.status, start.duration(to: .now))
+        return response
+    }
+
+    // MARK: - Finding
+
+    private enum Finding {
+        case found(Route, names: [String], values: [Substring])
+        case answer(HTTPResponse)
+        case problem(Problem)
+    }
+
+    private func find(_ request: HTTPRequest) -> Finding {
+        switch tree.match(request.method, request.path) {
+        case .route(let route, let names, let values):
+            return .found(route, names: names, values: values)
+        case .methodNotAllowed(let methods):
+            let allow = methods.map(\.rawValue).joined(separator: ", ")
+            if request.method == .options { return .answer(HTTPResponse(.noContent, headers: ["Allow": allow])) }
+            return .problem(
+                Problem(
+                    .methodNotAllowed,
+                    .init(
+                        en: "\(request.method.rawValue) is not offered here; use \(allow).",
+                        zh: "此地址不支持 \(request.method.rawValue)，请使用 \(allow)。"),
+                    headers: [("Allow", allow)]))
+        case .none:
+            if let mount = mount(for: request.path) { return .found(mount, names: [], values: []) }
+            return .problem(Problem(.notFound))
+        }
+    }
+
+    /// The longest mount that is the path or a whole-segment beginning of it.
+    private func mount(for path: String) -> Route? {
+        guard !mounts.isEmpty else { return nil }
+        var prefix = Substring(path)
+        while !prefix.isEmpty {
+            if let mount = mounts[String(prefix)] { return mount }
+            guard let slash = prefix.utf8.lastIndex(of: UInt8(ascii: "/")) else { break }
+            prefix = prefix[..<slash]
+        }
+        return mounts["/"]
+    }
+
+    private func call(
+        _ request: HTTPRequest, _ route: Route, _ path: PathParameters, _ start: ContinuousClock.Instant
+    ) throws(Problem) -> Call {
+        let query = try Query(parsing: request.query)
+        if let known = route.queryNames, let unknown = query.unknown(known) { throw unknown }
+        return Call(
+            request: request, operation: route.id, permission: route.permission, path: path, query: query,
+            body: route.body, deadline: Deadline(start + route.timeout))
+    }
+
+    // MARK: - Errors
+
+    /// The one place where errors become answers.
+    private func problem(for error: any Error, _ request: HTTPRequest, _ operation: String?) -> Problem {
+        switch error {
+        case let problem as Problem: return problem
+        case is DeadlineExceeded: return Problem(.deadlineExceeded, retryAfter: .seconds(1))
+        case HTTPBodyError.malformed(let reason): return Problem(.malformedRequest, .init(stringLiteral: reason))
+        case HTTPBodyError.tooLarge: return Problem(.bodyTooLarge)
+        case HTTPBodyError.interrupted: return Problem(.requestTimeout)
+        // The client left: nobody reads the answer.
+        case is CancellationError: return Problem(.unavailable, retryAfter: .seconds(1))
+        default:
+            if let problem = translate(error) { return problem }
+            events.unexpected(error, request, operation)
+            return Problem(.internalError)
+        }
+    }
+}
+
+extension Router.Route {
+    fileprivate init(_ endpoint: Endpoint, _ run: @escaping Endpoint.Handle) {
+        let names = endpoint.parameters.filter { $0.place == .query }.map(\.name)
+        self.init(
+            id: endpoint.id, permission: endpoint.permission, timeout: endpoint.timeout, body: endpoint.body,
+            queryNames: endpoint.query == .declared ? Set(names) : nil, run: run)
+    }
+
+    fileprivate init(_ mount: Mount, _ run: @escaping Endpoint.Handle) {
+        self.init(
+            id: mount.id, permission: mount.permission, timeout: mount.timeout, body: nil, queryNames: nil, run: run)
+    }
+}
+
+extension Query {
+    /// The problem that names every parameter outside `known`.
+    fileprivate func unknown(_ known: Set<String>) -> Problem? {
+        let unknown = items.map(\.name).filter { !known.contains($0) }
+        guard !unknown.isEmpty else { return nil }
+        let offered = known.sorted().joined(separator: ", ")
+        let message = LocalizedText(
+            en: known.isEmpty ? "This operation takes no query parameters." : "Known parameters: \(offered).",
+            zh: known.isEmpty ? "此接口不接受查询参数。" : "可用参数：\(offered)。")
+        return Problem(
+            .unknownParameter, message,
+            errors: unknown.map { FieldError(String($0.prefix(100)), code: "unknown", message) })
+    }
+}
