@@ -1,0 +1,50 @@
+public import Foundation
+public import JSON
+public import Values
+
+/// Something that happened to an aggregate: CloudEvents 1.0 with the extensions `tenantid`, `sequence`,
+/// `partitionkey`, `traceparent` and `actor`.
+public struct CloudEvent: Sendable, Hashable {
+    public var id: UUID
+    /// Who says so: the service, as "/leads".
+    public var source: String
+    /// What happened: "lead.created".
+    public var type: String
+    /// Kind of the aggregate: "lead".
+    public var aggregateType: String
+    /// Identity of the aggregate within its tenant and kind.
+    public var aggregateID: String
+    public var time: Timestamp
+    public var tenant: TenantID
+    /// The aggregate's version after this event; contiguous from 1.
+    public var sequence: Int64
+    /// W3C trace context of the request that caused it.
+    public var traceparent: String?
+    /// Subject id of the person or machine that caused it.
+    public var actor: String?
+    /// `nil` is a tombstone: the aggregate's events may be forgotten.
+    public var data: JSON?
+
+    public init(
+        id: UUID, source: String, type: String, aggregateType: String, aggregateID: String, time: Timestamp,
+        tenant: TenantID, sequence: Int64, traceparent: String? = nil, actor: String? = nil, data: JSON?
+    ) {
+        self.id = id
+        self.source = source
+        self.type = type
+        self.aggregateType = aggregateType
+        self.aggregateID = aggregateID
+        self.time = time
+        self.tenant = tenant
+        self.sequence = sequence
+        self.traceparent = traceparent
+        self.actor = actor
+        self.data = data
+    }
+
+    /// CloudEvents `subject`: kind and identity of the aggregate.
+    public var subject: String { "\(aggregateType)/\(aggregateID)" }
+
+    /// Key of the record; all events of one aggregate share it.
+    public var partitionKey: String { "\(tenant)/\(aggregateID)" }
+}
