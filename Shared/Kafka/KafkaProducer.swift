@@ -1,0 +1,143 @@
+internal import CRDKafka
+public import Runtime
+internal import Synchronization
+
+/// An idempotent producer: what was accepted is delivered once and in order per partition while the producer lives.
+///
+/// Delivery never times out by itself; a broker that is away is waited for. Give up by cancelling the task, or by
+/// ``close(within:)``. After a fatal error every call throws one with ``KafkaError/isFatal``: make a new producer.
+public final class KafkaProducer: Sendable {
+    private struct State {
+        var isClosed = false
+        var fatal: KafkaError?
+        var topics: [String: TopicHandle] = [:]
+    }
+
+    private let state = Mutex(State())
+    private let handle: KafkaHandle
+
+    public init(_ configuration: KafkaConfiguration, loop: EventLoop) throws(KafkaConfigurationError) {
+        let conf = try configuration.make(
+            [
+                "enable.idempotence": "true", "acks": "all", "linger.ms": "0", "message.timeout.ms": "0",
+                "partitioner": "murmur2_random", "queue.buffering.max.messages": "20000",
+                "queue.buffering.max.kbytes": "65536",
+            ], events: RD_KAFKA_EVENT_DR)
+        let box = WeakProducer()
+        handle = try KafkaHandle(RD_KAFKA_PRODUCER, conf: conf, configuration: configuration, loop: loop) { event in
+            box.producer.withLock { $0.value }?.serve(event)
+        }
+        box.producer.withLock { $0.value = self }
+        handle.start()
+    }
+
+    /// Produces messages in their order and returns when the brokers acknowledged all of them.
+    ///
+    /// Waits while librdkafka's queue is full. When it throws some may have been delivered, or still be on their way.
+    public func send(_ messages: [KafkaMessage], to topic: String) async throws {
+        guard !messages.isEmpty else { return }
+        let target = try topicHandle(topic)
+        let delivery = Delivery(count: messages.count)
+        var vector = ProduceVector()
+        for (index, message) in messages.enumerated() {
+            do {
+                while let refusal = vector.produce(message, to: target, on: handle.client, delivery) {
+                    guard refusal.code == RD_KAFKA_RESP_ERR__QUEUE_FULL.rawValue else { throw refusal }
+                    try await waitForSpace()
+                }
+            } catch {
+                // What was accepted so far is reported on its own; only the rest will never be.
+                delivery.abandon(messages.count - index)
+                throw note(error)
+            }
+        }
+        do { try await delivery.wait() } catch { throw note(error) }
+    }
+
+    /// Messages not yet acknowledged.
+    public var pending: Int { Int(rd_kafka_outq_len(handle.client)) }
+
+    /// Requests about topics and offsets, through this client's connections.
+    public var admin: KafkaAdmin { KafkaAdmin(handle: handle) }
+
+    /// Waits for what was accepted up to a time, then drops the rest (their senders get an error) and frees the client.
+    public func close(within limit: Duration = .seconds(3)) async {
+        guard
+            !state.withLock({ was in
+                defer { was.isClosed = true }
+                return was.isClosed
+            })
+        else { return }
+        let deadline = ContinuousClock.now + limit
+        while pending > 0, ContinuousClock.now < deadline { await pause() }
+        rd_kafka_purge(handle.client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT)
+        let end = ContinuousClock.now + .seconds(1)
+        while pending > 0, ContinuousClock.now < end { await pause() }
+        for topic in state.withLock({ state in
+            defer { state.topics = [:] }
+            return state.topics.values
+        }) {
+            rd_kafka_topic_destroy(topic.pointer)
+        }
+        await handle.destroy(flags: 0)
+    }
+
+    private func pause() async {
+        handle.nudge()
+        try? await Task.sleep(for: .milliseconds(2))
+    }
+
+    // MARK: - Events, on the loop
+
+    private func serve(_ event: OpaquePointer) {
+        switch rd_kafka_event_type(event) {
+        case RD_KAFKA_EVENT_DR:
+            while let report = rd_kafka_event_message_next(event) {
+                guard let opaque = report.pointee._private else { continue }
+                Unmanaged<Delivery>.fromOpaque(opaque).takeRetainedValue().report(report.pointee.err)
+            }
+        case RD_KAFKA_EVENT_ERROR:
+            let error = handle.error(of: event)
+            if error.isFatal { state.withLock { $0.fatal = error } }
+            handle.configuration.report(error)
+        default:
+            break
+        }
+    }
+
+    // MARK: - Space and topics
+
+    /// Until delivery reports made room; thousands of messages are queued, so a millisecond starves nothing.
+    private func waitForSpace() async throws {
+        try await Task.sleep(for: .milliseconds(1))
+        if state.withLock({ $0.isClosed }) { throw KafkaError.closed }
+    }
+
+    private func topicHandle(_ name: String) throws(KafkaError) -> TopicHandle {
+        try state.withLock { state throws(KafkaError) in
+            if state.isClosed { throw .closed }
+            if let fatal = state.fatal { throw fatal }
+            if let known = state.topics[name] { return known }
+            guard let pointer = rd_kafka_topic_new(handle.client, name, nil) else {
+                throw KafkaError(rd_kafka_last_error())
+            }
+            let made = TopicHandle(pointer: pointer)
+            state.topics[name] = made
+            return made
+        }
+    }
+
+    /// The fatal error that is behind an error, if there is one.
+    private func note(_ error: any Error) -> any Error { state.withLock { $0.fatal } ?? error }
+}
+
+/// Lets the client's events find the producer without keeping it alive.
+private final class WeakProducer: Sendable {
+    struct Reference: Sendable { weak var value: KafkaProducer? }
+    let producer = Mutex(Reference())
+}
+
+/// `@unchecked Sendable`: `rd_kafka_topic_t` is thread-safe like its client.
+struct TopicHandle: @unchecked Sendable {
+    let pointer: OpaquePointer
+}

@@ -1,0 +1,40 @@
+internal import CRDKafka
+
+/// Owns an `rd_kafka_topic_partition_list_t`.
+struct PartitionList: ~Copyable {
+    let pointer: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>
+
+    init() {
+        guard let list = rd_kafka_topic_partition_list_new(16) else { preconditionFailure("out of memory") }
+        pointer = list
+    }
+
+    init(_ partitions: some Sequence<KafkaPartition>) {
+        self.init()
+        for partition in partitions { append(partition) }
+    }
+
+    init(offsets: some Sequence<(key: KafkaPartition, value: Int64)>) {
+        self.init()
+        for (partition, offset) in offsets { append(partition, offset: offset) }
+    }
+
+    deinit { rd_kafka_topic_partition_list_destroy(pointer) }
+
+    func append(_ partition: KafkaPartition, offset: Int64? = nil) {
+        let element = rd_kafka_topic_partition_list_add(pointer, partition.topic, partition.partition)
+        if let offset { element?.pointee.offset = offset }
+    }
+
+    var partitions: Set<KafkaPartition> { Set(Self.read(UnsafePointer(pointer)).map(\.partition)) }
+
+    /// What a list that librdkafka owns says; the offset is only meaningful without an error.
+    static func read(
+        _ list: UnsafePointer<rd_kafka_topic_partition_list_t>
+    ) -> [(partition: KafkaPartition, offset: Int64, error: rd_kafka_resp_err_t)] {
+        (0..<Int(list.pointee.cnt)).map { index in
+            let element = list.pointee.elems[index]
+            return (KafkaPartition(String(cString: element.topic), element.partition), element.offset, element.err)
+        }
+    }
+}
