@@ -1,6 +1,6 @@
 internal import Foundation
-public import JSON
-public import Values
+internal import JSON
+internal import Values
 
 /// A record that is no CloudEvent of ours.
 public struct CloudEventError: Error, Sendable, Hashable, CustomStringConvertible {

@@ -39,7 +39,7 @@ public struct KafkaAdmin: Sendable {
         guard !topics.isEmpty else { return }
         try await Blocking.run { [handle] in
             var requests: [OpaquePointer?] = []
-            defer { requests.forEach { rd_kafka_NewTopic_destroy($0) } }
+            defer { for request in requests { rd_kafka_NewTopic_destroy(request) } }
             for topic in topics {
                 var reason = [CChar](repeating: 0, count: 256)
                 guard let request = rd_kafka_NewTopic_new(topic, Int32(partitions), -1, &reason, reason.count) else {
