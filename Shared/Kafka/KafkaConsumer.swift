@@ -87,6 +87,9 @@ public final class KafkaConsumer: Sendable {
         }
     }
 
+    /// Whether fetching is paused because the owner is slow.
+    public var isPaused: Bool { state.withLock { $0.isPaused } }
+
     /// Tells the group how far this member is (the offset after the last message done), for tools that show lag.
     public func note(_ offsets: [KafkaPartition: Int64]) {
         let list = PartitionList(offsets: offsets)

@@ -1,1 +1,137 @@
+import Foundation
+import Kafka
+import Runtime
+import TestKit
 import Testing
+
+@Suite(.enabled(if: TestKafka.isAvailable, Comment(rawValue: TestKafka.absence)), .timeLimit(.minutes(2)))
+struct KafkaTests {
+    static func configuration() async throws -> KafkaConfiguration {
+        KafkaConfiguration(bootstrapServers: try await TestKafka.bootstrapServers())
+    }
+
+    /// A topic of one partition with a name of its own.
+    static func topic(_ producer: KafkaProducer, partitions: Int = 1) async throws -> String {
+        let name = "kafka-\(UUID().uuidString)"
+        try await producer.admin.create([name], partitions: partitions)
+        return name
+    }
+
+    @Test func keepsKeysHeadersEmptyBodiesAndTombstones() async throws {
+        let loop = EventLoop()
+        let producer = try KafkaProducer(try await Self.configuration(), loop: loop)
+        let topic = try await Self.topic(producer)
+        let sent = [
+            KafkaMessage(key: Array("a".utf8), headers: [("h", [1, 0, 255]), ("h", []), ("名", [7])], value: [1, 2, 3]),
+            KafkaMessage(key: Array("a".utf8), value: []),
+            KafkaMessage(key: Array("a".utf8), value: nil),
+            KafkaMessage(key: nil, value: Array(repeating: 9, count: 900_000)),
+        ]
+        try await producer.send(sent, to: topic)
+
+        let consumer = try KafkaConsumer(
+            try await Self.configuration(), group: "g-\(topic)", topics: [topic], loop: loop)
+        var received: [ConsumedMessage] = []
+        while received.count < sent.count {
+            switch try await consumer.next(limit: 10) {
+            case .assigned(let assignment): try await consumer.start(assignment, at: [:])
+            case .messages(let messages): received += messages
+            case .revoked: break
+            }
+        }
+        #expect(received.map(\.message) == sent)
+        #expect(received.map(\.offset) == [0, 1, 2, 3])
+        await consumer.close()
+        await producer.close()
+        await loop.shutdown()
+    }
+
+    /// 30,000 messages are more than librdkafka's queue holds: the sender waits instead of failing, and an owner that
+    /// takes few at a time gets all of them in order although the buffer fills up and partitions are paused.
+    @Test func backPressureLosesNothing() async throws {
+        let loop = EventLoop()
+        let producer = try KafkaProducer(try await Self.configuration(), loop: loop)
+        let topic = try await Self.topic(producer)
+        let count = 30_000
+        try await producer.send((0..<count).map { KafkaMessage(key: [1], value: Array("\($0)".utf8)) }, to: topic)
+        #expect(try await producer.admin.bounds(of: KafkaPartition(topic, 0)) == 0..<Int64(count))
+
+        let consumer = try KafkaConsumer(
+            try await Self.configuration(), group: "g-\(topic)", topics: [topic], loop: loop)
+        var next = 0
+        var slow = true
+        while next < count {
+            switch try await consumer.next(limit: 500) {
+            case .assigned(let assignment): try await consumer.start(assignment, at: [:])
+            case .messages(let messages):
+                for message in messages {
+                    #expect(message.message.value == Array("\(next)".utf8))
+                    next += 1
+                }
+                if slow {
+                    slow = false
+                    while !consumer.isPaused { try await Task.sleep(for: .milliseconds(20)) }
+                }
+            case .revoked: break
+            }
+        }
+        await consumer.close()
+        await producer.close()
+        await loop.shutdown()
+    }
+
+    @Test func seeksWithinAnAssignmentAndByTime() async throws {
+        let loop = EventLoop()
+        let producer = try KafkaProducer(try await Self.configuration(), loop: loop)
+        let topic = try await Self.topic(producer)
+        try await producer.send((0..<10).map { KafkaMessage(key: [1], value: [$0]) }, to: topic)
+        let partition = KafkaPartition(topic, 0)
+        #expect(try await producer.admin.offsets(at: 0, of: [partition]) == [partition: 0])
+        #expect(try await producer.admin.offsets(at: Int64.max / 2, of: [partition]) == [partition: -1])
+
+        let consumer = try KafkaConsumer(
+            try await Self.configuration(), group: "g-\(topic)", topics: [topic], loop: loop)
+        var assignment: KafkaConsumer.Assignment?
+        var seen: [UInt8] = []
+        while seen.count < 10 {
+            switch try await consumer.next(limit: 100) {
+            case .assigned(let given):
+                assignment = given
+                try await consumer.start(given, at: [partition: .offset(7)])
+            case .messages(let messages):
+                seen += messages.compactMap { $0.message.value?.first }
+                if seen == [7, 8, 9] { try await consumer.start(#require(assignment), at: [partition: .offset(3)]) }
+            case .revoked: break
+            }
+        }
+        #expect(seen == [7, 8, 9, 3, 4, 5, 6, 7, 8, 9])
+        await consumer.close()
+        await producer.close()
+        await loop.shutdown()
+    }
+
+    /// Closing takes less than 5 s although no broker ever answers, and frees the waiting sender with an error.
+    @Test func closesWithoutABroker() async throws {
+        let loop = EventLoop()
+        let nowhere = KafkaConfiguration(bootstrapServers: "127.0.0.1:1")
+        let producer = try KafkaProducer(nowhere, loop: loop)
+        let consumer = try KafkaConsumer(nowhere, group: "g", topics: ["t"], loop: loop)
+        async let sending: Void = producer.send([KafkaMessage(key: [1], value: [1])], to: "t")
+        while producer.pending == 0 { await Task.yield() }
+        let start = ContinuousClock.now
+        await producer.close(within: .milliseconds(100))
+        await consumer.close()
+        #expect(ContinuousClock.now - start < .seconds(5))
+        await #expect(throws: KafkaError.self) { try await sending }
+        await loop.shutdown()
+    }
+
+    @Test func refusesAnUnknownProperty() async {
+        let loop = EventLoop()
+        #expect(throws: KafkaConfigurationError.self) {
+            _ = try KafkaProducer(
+                KafkaConfiguration(bootstrapServers: "x", properties: ["no.such.thing": "1"]), loop: loop)
+        }
+        await loop.shutdown()
+    }
+}
