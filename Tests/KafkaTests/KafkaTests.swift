@@ -116,13 +116,13 @@ struct KafkaTests {
         let nowhere = KafkaConfiguration(bootstrapServers: "127.0.0.1:1")
         let producer = try KafkaProducer(nowhere, loop: loop)
         let consumer = try KafkaConsumer(nowhere, group: "g", topics: ["t"], loop: loop)
-        async let sending: Void = producer.send([KafkaMessage(key: [1], value: [1])], to: "t")
+        let sending = Task { try await producer.send([KafkaMessage(key: [1], value: [1])], to: "t") }
         while producer.pending == 0 { await Task.yield() }
         let start = ContinuousClock.now
         await producer.close(within: .milliseconds(100))
         await consumer.close()
         #expect(ContinuousClock.now - start < .seconds(5))
-        await #expect(throws: KafkaError.self) { try await sending }
+        await #expect(throws: KafkaError.self) { try await sending.value }
         await loop.shutdown()
     }
 
