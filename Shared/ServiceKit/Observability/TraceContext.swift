@@ -9,8 +9,6 @@ public struct TraceContext: Sendable, Hashable {
     /// Whether the caller records this trace.
     public let isSampled: Bool
 
-    @TaskLocal public static var current: TraceContext?
-
     /// The root of a new trace.
     public init(isSampled: Bool = true) {
         var generator = SystemRandomNumberGenerator()

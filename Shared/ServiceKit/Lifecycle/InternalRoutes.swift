@@ -1,0 +1,30 @@
+import HTTP
+import JSON
+
+/// Answers the internal port: `/health/live`, `/health/ready`, `/metrics`, and what the service adds.
+public struct InternalRoutes: Sendable {
+    private let health: Health
+    private let metrics: MetricsRegistry
+    private let others: HTTPHandler?
+
+    /// - Parameter others: answers every other path.
+    public init(health: Health, metrics: MetricsRegistry, others: HTTPHandler? = nil) {
+        (self.health, self.metrics, self.others) = (health, metrics, others)
+    }
+
+    @Sendable public func respond(to request: HTTPRequest) async -> HTTPResponse {
+        let isRead = request.method == .get || request.method == .head
+        switch request.path {
+        case "/health/live" where isRead: return .json(["status": "live"])
+        case "/health/ready" where isRead:
+            let report = await health.report()
+            return .json(report.json, status: report.isReady ? .ok : .serviceUnavailable)
+        case "/metrics" where isRead:
+            return HTTPResponse(
+                .ok, headers: ["Content-Type": "text/plain; version=0.0.4; charset=utf-8"],
+                body: .text(await metrics.exposition()))
+        default:
+            return await others?(request) ?? Problem(.notFound).response(requestID: request.id)
+        }
+    }
+}
