@@ -54,6 +54,13 @@ public struct TokenVerifier: Sendable {
     /// The id of the key that a token names, without verifying anything: to decide whether keys must be fetched.
     public static func keyID(of token: String) -> String? { try? header(of: token).text("kid") }
 
+    /// The issuer that a token names, without verifying anything: to decide whose keys must be fetched.
+    public static func issuer(of token: String) -> String? {
+        guard (try? header(of: token)) != nil else { return nil }
+        let payload = token.split(separator: ".")[1]
+        return Base64URL.decode(payload).flatMap { try? JSON.parse($0) }?.text("iss")
+    }
+
     /// Verifies a token.
     /// - Parameter now: seconds since 1970.
     public func verify(_ token: String, keys: KeySet, now: Int64) throws(TokenError) -> TokenClaims {
@@ -91,7 +98,8 @@ public struct TokenVerifier: Sendable {
     private static func header(of token: String) throws(TokenError) -> JSON {
         guard token.utf8.count <= maximumLength else { throw .malformed }
         let parts = token.split(separator: ".", omittingEmptySubsequences: false)
-        guard parts.count == 3, let bytes = Base64URL.decode(parts[0]), Base64URL.decode(parts[1]) != nil,
+        guard parts.count == 3, !parts[1].isEmpty, let bytes = Base64URL.decode(parts[0]),
+            Base64URL.decode(parts[1]) != nil,
             Base64URL.decode(parts[2]) != nil, let header = try? JSON.parse(bytes), case .object = header
         else { throw .malformed }
         return header

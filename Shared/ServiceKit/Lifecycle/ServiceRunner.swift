@@ -54,7 +54,10 @@ public struct ServiceRunner: Sendable {
         for component in components {
             do {
                 // A stop request during the start is answered between two components.
-                if let early = end.outcome { outcome = early; break }
+                if let early = end.outcome {
+                    outcome = early
+                    break
+                }
                 try await component.start()
                 running.append((component, runTask(component, end)))
             } catch {
