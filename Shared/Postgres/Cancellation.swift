@@ -1,0 +1,71 @@
+import CPostgres
+import Runtime
+
+// Cancelling what runs on the server: libpq 15 can only do it by a second, blocking connection (`PQcancel`), so it goes
+// to the blocking pool. A flight ends only after its cancel request has, or the request would hit the next one.
+
+extension PostgresConnection {
+    /// How long a server that was asked to cancel may take before the connection is given up.
+    private static let patience = Duration.seconds(5)
+
+    /// From a task's cancellation handler: any thread.
+    func cancelFromAnywhere(_ flight: Flight) {
+        let bound = LoopTransfer(flight)
+        loop.execute { self.cancel(bound.flight) }
+    }
+
+    func cancel(_ flight: Flight) {
+        loop.preconditionOnLoop()
+        guard !flight.isFinished else { return }
+        flight.isCancelled = true
+        guard cancellation == nil else { return }
+        let bound = LoopTransfer(flight)
+        cancellation = Task(executorPreference: loop) {
+            await self.requestCancellation(of: bound.flight)
+            self.cancellation = nil
+        }
+    }
+
+    /// Asks again and again until the flight has ended: a request may arrive before the statement does.
+    private func requestCancellation(of flight: Flight) async {
+        let end = ContinuousClock.now + Self.patience
+        while !flight.isFinished, let handle, let request = CancelRequest(handle) {
+            // A request that cannot be sent is the same as one that does nothing: the end is below.
+            try? await Blocking.run { request.send() }
+            if flight.isFinished { return }
+            if ContinuousClock.now > end {
+                close(PostgresError(.connectionLost, "the server did not answer a cancellation"))
+                return
+            }
+            try? await Task.sleep(for: .milliseconds(50))
+        }
+    }
+}
+
+/// Carries a flight through a cancellation handler back to its loop.
+private struct LoopTransfer: @unchecked Sendable {
+    // @unchecked: `flight` is read only by work that runs on the connection's loop.
+    let flight: Flight
+
+    init(_ flight: Flight) { self.flight = flight }
+}
+
+/// Owns a `PGcancel`.
+private final class CancelRequest: @unchecked Sendable {
+    // @unchecked: libpq's manual (34.7): a PGcancel may be used from another thread than the connection's.
+    private let pointer: OpaquePointer
+
+    init?(_ handle: OpaquePointer) {
+        guard let pointer = PQgetCancel(handle) else { return nil }
+        self.pointer = pointer
+    }
+
+    deinit { PQfreeCancel(pointer) }
+
+    /// Blocks until the server has closed the request's connection: the signal is then sent (`PQcancel`).
+    func send() {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: 256) { buffer in
+            _ = PQcancel(pointer, buffer.baseAddress, Int32(buffer.count))
+        }
+    }
+}
