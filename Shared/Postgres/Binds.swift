@@ -51,7 +51,7 @@ struct Binds: Sendable, Hashable {
                         var start = 0
                         for index in 0..<count {
                             let end = ends[index]
-                            pointers.initializeElement(at: index, to: end < 0 ? nil : base + start)
+                            pointers.initializeElement(at: index, to: end < 0 ? nil : base.map { $0 + start })
                             numbers.initializeElement(at: index, to: Int32(clamping: end < 0 ? 0 : end - start))
                             numbers.initializeElement(at: count + index, to: 1)
                             if end >= 0 { start = end }

@@ -10,8 +10,7 @@ extension PostgresConnection {
 
     /// From a task's cancellation handler: any thread.
     func cancelFromAnywhere(_ flight: Flight) {
-        let bound = LoopTransfer(flight)
-        loop.execute { self.cancel(bound.flight) }
+        loop.execute { self.cancel(flight) }
     }
 
     func cancel(_ flight: Flight) {
@@ -19,9 +18,8 @@ extension PostgresConnection {
         guard !flight.isFinished else { return }
         flight.isCancelled = true
         guard cancellation == nil else { return }
-        let bound = LoopTransfer(flight)
         cancellation = Task(executorPreference: loop) {
-            await self.requestCancellation(of: bound.flight)
+            await self.requestCancellation(of: flight)
             self.cancellation = nil
         }
     }
@@ -40,14 +38,6 @@ extension PostgresConnection {
             try? await Task.sleep(for: .milliseconds(50))
         }
     }
-}
-
-/// Carries a flight through a cancellation handler back to its loop.
-private struct LoopTransfer: @unchecked Sendable {
-    // @unchecked: `flight` is read only by work that runs on the connection's loop.
-    let flight: Flight
-
-    init(_ flight: Flight) { self.flight = flight }
 }
 
 /// Owns a `PGcancel`.

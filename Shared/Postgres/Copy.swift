@@ -1,9 +1,11 @@
 import CPostgres
+import Runtime
 
 // COPY is not allowed in pipeline mode, so the connection leaves it meanwhile.
 
 /// A COPY that is running on a connection, and the task that waits for its socket.
-final class CopyState {
+final class CopyState: @unchecked Sendable {
+    // @unchecked: touched only on the connection's loop.
     private var waiter: CheckedContinuation<Void, any Error>?
     private var failure: PostgresError?
 

@@ -1,7 +1,7 @@
 /// Statements on their way: sent at once, answered in order, ended by one Sync.
-///
-/// Touched only on the connection's loop.
-final class Flight {
+final class Flight: @unchecked Sendable {
+    // @unchecked: touched only on the connection's loop; a cancellation handler carries it there unread.
+
     enum Step {
         /// The server takes a statement into its memory.
         case prepare(StatementCache.Entry)

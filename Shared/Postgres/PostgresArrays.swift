@@ -12,7 +12,9 @@ extension Optional: PostgresValue where Wrapped: PostgresValue {
 /// A one-dimensional array; `[UInt8]` is a `bytea`.
 extension Array: PostgresValue where Element: PostgresValue {
     public static var postgresType: PostgresType { Element.postgresArrayType }
-    public static var postgresArrayType: PostgresType { Element.postgresArrayType == .bytea ? .byteaArray : postgresType }
+    public static var postgresArrayType: PostgresType {
+        Element.postgresArrayType == .bytea ? .byteaArray : postgresType
+    }
     public func encode(into buffer: inout [UInt8]) { Element.encodeArray(self, into: &buffer) }
     public static func decode(_ cell: PostgresCell?) throws(PostgresDecodingError) -> [Element] {
         guard let cell else { throw PostgresDecodingError(nil, as: [Element].self) }

@@ -66,7 +66,7 @@ final class PostgresConnection: @unchecked Sendable {
 
     static func message(_ handle: OpaquePointer?) -> String {
         let text = String(cString: PQerrorMessage(handle))
-        return String(text.trimmingSuffix(while: \.isNewline))
+        return text.split(separator: "\n").joined(separator: "; ")
     }
 
     // MARK: Sending

@@ -111,3 +111,8 @@ public enum SQLState {
     public static let queryCanceled = "57014"
     public static let badUTF8 = "22021"
 }
+
+extension PostgresError {
+    /// The database answered what this version of the program does not understand.
+    public static func unexpected(_ reason: String) -> PostgresError { PostgresError(.usage, reason) }
+}

@@ -91,14 +91,16 @@ final class PostgresPool: @unchecked Sendable {
     // MARK: Opening and closing
 
     private func open(_ login: String) {
-        Task(executorPreference: loop) {
-            do {
-                adopt(try await PostgresConnection.connect(configuration, login: login))
-            } catch {
-                let (refused, actions) = machine.openingFailed(login: login)
-                for waiter in refused { waiters.removeValue(forKey: waiter)?.resume(throwing: error) }
-                perform(actions)
-            }
+        Task(executorPreference: loop) { await self.connect(login) }
+    }
+
+    private func connect(_ login: String) async {
+        do {
+            adopt(try await PostgresConnection.connect(configuration, login: login))
+        } catch {
+            let (refused, actions) = machine.openingFailed(login: login)
+            for waiter in refused { waiters.removeValue(forKey: waiter)?.resume(throwing: error) }
+            perform(actions)
         }
     }
 

@@ -72,7 +72,8 @@ public struct Row: Sendable {
     }
 
     /// The bytes of a field as PostgreSQL sent them, or `nil` for NULL, without a copy: valid within `body` only.
-    public func withBytes<Result>(_ column: Int, _ body: (UnsafeRawBufferPointer?) throws -> Result) rethrows -> Result {
+    public func withBytes<Result>(_ column: Int, _ body: (UnsafeRawBufferPointer?) throws -> Result) rethrows -> Result
+    {
         try withExtendedLifetime(rows.result) { try body(cell(column)?.bytes) }
     }
 

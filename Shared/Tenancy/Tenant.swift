@@ -1,0 +1,73 @@
+import JSON
+import Postgres
+import Values
+
+/// A tenant as each service's database knows it (`shared.tenants`).
+public struct Tenant: Sendable, Hashable {
+    public enum Status: String, Sendable, Hashable {
+        case active, suspended
+    }
+
+    public let id: TenantID
+    /// What people call it in addresses and commands; unique.
+    public let slug: String
+    public let name: String
+    public let status: Status
+    /// An IANA name, `Asia/Shanghai`.
+    public let timeZone: String
+    /// ISO 4217.
+    public let currency: String
+    public let industry: String
+    public let createdAt: Timestamp
+    public let settings: JSON
+    /// The last migration of each set that its schema has had.
+    public let schemaVersion: [String: Int]
+    /// Which of the service's logins its role is bucketed with.
+    let loginNumber: Int
+
+    public var schema: SchemaName { SchemaName(id) }
+}
+
+/// What is needed to make a tenant.
+public struct TenantDescription: Sendable, Hashable {
+    public var id: TenantID
+    public var slug: String
+    public var name: String
+    public var timeZone: String
+    public var currency: String
+    public var industry: String
+    public var settings: JSON
+
+    public init(
+        id: TenantID = .make(), slug: String, name: String, timeZone: String = "Asia/Shanghai",
+        currency: String = "CNY", industry: String = "general", settings: JSON = .object([:])
+    ) {
+        self.id = id
+        self.slug = slug
+        self.name = name
+        self.timeZone = timeZone
+        self.currency = currency
+        self.industry = industry
+        self.settings = settings
+    }
+}
+
+/// Why a tenant cannot be served.
+public enum TenancyError: Error, Sendable, Hashable, CustomStringConvertible {
+    case unknown(TenantID)
+    case suspended(TenantID)
+    /// Another tenant has the slug.
+    case slugTaken(String)
+    /// The database has not been prepared, or by another version of the program.
+    case notPrepared(database: String, reason: String)
+
+    public var description: String {
+        switch self {
+        case .unknown(let id): "There is no tenant \(id)."
+        case .suspended(let id): "Tenant \(id) is suspended."
+        case .slugTaken(let slug): "Another tenant has the short name \(slug); choose another."
+        case .notPrepared(let database, let reason):
+            "Database \(database) is not ready (\(reason)): run `guanxi migrate`."
+        }
+    }
+}

@@ -1,0 +1,119 @@
+import JSON
+import Postgres
+import Runtime
+import Synchronization
+import Values
+
+/// The tenants of a service's database, in memory.
+///
+/// ``run()`` looks for changes every 250 ms, so that a tenant suspended through another process is refused here within
+/// a second.
+public final class TenantDirectory: Sendable {
+    private struct State {
+        var tenants: [TenantID: Tenant] = [:]
+        var epoch: Int64 = -1
+        /// When `epoch` was last seen to be the database's.
+        var seen: ContinuousClock.Instant?
+    }
+
+    private let database: PostgresDatabase
+    private let role: DatabaseRole
+    private let state = Mutex(State())
+
+    static let interval = Duration.milliseconds(250)
+    /// What was seen longer ago than this is asked for again before it is believed.
+    static let freshness = Duration.milliseconds(900)
+
+    init(database: PostgresDatabase) {
+        self.database = database
+        let roles = RoleNames(database: database.configuration.database)
+        role = DatabaseRole(roles.service, login: roles.appLogin(1))
+    }
+
+    /// Looks for changes until cancelled. Without it every lookup older than a second asks the database.
+    public func run() async throws {
+        while !Task.isCancelled {
+            // A database that is down is noticed by whoever needs it; here the next round tries again.
+            try? await refresh()
+            try await Task.sleep(for: Self.interval)
+        }
+    }
+
+    /// A tenant that may be served.
+    ///
+    /// - Throws: ``TenancyError`` when there is none or it is suspended.
+    public func active(_ id: TenantID) async throws -> Tenant {
+        let tenant = try await find(id)
+        guard tenant.status == .active else { throw TenancyError.suspended(id) }
+        return tenant
+    }
+
+    /// A tenant, suspended or not.
+    public func find(_ id: TenantID) async throws -> Tenant {
+        let (known, isFresh) = state.withLock { state in
+            (state.tenants[id], state.seen.map { $0.duration(to: .now) < Self.freshness } ?? false)
+        }
+        if let known, isFresh { return known }
+        // One that is unknown may have been made by another process a moment ago.
+        try await refresh()
+        guard let tenant = state.withLock({ $0.tenants[id] }) else { throw TenancyError.unknown(id) }
+        return tenant
+    }
+
+    /// Every tenant, as last seen, by slug.
+    public var all: [Tenant] {
+        state.withLock { $0.tenants.values.sorted { $0.slug < $1.slug } }
+    }
+
+    /// Reads the database's directory if it changed.
+    public func refresh() async throws {
+        let asked = ContinuousClock.now
+        let known = state.withLock { $0.epoch }
+        let epoch: Int64 = try await database.flight(
+            role: role, ["select epoch from shared.directory_epoch"], options: .read)[0].single().get("epoch")
+        guard epoch != known else {
+            state.withLock { $0.seen = max($0.seen ?? asked, asked) }
+            return
+        }
+        let results = try await database.flight(
+            role: role, ["select epoch from shared.directory_epoch", Tenant.select], options: .snapshot)
+        let newEpoch: Int64 = try results[0].single().get("epoch")
+        let tenants = try results[1].map(Tenant.init)
+        state.withLock { state in
+            // Another task may have read a later directory meanwhile.
+            guard newEpoch >= state.epoch else { return }
+            state.epoch = newEpoch
+            state.seen = max(state.seen ?? asked, asked)
+            state.tenants = Dictionary(tenants.map { ($0.id, $0) }) { $1 }
+        }
+    }
+}
+
+extension Tenant {
+    static let select: SQL = """
+        select id, slug, name, status, time_zone, currency, industry, created_at, settings, schema_version, login
+        from shared.tenants
+        """
+
+    init(_ row: Row) throws {
+        let versions: JSON = try row.get("schema_version")
+        guard let id = TenantID(try row.get("id", as: String.self)),
+            let status = Status(rawValue: try row.get("status"))
+        else { throw PostgresError.unexpected("shared.tenants holds a tenant of a later version of this program") }
+        self.init(
+            id: id, slug: try row.get("slug"), name: try row.get("name"), status: status,
+            timeZone: try row.get("time_zone"), currency: try row.get("currency"),
+            industry: try row.get("industry"), createdAt: try row.get("created_at"),
+            settings: try row.get("settings"), schemaVersion: Self.versions(versions),
+            loginNumber: try row.get("login"))
+    }
+
+    static func versions(_ json: JSON) -> [String: Int] {
+        guard case .object(let object) = json else { return [:] }
+        var versions: [String: Int] = [:]
+        for (name, value) in object {
+            if case .int(let number) = value { versions[name] = Int(number) }
+        }
+        return versions
+    }
+}
