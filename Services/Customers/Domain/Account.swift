@@ -1,0 +1,96 @@
+import Foundation
+import JSON
+import Text
+import Values
+
+/// A customer 客户: a company or a person who buys or may buy.
+struct Account: Sendable, Hashable {
+    var id: UUID
+    var version: Int64 = 1
+    /// `ACC-2026-000123`.
+    var code: String
+    var name: String
+    /// Other and former names 曾用名, by which it is found too.
+    var aliases: [String] = []
+    /// The account above it (chain → outlet).
+    var parentID: UUID?
+    var creditCode: String?
+    var industry: String?
+    var employees: Int64?
+    var annualRevenue: Money?
+    var region: String?
+    var address: String?
+    var phone: String?
+    var email: String?
+    var website: String?
+    var ownerID: UUID?
+    var teamID: UUID?
+    var businessLineID: UUID?
+    var source: String?
+    /// The lead it came from.
+    var leadID: UUID?
+    var lifecycle = "potential"
+    var lifecycleSince: Timestamp?
+    var description: String?
+    var externalSystem: String?
+    var externalID: String?
+    var custom = JSONObject()
+    var createdAt: Timestamp
+    var updatedAt: Timestamp
+    var deletedAt: Timestamp?
+
+    static let codePrefix = "ACC"
+
+    /// Keys of the name and every alias, without repeats: two accounts that share one are likely one company.
+    var matchKeys: [String] {
+        var keys: [String] = []
+        for key in ([name] + aliases).map({ CompanyName($0).key }) where !key.isEmpty && !keys.contains(key) {
+            keys.append(key)
+        }
+        return keys
+    }
+}
+
+/// The tree of accounts.
+enum Hierarchy {
+    static let maximumDepth = 20
+
+    /// Refuses a parent that would make a circle or a tree deeper than 20.
+    ///
+    /// - Parameter ancestors: of the new parent, nearest first, the parent itself included.
+    static func checkParent(of account: UUID, ancestors: [UUID]) throws(Refusal) {
+        guard !ancestors.contains(account) else {
+            throw Refusal(
+                .rule, "hierarchyCycle", at: "/parent", "An account cannot stand below itself.", zh: "客户不能隶属于自己或其下级。")
+        }
+        guard ancestors.count < maximumDepth else {
+            throw Refusal(
+                .rule, "hierarchyDepth", at: "/parent", "A hierarchy has at most \(maximumDepth) levels.",
+                zh: "客户层级最多 \(maximumDepth) 级。")
+        }
+    }
+}
+
+/// A person at a customer 联系人.
+struct Contact: Sendable, Hashable {
+    var id: UUID
+    var version: Int64 = 1
+    var accountID: UUID?
+    var name: String
+    var title: String?
+    var department: String?
+    var phone: String?
+    var email: String?
+    var isPrimary = false
+    var ownerID: UUID?
+    var teamID: UUID?
+    /// The lead it came from.
+    var leadID: UUID?
+    var description: String?
+    var externalSystem: String?
+    var externalID: String?
+    var custom = JSONObject()
+    var createdAt: Timestamp
+    var updatedAt: Timestamp
+    var deletedAt: Timestamp?
+}

@@ -1,0 +1,74 @@
+import Foundation
+import JSON
+import Values
+
+/// A possible sale 商机.
+struct Opportunity: Sendable, Hashable {
+    enum Status: String, Sendable, Hashable, CaseIterable { case open, won, lost }
+
+    var id: UUID
+    var version: Int64 = 1
+    /// `OPP-2026-000123`.
+    var code: String
+    var name: String
+    var accountID: UUID?
+    var contactID: UUID?
+    /// The lead it came from.
+    var leadID: UUID?
+    var ownerID: UUID?
+    var teamID: UUID?
+    var businessLineID: UUID?
+    var source: String?
+    var productLines: [ProductLine] = []
+    var amount: Money?
+    var expectedCloseDate: CalendarDate?
+    var pipelineID: UUID
+    var pipelineVersion: Int
+    var stage: String
+    var stageEnteredAt: Timestamp
+    var status = Status.open
+    var closedAt: Timestamp?
+    var lostReason: String?
+    var competitor: String?
+    var description: String?
+    var externalSystem: String?
+    var externalID: String?
+    var custom = JSONObject()
+    var createdAt: Timestamp
+    var updatedAt: Timestamp
+    var deletedAt: Timestamp?
+
+    static let codePrefix = "OPP"
+}
+
+/// A product within an opportunity.
+struct ProductLine: Sendable, Hashable {
+    var productID: UUID
+    var quantity: Int64
+    /// For one; nil = the list price is still to be agreed.
+    var unitPrice: Money?
+}
+
+/// One line of an opportunity's history: who moved it, when, and how long it had been where it was.
+struct StageChange: Sendable, Hashable {
+    enum Kind: String, Sendable, Hashable { case created, moved, won, lost, reopened, migrated }
+
+    var kind: Kind
+    /// nil when the opportunity was made.
+    var fromStage: String?
+    var toStage: String
+    var at: Timestamp
+    /// The principal; nil = the system.
+    var by: UUID?
+    /// Time spent in `fromStage`.
+    var spent: Duration?
+    var reason: String?
+}
+
+extension Opportunity {
+    /// The first line of the history.
+    func creation(by actor: UUID?) -> StageChange {
+        StageChange(
+            kind: .created, fromStage: nil, toStage: stage, at: stageEnteredAt, by: actor, spent: nil, reason: nil)
+    }
+}

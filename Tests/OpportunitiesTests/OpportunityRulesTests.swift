@@ -1,0 +1,201 @@
+import Foundation
+import Testing
+import Values
+
+@testable import Opportunities
+
+private let start = Timestamp(milliseconds: 1_790_000_000_000)
+private let actor = UUID()
+
+private func makePipeline(_ template: PipelineTemplate = .simple, version: Int = 1) -> Pipeline {
+    Pipeline(id: UUID(), version: version, name: "P", businessLineID: nil, stages: template.stages)
+}
+
+private struct Deal {
+    var opportunity: Opportunity
+    var pipeline: Pipeline
+    var history: [StageChange] = []
+
+    init(_ pipeline: Pipeline = makePipeline(), stage: String = "contact") {
+        self.pipeline = pipeline
+        opportunity = Opportunity(
+            id: UUID(), code: "OPP-2026-000001", name: "n", pipelineID: pipeline.id, pipelineVersion: pipeline.version,
+            stage: stage, stageEnteredAt: start, createdAt: start, updatedAt: start)
+    }
+
+    @discardableResult
+    mutating func apply(_ command: OpportunityCommand, day: Int) throws -> [OpportunityEvent] {
+        let at = start + .seconds(86_400 * day)
+        let context = OpportunityContext(pipeline: pipeline, actor: actor, at: at, now: start + .seconds(86_400 * 100))
+        let events = try Opportunity.decide(opportunity, command, context)
+        opportunity = events.reduce(opportunity, Opportunity.evolve)
+        return events
+    }
+}
+
+@Suite struct OpportunityRulesTests {
+    @Test func `a move is recorded with who, when and how long`() throws {
+        var deal = Deal()
+        let events = try deal.apply(.move(stage: "proposal"), day: 3)
+        let expected = StageChange(
+            kind: .moved, fromStage: "contact", toStage: "proposal", at: start + .seconds(3 * 86_400), by: actor,
+            spent: .seconds(3 * 86_400), reason: nil)
+        #expect(events == [.moved(expected)])
+        #expect(try deal.apply(.move(stage: "proposal"), day: 4).isEmpty)
+        #expect(deal.opportunity.stageEnteredAt == expected.at)
+    }
+
+    @Test func `winning enters the signed stage and keeps the signed amount`() throws {
+        var deal = Deal()
+        let amount = Money(minorUnits: 105_400, currency: .usd)
+        try deal.apply(.win(amount: amount), day: 5)
+        #expect(deal.opportunity.status == .won && deal.opportunity.stage == "signed")
+        #expect(deal.opportunity.amount == amount && deal.opportunity.closedAt != nil)
+        #expect(try deal.apply(.win(amount: amount), day: 6).isEmpty)
+        #expect(throws: Refusal.self) { try deal.apply(.move(stage: "needs"), day: 6) }
+        #expect(throws: Refusal.self) { try deal.apply(.lose(reason: "price"), day: 6) }
+        try deal.apply(.reopen(), day: 7)
+        #expect(deal.opportunity.status == .open && deal.opportunity.stage == "negotiation")
+        #expect(deal.opportunity.closedAt == nil)
+    }
+
+    @Test func `moving to the signed stage is winning`() throws {
+        var deal = Deal()
+        try deal.apply(.move(stage: "signed"), day: 1)
+        #expect(deal.opportunity.status == .won)
+    }
+
+    @Test func `a lost deal keeps its stage, its reason and can come back`() throws {
+        var deal = Deal(stage: "proposal")
+        #expect(throws: Refusal.self) { try deal.apply(.lose(reason: "  "), day: 1) }
+        try deal.apply(.lose(reason: "price", competitor: "Rival"), day: 1)
+        #expect(deal.opportunity.stage == "proposal" && deal.opportunity.competitor == "Rival")
+        let events = try deal.apply(.reopen(reason: "new budget"), day: 11)
+        #expect(deal.opportunity.status == .open && deal.opportunity.lostReason == nil)
+        guard case .reopened(let change)? = events.first else { return #expect(Bool(false)) }
+        #expect(change.spent == .seconds(10 * 86_400))
+        #expect(throws: Refusal.self) { try deal.apply(.reopen(), day: 12) }
+    }
+
+    @Test func `time cannot run backwards or ahead`() throws {
+        var deal = Deal()
+        try deal.apply(.move(stage: "needs"), day: 5)
+        #expect(throws: Refusal.self) { try deal.apply(.move(stage: "proposal"), day: 4) }
+        #expect(throws: Refusal.self) { try deal.apply(.move(stage: "proposal"), day: 101) }
+    }
+
+    @Test func `an unknown stage is refused with the ones there are`() throws {
+        var deal = Deal()
+        let refusal = #expect(throws: Refusal.self) { try deal.apply(.move(stage: "nowhere"), day: 1) }
+        #expect(refusal?.code == "unknownStage" && refusal?.english.contains("negotiation") == true)
+    }
+
+    @Test func `a new version takes open deals over by a mapping`() throws {
+        var deal = Deal(stage: "proposal")
+        var next = makePipeline(.decisionChain, version: 2)
+        next.id = deal.pipeline.id
+        #expect(throws: Refusal.self) { try deal.apply(.migrate(to: next, mapping: [:]), day: 1) }
+        #expect(throws: Refusal.self) { try deal.apply(.migrate(to: next, mapping: ["proposal": "signed"]), day: 1) }
+        try deal.apply(.migrate(to: next, mapping: ["proposal": "bid"]), day: 1)
+        #expect(deal.opportunity.pipelineVersion == 2 && deal.opportunity.stage == "bid")
+        #expect(deal.opportunity.stageEnteredAt == start, "migration is no progress")
+        #expect(try deal.apply(.migrate(to: next, mapping: [:]), day: 2).isEmpty)
+    }
+}
+
+@Suite struct PipelineRulesTests {
+    @Test(arguments: PipelineTemplate.all)
+    func `templates are valid`(_ template: PipelineTemplate) throws {
+        try Pipeline.validate(template.stages)
+    }
+
+    @Test func `stages that make no sense are refused`() {
+        let stages = PipelineTemplate.simple.stages
+        let broken: [[Stage]] = [
+            [], [stages[4]], stages.dropLast(), stages + [stages[0]], stages.map { change($0) { $0.key = "" } },
+            stages.map { change($0) { $0.winRate = $0.isSigned ? 100 : 101 } }, [stages[0], stages[0], stages[4]],
+        ]
+        for stages in broken { #expect(throws: Refusal.self) { try Pipeline.validate(stages) } }
+    }
+
+    private func change(_ stage: Stage, _ edit: (inout Stage) -> Void) -> Stage {
+        var stage = stage
+        edit(&stage)
+        return stage
+    }
+}
+
+@Suite struct ForecastRulesTests {
+    private func forecast(_ stages: [Stage], target: Int64? = nil, amount: Int64 = 1_000_000) -> Forecast {
+        let deals = stages.map { Forecast.Deal(stage: $0.key, amount: amount * 100) }
+        return Forecast(stages: stages, deals: deals, currency: .cny, target: target.map { $0 * 100 })
+    }
+
+    @Test func `five stages of a million weigh 2,600,000`() {
+        let forecast = forecast(PipelineTemplate.simple.stages, target: 5_000_000)
+        #expect(forecast.weighted == 260_000_000)
+        #expect(forecast.signed == 100_000_000 && forecast.openWeighted == 160_000_000)
+        #expect(forecast.shortfall == 240_000_000 && forecast.coverage == 0.52)
+        #expect(forecast.openAmount == 400_000_000)
+    }
+
+    @Test func `what if requirements won as often as proposals`() {
+        #expect(forecast(PipelineTemplate.simple.stages.withWinRates(["needs": 50])).weighted == 280_000_000)
+    }
+
+    @Test func `the decision chain weighs 3,800,000`() {
+        let forecast = forecast(PipelineTemplate.decisionChain.stages)
+        #expect(forecast.weighted == 380_000_000)
+        #expect(forecast.shortfall == nil && forecast.coverage == nil)
+    }
+
+    @Test func `odd cents round half up and a reached target has no shortfall`() {
+        let stages = PipelineTemplate.simple.stages
+        let forecast = Forecast(
+            stages: stages, deals: [.init(stage: "contact", amount: 5), .init(stage: "contact", amount: 100)],
+            currency: .cny, target: 10)
+        #expect(forecast.weighted == 11 && forecast.shortfall == 0)
+    }
+
+    @Test(arguments: [
+        ("2026", "2026-01-01", "2026-12-31"), ("2026-Q1", "2026-01-01", "2026-03-31"),
+        ("2026-02", "2026-02-01", "2026-02-28"), ("2026-Q4", "2026-10-01", "2026-12-31"),
+    ])
+    func `periods of targets`(_ key: String, _ first: String, _ last: String) {
+        #expect(Target.days(of: key)?.lowerBound.description == first)
+        #expect(Target.days(of: key)?.upperBound.description == last)
+    }
+
+    @Test(arguments: ["", "26", "2026-13", "2026-Q5", "2026-1", "2026-01-01", "abcd"])
+    func `what is no period`(_ key: String) { #expect(Target.days(of: key) == nil) }
+}
+
+@Suite struct ProductRulesTests {
+    private func product(_ name: String, _ aliases: [String] = []) -> Product {
+        Product(id: UUID(), name: name, aliases: aliases, createdAt: start, updatedAt: start)
+    }
+
+    @Test func `GTXPro is GTX Pro`() throws {
+        #expect(Product.matchKey("GTXPro") == Product.matchKey("ＧＴＸ pro"))
+        #expect(Product.matchKey("GTX Plus Pro") != Product.matchKey("GTX Pro"))
+        #expect(product("GTX Pro", ["GTXPro", "gtx-p"]).matchKeys == ["gtxpro", "gtxp"])
+    }
+
+    @Test func `an alias means one product only`() throws {
+        let owner = product("GTX Pro")
+        let refusal = #expect(throws: Refusal.self) {
+            try product("MG", ["gtxpro"]).checkNames(against: [owner])
+        }
+        #expect(refusal?.path == "/aliases" && refusal?.english.contains("GTX Pro") == true)
+        try owner.checkNames(against: [owner])
+    }
+
+    @Test func `codes are read and written`() {
+        #expect(ReadableCode(prefix: Opportunity.codePrefix, year: 2026, number: 123).description == "OPP-2026-000123")
+        #expect(ReadableCode("opp-2026-000123")?.number == 123)
+        #expect(ReadableCode(prefix: "OPP", year: 2026, number: 1_234_567).description == "OPP-2026-1234567")
+        for broken in ["", "OPP-2026-123", "OPP-26-000123", "-2026-000123", "OPP-2026-00012x", "OPP-2026--00001"] {
+            #expect(ReadableCode(broken) == nil)
+        }
+    }
+}
