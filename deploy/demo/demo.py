@@ -133,10 +133,10 @@ def advance(tenant, plans):
     def go(row):
         path = f"/v1/opportunities/{row['lead']['opportunityId']}"
         reached = keys.index(now[row["lead"]["opportunityId"]]["stage"])
-        for step in range(reached + 1, row["reach"]):
+        for step in range(reached + 1, min(row["reach"], len(keys) - 1)):
             tenant.api.post(f"{path}/move", {"stage": keys[step], "occurredAt": midnight(row["days"][step])})
         if row["end"] == "won":
-            tenant.api.post(f"{path}/win", {"amount": row["amount"], "closeDate": row["days"][5].isoformat()})
+            tenant.api.post(f"{path}/win", {"amount": row["amount"], "occurredAt": midnight(row["days"][5])})
         elif row["end"] == "lost":
             tenant.api.post(f"{path}/lose", {"reason": "price", "occurredAt": midnight(row["days"][5])})
 

@@ -12,7 +12,8 @@ SYSTEM = "maven-crm"
 # The pipeline file writes a product's name in its own way.
 ALIASES = {"GTX Pro": ["GTXPro"]}
 SPELLING = {"technolgy": "technology"}
-STAGES = [("prospecting", "Prospecting", 10), ("engaging", "Engaging", 50)]
+# Key, name, configured win rate; the last one is being won.
+STAGES = [("prospecting", "Prospecting", 10), ("engaging", "Engaging", 50), ("won", "Won", 100)]
 
 
 def read(path, limit=None):
@@ -115,9 +116,10 @@ def opportunities(tenant, deals, owners, accounts, pipeline):
     def close(deal):
         if deal["deal_stage"] == "Won":
             amount = {"amount": f"{deal['close_value']}.00", "currency": "USD"}
-            tenant.api.post(path(deal, "win"), {"amount": amount, "closeDate": deal["close_date"]})
+            tenant.api.post(path(deal, "win"), {"amount": amount, "occurredAt": midnight(deal["close_date"])})
         else:
-            tenant.api.post(path(deal, "lose"), {"occurredAt": midnight(deal["close_date"])})
+            lost = {"reason": "not recorded", "occurredAt": midnight(deal["close_date"])}
+            tenant.api.post(path(deal, "lose"), lost)
 
     def still_open(deal):
         return there[deal["opportunity_id"]]["status"] == "open"

@@ -21,15 +21,15 @@ DATASETS = {"hardware": hardware, "education": education, "music": music, "demo"
 ENVIRONMENT = Path(__file__).parents[2] / ".run" / "guanxi.env"
 
 
-def environment(path=ENVIRONMENT):
-    """What the running system wrote for scripts, below what the environment says."""
+def environment(path=ENVIRONMENT, over=os.environ):
+    """What the running system wrote for scripts, below what `over` says."""
     values = {}
     if path.is_file():
         for line in path.read_text().splitlines():
             name, mark, value = line.removeprefix("export ").partition("=")
             if mark:
                 values[name.strip()] = value.strip().strip("'\"")
-    return {**values, **os.environ}
+    return {**values, **over}
 
 
 def arguments():

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# `make test-data DATA=…`: loads the public data sets while services are killed, and compares every figure.
+source "$(dirname "$0")/lib.sh"
+DATA=${1:-}
+[ -z "$DATA" ] || [ -d "$DATA" ] || die "DATA is '$DATA': it must be the folder that holds maven-crm/, x-education/ and cdnow/"
+PYTHON=$("$ROOT/deploy/local/python.sh")
+cd "$ROOT/Tests/RealData"
+GUANXI_TEST_DATA=$DATA "$PYTHON" -m unittest --quiet
+exec "$PYTHON" run.py ${DATA:+--data "$DATA"} "${@:2}"
