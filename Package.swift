@@ -92,7 +92,7 @@ let technique: [[Target]] = [
     shared("Contracts", ["Entities", "JSON", "Values"]),
     shared(
         "EventLog", ["Runtime", "Postgres", "Kafka", "Tenancy", "JSON", "Values"],
-        testDependencies: ["TestKit"]),
+        testDependencies: ["TestKit"], resources: [.copy("Migrations")]),
     shared(
         "ServiceKit",
         ["Runtime", "HTTP", "Postgres", "EventLog", "Tenancy", "Security", "JSON", "Values"],

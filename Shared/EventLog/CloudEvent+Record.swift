@@ -1,6 +1,6 @@
-internal import Foundation
-internal import JSON
-internal import Values
+import Foundation
+import JSON
+import Values
 
 /// A record that is no CloudEvent of ours.
 public struct CloudEventError: Error, Sendable, Hashable, CustomStringConvertible {

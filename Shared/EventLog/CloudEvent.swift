@@ -1,6 +1,6 @@
-public import Foundation
-public import JSON
-public import Values
+import Foundation
+import JSON
+import Values
 
 /// Something that happened to an aggregate: CloudEvents 1.0 with the extensions `tenantid`, `sequence`,
 /// `partitionkey`, `traceparent` and `actor`.

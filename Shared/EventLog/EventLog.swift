@@ -1,4 +1,4 @@
-public import Values
+import Values
 
 /// An ordered, partitioned, replayable log of records: topics, partitions, keys, offsets and consumer groups.
 ///

@@ -1,4 +1,4 @@
-public import Values
+import Values
 
 /// One named header of a record; names may repeat, order is kept.
 public struct EventHeader: Sendable, Hashable {

@@ -1,5 +1,5 @@
-internal import CRDKafka
-internal import Synchronization
+import CRDKafka
+import Synchronization
 
 /// The delivery reports of one call to ``KafkaProducer/send(_:to:)``: each message carries it as its opaque.
 final class Delivery: Sendable {

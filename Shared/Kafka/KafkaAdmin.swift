@@ -1,5 +1,5 @@
-internal import CRDKafka
-internal import Runtime
+import CRDKafka
+import Runtime
 
 /// Requests about topics and offsets. librdkafka's calls block, so they run on libuv's pool.
 public struct KafkaAdmin: Sendable {

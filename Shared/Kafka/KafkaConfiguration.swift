@@ -1,4 +1,4 @@
-internal import CRDKafka
+import CRDKafka
 
 /// A bearer token for SASL OAUTHBEARER.
 public struct KafkaToken: Sendable {

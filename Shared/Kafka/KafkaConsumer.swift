@@ -1,6 +1,6 @@
-internal import CRDKafka
-public import Runtime
-internal import Synchronization
+import CRDKafka
+import Runtime
+import Synchronization
 
 /// A member of a consumer group.
 ///

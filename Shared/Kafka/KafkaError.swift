@@ -1,4 +1,4 @@
-internal import CRDKafka
+import CRDKafka
 
 /// What librdkafka or a broker answered (`rd_kafka_resp_err_t`).
 public struct KafkaError: Error, Sendable, Hashable, CustomStringConvertible {

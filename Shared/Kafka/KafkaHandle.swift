@@ -1,7 +1,7 @@
-internal import CRDKafka
-internal import Glibc
-internal import Runtime
-internal import Synchronization
+import CRDKafka
+import Glibc
+import Runtime
+import Synchronization
 
 /// One `rd_kafka_t` and the queue whose events a loop serves, woken by an eventfd.
 ///

@@ -1,4 +1,4 @@
-internal import CRDKafka
+import CRDKafka
 
 /// A message to produce.
 public struct KafkaMessage: Sendable, Hashable {

@@ -1,6 +1,6 @@
-internal import CRDKafka
-public import Runtime
-internal import Synchronization
+import CRDKafka
+import Runtime
+import Synchronization
 
 /// An idempotent producer: what was accepted is delivered once and in order per partition while the producer lives.
 ///

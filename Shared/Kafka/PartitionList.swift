@@ -1,4 +1,4 @@
-internal import CRDKafka
+import CRDKafka
 
 /// Owns an `rd_kafka_topic_partition_list_t`.
 struct PartitionList: ~Copyable {

@@ -82,6 +82,14 @@ extension SQL {
             sql.text += String(sql.binds.count)
         }
 
+        /// A parameter that may be NULL.
+        public mutating func appendInterpolation<Value: PostgresValue>(_ value: Value?) {
+            let position = sql.text.utf8.count
+            sql.binds.append(value, at: position)
+            sql.text += "$"
+            sql.text += String(sql.binds.count)
+        }
+
         /// Another statement or a part of one, with its parameters.
         public mutating func appendInterpolation(_ part: SQL) { sql.append(part) }
 
