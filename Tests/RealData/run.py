@@ -15,10 +15,13 @@ import time
 from pathlib import Path
 
 import samples
-from system import LOGS, SERVICES, System
 
 HERE = Path(__file__).parent
-LOADER = HERE.parents[1] / "deploy" / "demo" / "load.py"
+ROOT = HERE.parents[1]
+LOADER = ROOT / "deploy" / "demo" / "load.py"
+sys.path.insert(0, str(ROOT / "deploy" / "local"))
+from system import LOGS, SERVICES, System  # noqa: E402
+
 DATASETS = ("hardware", "education", "music")
 
 
@@ -103,7 +106,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="guanxi-samples-") as folder:
         chosen.data = chosen.data or samples.make(folder)
         for log in chosen.logs:
-            system = System(log)
+            system = System(f"real-data-{log}", log)
             run = Run(system, chosen)
             try:
                 run.all()

@@ -1,14 +1,17 @@
-"""A running Guanxi for one test: started by the same script as `make run`, in a folder of its own."""
+"""A running Guanxi of its own for a test or a benchmark: started as `make run` does, in another folder."""
 
 import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 LOCAL = ROOT / "deploy" / "local" / "guanxi-local"
 SERVICES = ("gateway", "leads", "opportunities", "customers", "analytics")
+# Settings that would point this system at the data of another one.
+SETTINGS_OF_ANOTHER = {"GUANXI_URL", "GUANXI_OPERATOR_KEY", "GUANXI_DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS"}
 LOGS = ("kafka", "postgres")
 BESIDE = ROOT.parent / "shared" / "kafka"  # an Apache Kafka for tests may lie there
 
@@ -17,11 +20,13 @@ from load import environment  # noqa: E402
 
 
 class System:
-    def __init__(self, log):
+    """`name` is its folder's below .run/, `log` the event log: kafka or postgres."""
+
+    def __init__(self, name, log):
         self.log = log
-        self.folder = ROOT / ".run" / f"real-data-{log}"
+        self.folder = ROOT / ".run" / name
         self.settings = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("GUANXI_")},
+            **{name: value for name, value in os.environ.items() if name not in SETTINGS_OF_ANOTHER},
             "GUANXI_RUN_DIR": str(self.folder), "GUANXI_EVENT_LOG": log, "GUANXI_PORT": str(free_ports())}
         if "KAFKA_HOME" not in self.settings and BESIDE.is_dir():
             self.settings["KAFKA_HOME"] = str(BESIDE)
@@ -41,9 +46,18 @@ class System:
         """What the started system wrote for scripts, over the environment."""
         return {**self.settings, **environment(self.folder / "guanxi.env", {})}
 
+    def internal_port(self, service):
+        return int(self.settings["GUANXI_PORT"]) + 1000 + SERVICES.index(service)
+
+    def pid(self, service):
+        return int((self.folder / "pids" / f"{service}.pid").read_text())
+
     def kill(self, service):
-        """SIGKILL, as a crash; nobody is told."""
+        """SIGKILL, as a crash; back when the process is gone."""
+        pid = self.pid(service)
         self.local("kill", service)
+        while Path(f"/proc/{pid}").exists():
+            time.sleep(0.01)
 
     def restart(self, service):
         self.local("restart", service)
