@@ -61,7 +61,7 @@ public struct Logger: Sendable {
 
     public func log(
         _ level: Level, _ message: @autoclosure () -> String, error: (any Error)? = nil,
-        _ fields: KeyValuePairs<String, JSON> = [:]
+        _ fields: @autoclosure () -> KeyValuePairs<String, JSON> = [:]
     ) {
         guard level >= self.level else { return }
         var line = JSONWriter(capacity: 256)
@@ -77,7 +77,7 @@ public struct Logger: Sendable {
             line.member("traceId", scope.trace.traceIDText)
         }
         if let error { line.member("error", String(reflecting: error)) }
-        for (name, value) in fields { line.member(name, Self.isSecret(name) ? "***" : value) }
+        for (name, value) in fields() { line.member(name, Self.isSecret(name) ? "***" : value) }
         line.raw("}\n")
         sink.write(line.bytes)
     }
