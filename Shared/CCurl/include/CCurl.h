@@ -11,6 +11,8 @@ CURLcode ccurl_set_list(CURL *easy, CURLoption option, struct curl_slist *value)
 typedef size_t (*ccurl_data_callback)(char *data, size_t size, size_t count, void *context);
 typedef curl_socket_t (*ccurl_open_socket_callback)(
     void *context, curlsocktype purpose, struct curl_sockaddr *address);
+typedef int (*ccurl_close_socket_callback)(void *context, curl_socket_t socket);
+typedef int (*ccurl_seek_callback)(void *context, curl_off_t offset, int origin);
 typedef int (*ccurl_socket_callback)(CURL *easy, curl_socket_t socket, int what, void *context, void *socket_context);
 typedef int (*ccurl_timer_callback)(CURLM *multi, long milliseconds, void *context);
 
@@ -18,10 +20,10 @@ typedef int (*ccurl_timer_callback)(CURLM *multi, long milliseconds, void *conte
 CURLcode ccurl_set_data_callback(CURL *easy, CURLoption option, ccurl_data_callback callback);
 /// `CURLOPT_OPENSOCKETFUNCTION` and its data.
 CURLcode ccurl_set_open_socket(CURL *easy, ccurl_open_socket_callback callback, void *context);
-
-CURLcode ccurl_get_long(CURL *easy, CURLINFO info, long *value);
-CURLcode ccurl_get_offset(CURL *easy, CURLINFO info, curl_off_t *value);
-CURLcode ccurl_get_pointer(CURL *easy, CURLINFO info, void **value);
+/// `CURLOPT_CLOSESOCKETFUNCTION` and its data.
+CURLcode ccurl_set_close_socket(CURL *easy, ccurl_close_socket_callback callback, void *context);
+/// `CURLOPT_SEEKFUNCTION`; its data is set with `ccurl_set_pointer`.
+CURLcode ccurl_set_seek(CURL *easy, ccurl_seek_callback callback);
 
 CURLMcode ccurl_multi_set_long(CURLM *multi, CURLMoption option, long value);
 /// `CURLMOPT_SOCKETFUNCTION`, `CURLMOPT_TIMERFUNCTION` and their data.

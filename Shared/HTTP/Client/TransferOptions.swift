@@ -1,0 +1,133 @@
+import CCurl
+import Glibc
+import Runtime
+
+extension Transfer {
+    /// Sets a fresh or reset easy handle up for this transfer.
+    func prepare(_ easy: UnsafeMutableRawPointer) throws(HTTPClientError) {
+        try checkText()
+        attach(easy)
+        setLimits(easy)
+        setCallbacks(easy)
+        setMethod(easy)
+        let code = ccurl_set_string(easy, CURLOPT_URL, request.url)
+        guard code == CURLE_OK else {
+            detach()
+            throw HTTPClientError(code, url: request.url)
+        }
+        if let target = request.target { ccurl_set_string(easy, CURLOPT_REQUEST_TARGET, target) }
+        makeHeaders()
+        ccurl_set_list(easy, CURLOPT_HTTPHEADER, headerList)
+    }
+
+    /// Nothing that ends a line may reach the wire.
+    private func checkText() throws(HTTPClientError) {
+        let isClean = { (text: String) in text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 } }
+        let target = request.target ?? "/"
+        guard isClean(request.url), isClean(target), !target.utf8.contains(0x20), target.utf8.first == UInt8(ascii: "/")
+        else { throw HTTPClientError(.invalidRequest, "the URL or target has controls or spaces") }
+        for field in request.headers.fields
+        where !isClean(field.value) || field.name.isEmpty || !field.name.utf8.allSatisfy(\.isToken) {
+            throw HTTPClientError(.invalidRequest, "the header \(field.name.debugDescription) cannot be sent")
+        }
+    }
+
+    private func setLimits(_ easy: UnsafeMutableRawPointer) {
+        let options = engine.options
+        ccurl_set_long(easy, CURLOPT_NOSIGNAL, 1)
+        ccurl_set_string(easy, CURLOPT_PROTOCOLS_STR, "http,https")
+        ccurl_set_long(easy, CURLOPT_FOLLOWLOCATION, 0)
+        ccurl_set_string(easy, CURLOPT_PROXY, "")
+        ccurl_set_long(easy, CURLOPT_PATH_AS_IS, 1)
+        ccurl_set_string(easy, CURLOPT_USERAGENT, options.userAgent)
+        ccurl_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, options.connectTimeout.milliseconds)
+        ccurl_set_long(easy, CURLOPT_TIMEOUT_MS, deadline.remaining.milliseconds)
+        ccurl_set_long(easy, CURLOPT_LOW_SPEED_LIMIT, 1)
+        ccurl_set_long(easy, CURLOPT_LOW_SPEED_TIME, max(1, Int(options.idleTimeout.components.seconds)))
+        ccurl_set_long(easy, CURLOPT_MAXAGE_CONN, max(1, Int(options.keepAlive.components.seconds)))
+    }
+
+    private func setCallbacks(_ easy: UnsafeMutableRawPointer) {
+        // Unretained: the engine keeps the transfer until libcurl has let go of the handle, and itself beyond that.
+        let this = Unmanaged.passUnretained(self).toOpaque()
+        ccurl_set_data_callback(easy, CURLOPT_WRITEFUNCTION) { data, size, count, context in
+            Transfer.from(context).receive(UnsafeRawBufferPointer(start: data, count: size * count))
+        }
+        ccurl_set_pointer(easy, CURLOPT_WRITEDATA, this)
+        ccurl_set_data_callback(easy, CURLOPT_HEADERFUNCTION) { data, size, count, context in
+            Transfer.from(context).receiveHeader(UnsafeRawBufferPointer(start: data, count: size * count))
+            return size * count
+        }
+        ccurl_set_pointer(easy, CURLOPT_HEADERDATA, this)
+        ccurl_set_open_socket(easy, { Transfer.from($0).openSocket($2) }, this)
+        ccurl_set_close_socket(
+            easy, { ClientLoop.from($0).closeSocket($1) }, Unmanaged.passUnretained(engine).toOpaque())
+    }
+
+    private func openSocket(_ address: UnsafeMutablePointer<curl_sockaddr>?) -> curl_socket_t {
+        guard let address else { return CURL_SOCKET_BAD }
+        if engine.options.forbidsPrivateAddresses, ccurl_is_public_address(address) == 0 {
+            isForbidden = true
+            return CURL_SOCKET_BAD
+        }
+        let type = address.pointee.socktype | Int32(SOCK_CLOEXEC.rawValue)
+        return socket(address.pointee.family, type, address.pointee.protocol)
+    }
+
+    private func setMethod(_ easy: UnsafeMutableRawPointer) {
+        ccurl_set_string(easy, CURLOPT_CUSTOMREQUEST, request.method.rawValue)
+        if request.method == .head { ccurl_set_long(easy, CURLOPT_NOBODY, 1) }
+        if upload.length == 0 {
+            // libcurl sends a request again when a reused connection proves dead; it cannot know that this one has
+            // effects. (One with a body cannot be sent again without the seek function.)
+            if !request.method.isIdempotent { ccurl_set_long(easy, CURLOPT_FRESH_CONNECT, 1) }
+            return
+        }
+        let this = Unmanaged.passUnretained(self).toOpaque()
+        ccurl_set_long(easy, CURLOPT_UPLOAD, 1)
+        ccurl_set_offset(easy, CURLOPT_INFILESIZE_LARGE, curl_off_t(upload.length ?? -1))
+        ccurl_set_data_callback(easy, CURLOPT_READFUNCTION) { data, size, count, context in
+            let transfer = Transfer.from(context)
+            return transfer.upload.read(
+                into: UnsafeMutableRawBufferPointer(start: data, count: size * count), of: transfer)
+        }
+        ccurl_set_pointer(easy, CURLOPT_READDATA, this)
+        if request.method.isIdempotent, upload.canRewind {
+            ccurl_set_seek(easy) { context, offset, origin in
+                guard offset == 0, origin == SEEK_SET, Transfer.from(context).upload.rewind() else {
+                    return CURL_SEEKFUNC_CANTSEEK
+                }
+                return CURL_SEEKFUNC_OK
+            }
+            ccurl_set_pointer(easy, CURLOPT_SEEKDATA, this)
+        }
+    }
+
+    private func makeHeaders() {
+        // A name with a colon and no value removes what libcurl would add by itself.
+        add("Expect:")
+        if !request.headers.contains("Accept") { add("Accept:") }
+        if upload.length == 0, [.post, .put, .patch].contains(request.method) { add("Content-Length: 0") }
+        for field in request.headers.fields where !Self.framing.contains(field.name.lowercased()) {
+            add(field.value.isEmpty ? "\(field.name);" : "\(field.name): \(field.value)")
+        }
+    }
+
+    /// libcurl's to set.
+    private static let framing: Set<String> = ["content-length", "transfer-encoding", "connection", "expect"]
+
+    private func add(_ line: String) { headerList = curl_slist_append(headerList, line) }
+}
+
+extension Duration {
+    /// Whole milliseconds, at least 1: libcurl takes 0 for no limit.
+    fileprivate var milliseconds: Int {
+        let (seconds, attoseconds) = components
+        return max(1, Int(clamping: min(seconds, 1 << 31) * 1000 + attoseconds / 1_000_000_000_000_000))
+    }
+}
+
+extension UInt8 {
+    /// A `tchar` of RFC 9110 §5.6.2.
+    fileprivate var isToken: Bool { isLetterOrDigit || "!#$%&'*+-.^_`|~".utf8.contains(self) }
+}
