@@ -1,0 +1,62 @@
+import HTTP
+import JSON
+import Testing
+
+@Suite struct OpenAPITests {
+    private let info = OpenAPI.Info(title: "Test", version: "1", description: "For tests.")
+
+    private func create(_ path: String, id: String, _ schema: Schema) -> Endpoint {
+        Endpoint(
+            .post, path, id: id, summary: "Creates.", tags: ["leads"], permission: "leads.write",
+            parameters: [.idempotencyKey], query: .filters(description: "Any field."),
+            body: .json(schema, example: ["company": "Acme"]),
+            responses: [ResponseSpec(201, "Created.", schema: schema.page("\(id)Page"), headers: ["ETag": "Version."])],
+            errors: [.duplicate]
+        ) { _ in .noContent }
+    }
+
+    @Test func aDocumentSaysWhatTheEndpointDeclares() throws {
+        let money = Schema("Money", ["type": "object"])
+        let lead = Schema("Lead", ["type": "object", "properties": ["value": money.json]], uses: [money])
+        let document = try OpenAPI.document(info: info, endpoints: [create("/v1/{kind}/leads", id: "createLead", lead)])
+        #expect(OpenAPI.faults(of: document) == [])
+        let operation = try #require(document["paths"]?["/v1/{kind}/leads"]?["post"])
+        #expect(operation["operationId"] == "createLead")
+        #expect(operation["x-permission"] == "leads.write")
+        #expect(
+            operation["parameters"]?.array?.map { $0["name"]?.string ?? "" } == ["kind", "Idempotency-Key", "filters"])
+        let content = operation["requestBody"]?["content"]?["application/json"]
+        #expect(content?["schema"] == ["$ref": "#/components/schemas/Lead"])
+        #expect(content?["example"] == ["company": "Acme"])
+        #expect(operation["responses"]?["409"]?["x-codes"] == ["duplicate"])
+        #expect(operation["responses"]?["401"] != nil)
+        #expect(document["components"]?["schemas"]?.object?.names == ["Lead", "Money", "Problem", "createLeadPage"])
+    }
+
+    @Test func aSchemaNameHasOneContent() {
+        let endpoints = [
+            create("/a", id: "a", Schema("Lead", ["type": "object"])),
+            create("/b", id: "b", Schema("Lead", ["type": "string"])),
+        ]
+        let error = #expect(throws: RouteConflict.self) { try OpenAPI.document(info: info, endpoints: endpoints) }
+        #expect(error?.description.contains("Lead") == true)
+    }
+
+    @Test func documentsMerge() throws {
+        let lead = Schema("Lead", ["type": "object"])
+        let one = try OpenAPI.document(info: info, endpoints: [create("/a", id: "a", lead)])
+        let two = try OpenAPI.document(info: info, endpoints: [create("/b", id: "b", lead)])
+        let merged = try OpenAPI.merge([one, two], info: info) { $0 == "leads.write" ? ["sales", "admin"] : [] }
+        #expect(merged["paths"]?.object?.names == ["/a", "/b"])
+        #expect(merged["paths"]?["/b"]?["post"]?["x-roles"] == ["sales", "admin"])
+        #expect(OpenAPI.faults(of: merged) == [])
+        #expect(throws: RouteConflict.self) { try OpenAPI.merge([one, one], info: info) }
+    }
+
+    @Test func faultsAreFound() throws {
+        var document = try OpenAPI.document(
+            info: info, endpoints: [create("/a", id: "a", Schema("Lead", ["type": "object"]))])
+        document["components"] = ["schemas": [:]]
+        #expect(OpenAPI.faults(of: document).contains { $0.contains("Lead") })
+    }
+}
