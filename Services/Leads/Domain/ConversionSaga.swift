@@ -1,0 +1,113 @@
+import Foundation
+import Values
+
+/// Turning a lead into customer, contact and opportunity, across three services, once.
+///
+/// The stored state is all there is: after a crash `nextAction` says how to go on. Each command carries the saga's id,
+/// so that a service that has done it answers the same again. A step refused for good turns the saga round: what it made
+/// itself is archived, newest first, and the lead is qualified again with the reason.
+struct ConversionSaga: Sendable, Hashable {
+    enum Step: String, Sendable, Hashable, CaseIterable { case account, contact, opportunity }
+
+    enum Phase: String, Sendable, Hashable { case running, compensating, completed, failed }
+
+    struct Result: Sendable, Hashable {
+        var id: UUID
+        /// false = it was there before; it is not ours to archive.
+        var isMade: Bool
+        /// Its version when the saga left it; archiving asks for this one, so that what somebody touched stays.
+        var version: Int64
+    }
+
+    let id: UUID
+    let leadID: UUID
+    /// In order; a lead without person, phone and e-mail has no contact, a caller may want no opportunity.
+    let steps: [Step]
+    private(set) var phase = Phase.running
+    private(set) var results: [Step: Result] = [:]
+    /// Steps undone, or found touched and kept.
+    private(set) var undone: Set<Step> = []
+    private(set) var reason: String?
+    /// Failed tries of the current action in a row.
+    private(set) var attempts = 0
+
+    init(id: UUID, leadID: UUID, wantsContact: Bool, wantsOpportunity: Bool) {
+        self.id = id
+        self.leadID = leadID
+        steps = [.account] + (wantsContact ? [.contact] : []) + (wantsOpportunity ? [.opportunity] : [])
+    }
+
+    /// What to do now.
+    enum Action: Sendable, Hashable {
+        /// Ask the step's service, with this idempotency key.
+        case perform(Step, key: String)
+        /// Archive what the step made, if its version is still this one.
+        case undo(Step, Result, key: String)
+        /// Mark the lead converted with the links.
+        case finish(account: UUID, contact: UUID?, opportunity: UUID?)
+        /// Return the lead to qualified with the reason.
+        case giveUp(reason: String)
+    }
+
+    enum Event: Sendable, Hashable {
+        case done(Step, Result)
+        /// The service refused for good (4xx): no use in asking again.
+        case refused(Step, reason: String)
+        /// Time-out, connection, 5xx: nobody knows whether it happened; the same command is sent again.
+        case delayed
+        case undid(Step)
+        /// Somebody had worked on it meanwhile: it stays.
+        case kept(Step)
+        /// The lead was updated; nothing is left to do.
+        case closed
+    }
+
+    /// nil when the saga is over.
+    var nextAction: Action? {
+        switch phase {
+        case .completed, .failed: return nil
+        case .running:
+            if let step = steps.first(where: { results[$0] == nil }) { return .perform(step, key: key(step, "do")) }
+            guard let account = results[.account] else { return nil }
+            return .finish(account: account.id, contact: results[.contact]?.id, opportunity: results[.opportunity]?.id)
+        case .compensating:
+            let step = steps.last { results[$0]?.isMade == true && !undone.contains($0) }
+            if let step, let result = results[step] { return .undo(step, result, key: key(step, "undo")) }
+            return .giveUp(reason: reason ?? "refused")
+        }
+    }
+
+    /// Pause before the same action is tried again: 0.2 s, doubling, at most a minute.
+    var pause: Duration { attempts == 0 ? .zero : min(.seconds(60), .milliseconds(100 << min(attempts, 10))) }
+
+    /// Late and repeated events change nothing: a step's first result stands.
+    static func evolve(_ state: ConversionSaga, _ event: Event) -> ConversionSaga {
+        var next = state
+        switch (event, state.phase) {
+        case (.done(let step, let result), .running) where state.isNext(step):
+            next.results[step] = result
+            next.attempts = 0
+        case (.done(let step, let result), .compensating) where state.results[step] == nil:
+            // An answer that came after the saga had turned round: made, so to be undone.
+            next.results[step] = result
+        case (.refused(let step, let reason), .running) where state.isNext(step):
+            next.phase = .compensating
+            next.reason = reason
+            next.attempts = 0
+        case (.undid(let step), .compensating), (.kept(let step), .compensating):
+            next.undone.insert(step)
+            next.attempts = 0
+        case (.delayed, .running), (.delayed, .compensating): next.attempts += 1
+        case (.closed, .running):
+            if case .finish = state.nextAction { next.phase = .completed }
+        case (.closed, .compensating):
+            if case .giveUp = state.nextAction { next.phase = .failed }
+        default: break
+        }
+        return next
+    }
+
+    private func isNext(_ step: Step) -> Bool { steps.first { results[$0] == nil } == step }
+
+    private func key(_ step: Step, _ verb: String) -> String { "\(id.lowercased)/\(step.rawValue)/\(verb)" }
+}
