@@ -52,6 +52,10 @@ class System:
     def pid(self, service):
         return int((self.folder / "pids" / f"{service}.pid").read_text())
 
+    def database(self, name):
+        """libpq's words for one of its databases, as the superuser."""
+        return f"{environment(self.folder / 'services.env', {})['GUANXI_DATABASE_URL']} dbname={name}"
+
     def kill(self, service):
         """SIGKILL, as a crash; back when the process is gone."""
         pid = self.pid(service)

@@ -1,0 +1,49 @@
+-- The calls of the benchmarks, for wrk:
+--   wrk … -s calls.lua URL -- post KEY        a new lead each time
+--   wrk … -s calls.lua URL -- get KEY FILE    paths of FILE (one a line) in turn, from a random one on
+-- Ends by printing one line of JSON.
+
+local threads = {}
+
+function setup(thread)
+   table.insert(threads, thread)
+   thread:set("number", #threads)
+end
+
+function init(arguments)
+   act, key = arguments[1], arguments[2]
+   headers = { ["Authorization"] = "Bearer " .. key, ["Content-Type"] = "application/json" }
+   refused, count = 0, 0
+   math.randomseed(os.time() + number)
+   run = string.format("%x%x", os.time(), number)
+   if act == "get" then
+      paths = {}
+      for line in io.lines(arguments[3]) do table.insert(paths, line) end
+      count = math.random(#paths)
+   end
+end
+
+function request()
+   count = count + 1
+   if act == "get" then return wrk.format("GET", paths[count % #paths + 1], headers) end
+   local body = string.format(
+      '{"company":"Bench %s %d Ltd","person":"P. Marsh","phone":"+1212%07d","email":"p%d@%s.example",' ..
+      '"source":"website","region":"Central","productInterest":"Rack R1"}',
+      run, count, (count * 7919) % 10000000, count, run)
+   return wrk.format("POST", "/v1/leads", headers, body)
+end
+
+function response(status)
+   if status ~= 200 and status ~= 201 then refused = refused + 1 end
+end
+
+function done(summary, latency)
+   local refused = 0
+   for _, thread in ipairs(threads) do refused = refused + thread:get("refused") end
+   local errors = summary.errors
+   io.write(string.format(
+      '{"calls":%d,"seconds":%.6f,"refused":%d,"broken":%d,"p50":%.3f,"p99":%.3f}\n',
+      summary.requests, summary.duration / 1e6, refused,
+      errors.connect + errors.read + errors.write + errors.timeout,
+      latency:percentile(50) / 1000, latency:percentile(99) / 1000))
+end
