@@ -65,14 +65,7 @@ pytest_folder() {
     rm -f "$log"
 }
 
-python_environment() {
-    [ -x "$RUN/venv/bin/python" ] && cmp -s Tests/requirements.txt "$RUN/venv/requirements.txt" && return 0
-    step "installing the Python test tools"
-    rm -rf "$RUN/venv"; mkdir -p "$RUN"
-    python3 -m venv "$RUN/venv"
-    "$RUN/venv/bin/pip" install -q --disable-pip-version-check -r Tests/requirements.txt
-    cp Tests/requirements.txt "$RUN/venv/requirements.txt"
-}
+python_environment() { "$ROOT/deploy/local/python.sh" >/dev/null; }
 
 python_tests() { python_environment; pytest_folder "Python tests" Tests/RealData; }
 

@@ -25,6 +25,9 @@ from system import LOGS, SERVICES, System  # noqa: E402
 DATASETS = ("hardware", "education", "music")
 
 
+SAMPLE_SCALE = 5  # long enough to be loaded that services can be killed meanwhile
+
+
 class Run:
     """One pass over one event log; remembers how each step ended."""
 
@@ -104,7 +107,7 @@ def options():
 def main():
     chosen, steps = options(), []
     with tempfile.TemporaryDirectory(prefix="guanxi-samples-") as folder:
-        chosen.data = chosen.data or samples.make(folder)
+        chosen.data = chosen.data or samples.make(folder, SAMPLE_SCALE)
         for log in chosen.logs:
             system = System(f"real-data-{log}", log)
             run = Run(system, chosen)

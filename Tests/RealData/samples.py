@@ -46,7 +46,7 @@ def deal(number, chance):
     ]
 
 
-def hardware(folder, chance):
+def hardware(folder, chance, scale):
     write(folder / "products.csv", ["product", "series", "sales_price"], PRODUCTS)
     write(folder / "sales_teams.csv", ["sales_agent", "manager", "regional_office"], TEAMS)
     header = ["account", "sector", "year_established", "revenue", "employees", "office_location", "subsidiary_of"]
@@ -56,25 +56,25 @@ def hardware(folder, chance):
     header = [
         "opportunity_id", "sales_agent", "product", "account", "deal_stage", "engage_date", "close_date",
         "close_value"]
-    write(folder / "sales_pipeline.csv", header, [deal(number, chance) for number in range(120)])
+    write(folder / "sales_pipeline.csv", header, [deal(number, chance) for number in range(120 * scale)])
 
 
-def education(folder, chance):
+def education(folder, chance, scale):
     header = [
         "Prospect ID", "Lead Number", "Lead Origin", "Lead Source", "Do Not Email", "Converted", "TotalVisits",
         "Country", "Specialization", "City", "Tags"]
     lines = [
         [f"sample-{number:04}", 1000 + number, "API", chance.choice(SOURCES), "No", chance.randrange(2),
          chance.choice(["", "3"]), chance.choice(["India", ""]), "Select", chance.choice(["Mumbai", "Select"]), ""]
-        for number in range(80)]
+        for number in range(80 * scale)]
     write(folder / "leads.csv", header, lines)
 
 
-def music(folder, chance):
+def music(folder, chance, scale):
     """Customers of every lifecycle state; some amounts are 0, one line stands there twice."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = []
-    for customer in range(1, 31):
+    for customer in range(1, 30 * scale + 1):
         day = date(1997, 1, 1) + timedelta(chance.randrange(540))
         for _ in range(chance.choice([1, 2, 4, 9, 12])):
             value = chance.choice([0, 1177, 1497, 2933])
@@ -85,11 +85,12 @@ def music(folder, chance):
     (folder / "CDNOW_master.txt").write_bytes(text.encode("ascii"))
 
 
-def make(folder):
+def make(folder, scale=1):
+    """120 opportunities, 80 leads and 30 customers, each times `scale`."""
     folder = Path(folder)
-    hardware(folder / "maven-crm", random.Random(1))
-    education(folder / "x-education", random.Random(2))
-    music(folder / "cdnow", random.Random(3))
+    hardware(folder / "maven-crm", random.Random(1), scale)
+    education(folder / "x-education", random.Random(2), scale)
+    music(folder / "cdnow", random.Random(3), scale)
     return folder
 
 
