@@ -65,10 +65,22 @@ public struct Entity<Record: Sendable>: Sendable {
     let custom: (@Sendable (Record) -> JSONObject)?
     let setCustom: (@Sendable (inout Record, JSONObject) -> Void)?
 
+    public init(_ name: String, zh: String, en: String, _ fields: [Field<Record>]) {
+        self.init(name, zh: zh, en: en, fields, custom: nil, setCustom: nil)
+    }
+
     /// - Parameter custom: where the record keeps a tenant's own fields.
     public init(
-        _ name: String, zh: String, en: String, custom: (any WritableKeyPath<Record, JSONObject> & Sendable)? = nil,
+        _ name: String, zh: String, en: String, custom: any WritableKeyPath<Record, JSONObject> & Sendable,
         _ fields: [Field<Record>]
+    ) {
+        self.init(
+            name, zh: zh, en: en, fields, custom: { $0[keyPath: custom] }, setCustom: { $0[keyPath: custom] = $1 })
+    }
+
+    private init(
+        _ name: String, zh: String, en: String, _ fields: [Field<Record>],
+        custom: (@Sendable (Record) -> JSONObject)?, setCustom: (@Sendable (inout Record, JSONObject) -> Void)?
     ) {
         self.name = name
         self.zh = zh
@@ -76,13 +88,8 @@ public struct Entity<Record: Sendable>: Sendable {
         self.fields = fields
         schema = ObjectSchema(
             name.prefix(1).uppercased() + name.dropFirst(), hasCustom: custom != nil, fields.map(\.definition))
-        guard let path = custom else {
-            self.custom = nil
-            setCustom = nil
-            return
-        }
-        self.custom = { $0[keyPath: path] }
-        setCustom = { $0[keyPath: path] = $1 }
+        self.custom = custom
+        self.setCustom = setCustom
     }
 
     public subscript(name: String) -> FieldDefinition? { schema[name] }

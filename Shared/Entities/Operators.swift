@@ -112,7 +112,10 @@ extension FieldType {
     func value(text: String, at path: JSONPointer, _ context: TextContext) throws(ValidationFailure) -> FieldValue {
         switch self {
         case .string, .text, .email, .phone, .url: return .string(text)
-        default: return try read(json(text: text, context), at: path, .strict)
+        default:
+            let json = json(text: text, context)
+            guard !json.isNull else { throw ValidationFailure([.required(path)]) }
+            return try read(json, at: path, .strict)
         }
     }
 
