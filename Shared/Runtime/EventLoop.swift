@@ -21,7 +21,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
 
     /// For logs and metrics.
     public let name: String
-    let raw: UnsafeMutablePointer<uv_loop_t>
+    package let raw: UnsafeMutablePointer<uv_loop_t>
     private let local = LocalQueue()
     private let inbox = Mutex(Inbox())
     private let state = Mutex(State())

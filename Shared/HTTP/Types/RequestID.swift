@@ -14,6 +14,21 @@ extension HTTPRequest {
         }
     }
 
+    /// An id that came with a request, if it is harmless in logs and headers.
+    static func acceptedID(_ text: String) -> String? {
+        let bytes = text.utf8
+        guard (1...64).contains(bytes.count) else { return nil }
+        return bytes.allSatisfy(isIDByte) ? text : nil
+    }
+
+    private static func isIDByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
+        case UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."): true
+        default: false
+        }
+    }
+
     private static let requestCounter = Atomic<UInt64>(UInt64.random(in: 0...UInt64.max))
     private static let alphabet = Array("0123456789abcdefghjkmnpqrstvwxyz".utf8)
 
