@@ -20,12 +20,12 @@ struct DeadlineWatch {
     private var lingeringSince: UInt64 = 0
 
     init(options: HTTPServerOptions) {
-        head = options.headTimeout.milliseconds
-        nextRequest = options.keepAliveTimeout.milliseconds
-        window = options.rateWindow.milliseconds
+        head = options.headTimeout.watchMilliseconds
+        nextRequest = options.keepAliveTimeout.watchMilliseconds
+        window = options.rateWindow.watchMilliseconds
         bytesPerWindow = Int(Double(options.minimumBodyRate) * Double(window) / 1000)
-        stall = options.writeStallTimeout.milliseconds
-        linger = options.lingerTimeout.milliseconds
+        stall = options.writeStallTimeout.watchMilliseconds
+        linger = options.lingerTimeout.watchMilliseconds
     }
 
     mutating func update(waitsFor wait: ConnectionMachine.Wait, request number: Int, now: UInt64) {
@@ -75,7 +75,7 @@ struct DeadlineWatch {
 }
 
 extension Duration {
-    var milliseconds: UInt64 {
+    var watchMilliseconds: UInt64 {
         UInt64(max(0, components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000))
     }
 }
