@@ -1,15 +1,18 @@
 import HTTP
 import JSON
+import Security
 
-/// Answers the internal port: `/health/live`, `/health/ready`, `/metrics`, and what the service adds.
+/// Answers the internal port: `/health/live`, `/health/ready`, `/metrics`, the keys that verify the
+/// service's tokens at `/.well-known/jwks.json`, and what the service adds.
 public struct InternalRoutes: Sendable {
     private let health: Health
     private let metrics: MetricsRegistry
+    private let keys: KeySet
     private let others: HTTPHandler?
 
     /// - Parameter others: answers every other path.
-    public init(health: Health, metrics: MetricsRegistry, others: HTTPHandler? = nil) {
-        (self.health, self.metrics, self.others) = (health, metrics, others)
+    public init(health: Health, metrics: MetricsRegistry, keys: KeySet = KeySet(), others: HTTPHandler? = nil) {
+        (self.health, self.metrics, self.keys, self.others) = (health, metrics, keys, others)
     }
 
     @Sendable public func respond(to request: HTTPRequest) async -> HTTPResponse {
@@ -23,6 +26,8 @@ public struct InternalRoutes: Sendable {
             return HTTPResponse(
                 .ok, headers: ["Content-Type": "text/plain; version=0.0.4; charset=utf-8"],
                 body: .text(await metrics.exposition()))
+        case "/.well-known/jwks.json" where isRead:
+            return .json(keys.jwks, headers: ["Cache-Control": "max-age=300"])
         default:
             return await others?(request) ?? Problem(.notFound).response(requestID: request.id)
         }

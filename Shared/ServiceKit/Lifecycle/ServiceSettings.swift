@@ -24,6 +24,8 @@ public struct ServiceSettings: Sendable {
     /// Where each service's internal port is, by its name.
     public let internalURLs: [String: String]
     public let logLevel: Logger.Level
+    /// Whether every answer is logged, not only failures.
+    public let accessLog: Bool
     public let drainDeadline: Duration
 
     /// The services in the order of their default ports, 8080 (internally 9080) and up.
@@ -46,6 +48,7 @@ public struct ServiceSettings: Sendable {
         serviceURLs = Dictionary(uniqueKeysWithValues: keys.serviceURLs.map { ($0.service, configuration[$0.key]) })
         internalURLs = Dictionary(uniqueKeysWithValues: keys.internalURLs.map { ($0.service, configuration[$0.key]) })
         logLevel = configuration[keys.logLevel]
+        accessLog = configuration[keys.accessLog]
         drainDeadline = configuration[keys.drainDeadline]
         if eventLog == .kafka, kafkaBootstrapServers.isEmpty {
             throw ConfigurationError(
@@ -88,6 +91,8 @@ private struct Keys {
         help: "The gateway's internal port, from which its public keys are read.", expectation: Keys.address,
         isValid: Keys.isAddress)
     let logLevel = ConfigurationKey("log-level", default: Logger.Level.info, help: "The lowest level that is logged.")
+    let accessLog = ConfigurationKey(
+        "access-log", default: false, help: "Logs every answer; otherwise only failures of the server.")
     let drainDeadline = ConfigurationKey(
         "drain-deadline", default: Duration.seconds(10), in: .milliseconds(100)...(.seconds(600)),
         help: "How long running requests and events may take to finish when the service is stopped.")
@@ -111,6 +116,7 @@ private struct Keys {
         [
             .init(listen), .init(internalListen), .init(loops), .init(databaseURL), .init(connectionsPerLoop),
             .init(eventLog), .init(kafkaBootstrapServers), .init(secret), .init(gatewayInternalURL), .init(logLevel),
+            .init(accessLog),
             .init(drainDeadline),
         ] + (serviceURLs + internalURLs).map { .init($0.key) }
     }

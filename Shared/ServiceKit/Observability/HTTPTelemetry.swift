@@ -8,8 +8,11 @@ public struct HTTPTelemetry: Sendable {
     private let requests: Family<Counter>
     private let durations: Family<Histogram>
     private let running: Gauge
+    private let level: Logger.Level
 
-    public init(logger: Logger, metrics: MetricsRegistry) {
+    /// - Parameter logsAllRequests: whether the access log has a line for each answer, not only for failures.
+    public init(logger: Logger, metrics: MetricsRegistry, logsAllRequests: Bool = false) {
+        level = logsAllRequests ? .info : .debug
         self.logger = logger.component("http")
         requests = metrics.counters(
             "guanxi_http_requests_total", help: "Requests answered, by operation and class of status.",
@@ -41,14 +44,14 @@ public struct HTTPTelemetry: Sendable {
             ["operation": .string(operation ?? "none"), "method": .string(request.method.rawValue)])
     }
 
-    /// The access log has every answer at the level `debug`, and refusals by the server's own fault as warnings: a
-    /// line for each request would cost more than many requests do.
+    /// Answers that are the server's own fault are warnings. The others are logged as asked: a line costs as much as
+    /// a tenth of a request.
     private func answered(_ request: HTTPRequest, _ operation: String?, _ status: HTTPStatus, _ duration: Duration) {
         let operation = operation ?? "none"
         requests.labelled(operation, Self.statusClass(status)).increment()
         durations.labelled(operation).observe(duration)
         logger.log(
-            status.isServerError ? .warning : .debug, "request answered",
+            status.isServerError ? .warning : level, "request answered",
             [
                 "method": .string(request.method.rawValue), "path": .string(String(request.path.prefix(200))),
                 "operation": .string(operation), "status": .int(Int64(status.code)),
