@@ -1,0 +1,139 @@
+import Postgres
+import Runtime
+
+/// Makes a service's database ready: the database, its roles and logins, the fences, the shared migrations.
+///
+/// Runs as superuser, as often as one likes: what is there already stays. Everything but this runs without superuser.
+public struct Bootstrap: Sendable {
+    private let superuser: PostgresConfiguration
+    private let loginPassword: String?
+    private let group: EventLoopGroup
+
+    /// - Parameters:
+    ///   - superuser: how to enter the server as superuser, on any database that is there (`postgres`).
+    ///   - loginPassword: the password of the service's logins; without one they have none (trusted sockets).
+    public init(superuser: PostgresConfiguration, loginPassword: String?, group: EventLoopGroup) {
+        var patient = superuser
+        patient.connectionsPerLoop = 2
+        self.superuser = patient
+        self.loginPassword = loginPassword
+        self.group = group
+    }
+
+    /// Prepares `database` with tenancy's own migrations and those of `sets`, in this order; answers the names of the
+    /// migrations that ran.
+    @discardableResult
+    public func prepare(database name: String, sets: [MigrationSet] = []) async throws -> [String] {
+        let roles = RoleNames(database: name)
+        let maintenance = PostgresDatabase(group: group, configuration: superuser)
+        let database = PostgresDatabase(group: group, configuration: superuser.with(database: name))
+        let outcome: Result<[String], any Error>
+        do {
+            try await createDatabase(name, on: maintenance, roles)
+            outcome = .success(
+                try await database.withTransaction(options: Self.options) { transaction in
+                    // Fences of two runs at once would change the same rows of the catalogues.
+                    try await transaction.query("select pg_advisory_xact_lock(\(Self.lock))")
+                    _ = try await transaction.pipeline(
+                        Fences.statements(roles) + Self.doors(roles) + DirectorySchema.base(roles))
+                    return try await Self.migrate([DirectorySchema.migrations()] + sets, roles, transaction)
+                })
+        } catch {
+            outcome = .failure(error)
+        }
+        await database.close()
+        await maintenance.close()
+        return try outcome.get()
+    }
+
+    private static let lock: Int64 = 0x6775_616e_7869_0001
+    private static let options = TransactionOptions(statementTimeout: .seconds(600), lockTimeout: .seconds(30))
+
+    // MARK: The database and its roles
+
+    private func createDatabase(_ name: String, on maintenance: PostgresDatabase, _ roles: RoleNames) async throws {
+        let commands = Self.roleCommands(roles, password: loginPassword)
+        try await maintenance.withConnection { session in
+            try await session.query("select pg_advisory_lock(\(Self.lock))")
+            let existing = try await session.query(
+                "select rolname::text from pg_roles where starts_with(rolname, \(name + "_"))")
+            let names = Set(try existing.map { try $0.get(0, as: String.self) })
+            for command in commands where command.role.map({ !names.contains($0) }) ?? true {
+                try await session.query(command.sql)
+            }
+            if try await session.query("select 1 from pg_database where datname = \(name)").isEmpty {
+                let create = "create database \(SQL.quoted(name)) template template0 encoding 'UTF8' locale 'C.UTF-8'"
+                try await session.query(SQL(raw: "\(create) owner \(SQL.quoted(roles.owner))").unprepared())
+            }
+            try await session.query("select pg_advisory_unlock(\(Self.lock))")
+        }
+    }
+
+    /// Statements that make the roles; those with a role's name only where it is missing.
+    private static func roleCommands(_ roles: RoleNames, password: String?) -> [(role: String?, sql: SQL)] {
+        let groups = [roles.owner, roles.tenants, roles.service, roles.events, roles.outbox]
+        let logins = [roles.appLogin(1), roles.consumerLogin, roles.relayLogin, roles.provisionLogin]
+        let memberships = [
+            (roles.appLogin(1), [roles.service]), (roles.consumerLogin, [roles.service, roles.events]),
+            (roles.relayLogin, [roles.outbox]), (roles.provisionLogin, [roles.owner]),
+        ]
+        var commands: [(String?, SQL)] = groups.map { ($0, SQL(raw: "create role \(SQL.quoted($0)) nologin")) }
+        commands += logins.map { ($0, login($0, password: nil)) }
+        if let password {
+            commands += logins.map {
+                (nil, SQL(raw: "alter role \(SQL.quoted($0)) password \(SQL.literal(password))"))
+            }
+        }
+        commands.append((nil, SQL(raw: "alter role \(SQL.quoted(roles.provisionLogin)) createrole")))
+        for (login, groups) in memberships {
+            let list = groups.map(SQL.quoted).joined(separator: ", ")
+            commands.append((nil, SQL(raw: "grant \(list) to \(SQL.quoted(login))")))
+        }
+        return commands.map { (role: $0.0, sql: $0.1.unprepared()) }
+    }
+
+    /// A login without rights of its own.
+    static func login(_ name: String, password: String?) -> SQL {
+        let password = password.map { " password \(SQL.literal($0))" } ?? ""
+        return SQL(raw: "create role \(SQL.quoted(name)) login noinherit\(password)").unprepared()
+    }
+
+    /// Who may enter the database.
+    private static func doors(_ roles: RoleNames) -> [SQL] {
+        let logins = [roles.appLogin(1), roles.consumerLogin, roles.relayLogin, roles.provisionLogin]
+        let list = logins.map(SQL.quoted).joined(separator: ", ")
+        let database = SQL.quoted(roles.database)
+        return [
+            SQL(raw: "grant connect on database \(database) to \(list)").unprepared(),
+            SQL(raw: "alter database \(database) owner to \(SQL.quoted(roles.owner))").unprepared(),
+            // Functions named without their schema are PostgreSQL's own, whoever forgets to say so.
+            SQL(raw: "alter database \(database) set search_path = pg_catalog").unprepared(),
+        ]
+    }
+
+    // MARK: Shared migrations
+
+    private static func migrate(
+        _ sets: [MigrationSet], _ roles: RoleNames, _ transaction: PostgresTransaction
+    ) async throws -> [String] {
+        transaction.setRole(roles.owner)
+        var ran: [String] = []
+        for set in sets {
+            let rows = try await transaction.query(
+                "select number, checksum from shared.migrations where set = \(set.name) order by number")
+            for (migration, row) in zip(set.shared, rows) where try row.get("checksum") != migration.checksum {
+                throw MigrationError(
+                    "Shared migration \(migration.number) of \(set.name) was changed after it ran; add a new one.")
+            }
+            for migration in set.shared.dropFirst(rows.count) {
+                let record: SQL = """
+                    insert into shared.migrations (set, number, name, checksum)
+                    values (\(set.name), \(migration.number)::int, \(migration.name), \(migration.checksum))
+                    """
+                _ = try await transaction.pipeline(migration.statements(roles.placeholders) + [record])
+                ran.append("\(set.name)/\(migration.number)_\(migration.name)")
+            }
+        }
+        return ran
+    }
+}

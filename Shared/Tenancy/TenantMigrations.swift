@@ -1,0 +1,89 @@
+import Postgres
+import Runtime
+import Values
+
+/// What bringing all tenants up to date did.
+public struct MigrationReport: Sendable {
+    public internal(set) var migrated: [TenantID] = []
+    /// Tenants that stay behind, with the reason; the next run tries them again.
+    public internal(set) var failed: [TenantID: String] = [:]
+
+    public init() {}
+}
+
+extension TenantProvisioner {
+    /// The tenants whose schema is behind this program's migrations, by id.
+    public func plan() async throws -> [TenantID] {
+        let sql: SQL = """
+            select id from shared.tenants where not schema_version @> \(currentVersion) order by id
+            """
+        return try await tenants.database.query(sql, role: login).compactMap { TenantID(try $0.get("id")) }
+    }
+
+    /// Brings every tenant's schema up to date, and touches no other: one short transaction each, `parallel` at a
+    /// time. A tenant whose tables are in use for longer than `lockTimeout` is tried again a few times and then left
+    /// for the next run; so is one whose migration fails.
+    public func migrateAll(
+        parallel: Int = 4, lockTimeout: Duration = .seconds(2),
+        progress: @escaping @Sendable (TenantID, (any Error)?) -> Void = { _, _ in }
+    ) async throws -> MigrationReport {
+        var behind = try await plan()[...]
+        var report = MigrationReport()
+        await withTaskGroup(of: (TenantID, (any Error)?).self) { group in
+            func startNext() {
+                guard let tenant = behind.popFirst() else { return }
+                group.addTask {
+                    do {
+                        try await migrate(tenant, lockTimeout: lockTimeout)
+                        return (tenant, nil)
+                    } catch {
+                        return (tenant, error)
+                    }
+                }
+            }
+            for _ in 0..<max(1, parallel) { startNext() }
+            while let (tenant, error) = await group.next() {
+                if let error { report.failed[tenant] = "\(error)" } else { report.migrated.append(tenant) }
+                progress(tenant, error)
+                startNext()
+            }
+        }
+        return report
+    }
+
+    private func migrate(_ tenant: TenantID, lockTimeout: Duration) async throws {
+        var attempt = 1
+        while true {
+            do {
+                return try await migrateOnce(tenant, lockTimeout: lockTimeout)
+            } catch let error as PostgresError where error.sqlState == SQLState.lockNotAvailable && attempt < 5 {
+                attempt += 1
+                // Those who waited behind the lock go first.
+                try await Task.sleep(for: .milliseconds(100 * attempt))
+            }
+        }
+    }
+
+    private func migrateOnce(_ tenant: TenantID, lockTimeout: Duration) async throws {
+        let options = TransactionOptions(statementTimeout: .seconds(300), lockTimeout: lockTimeout)
+        try await tenants.database.withTransaction(role: login, options: options) { transaction in
+            // Locks the entry: another run at the same time finds nothing left to do.
+            let rows = try await transaction.query(
+                "select schema_version from shared.tenants where id = \(tenant.text) for update")
+            guard let row = rows.first else { return }
+            let versions = Tenant.versions(try row.get("schema_version"))
+            var statements: [SQL] = []
+            for set in sets {
+                for migration in set.tenant.dropFirst(versions[set.name] ?? 0) {
+                    statements += try migration.statements(placeholders(tenant))
+                }
+            }
+            statements.append(
+                """
+                update shared.tenants set schema_version = schema_version || \(currentVersion)
+                where id = \(tenant.text)
+                """)
+            _ = try await transaction.commit(after: statements)
+        }
+    }
+}

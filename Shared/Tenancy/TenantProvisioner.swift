@@ -1,0 +1,171 @@
+import JSON
+import Postgres
+import Runtime
+import Values
+
+/// Makes, changes and removes tenants in a service's database, through the provisioning login.
+public struct TenantProvisioner: Sendable {
+    let tenants: TenantDatabase
+    let sets: [MigrationSet]
+
+    /// - Parameter sets: those whose tenant migrations a tenant's schema consists of.
+    public init(_ tenants: TenantDatabase, sets: [MigrationSet]) {
+        self.tenants = tenants
+        self.sets = sets
+    }
+
+    var roles: RoleNames { tenants.roles }
+    var login: DatabaseRole { DatabaseRole(roles.owner, login: roles.provisionLogin) }
+
+    /// What a schema that has had every migration has.
+    var currentVersion: JSON {
+        let versions = sets.filter { !$0.tenant.isEmpty }.map { ($0.name, JSON.int(Int64($0.tenant.count))) }
+        return .object(JSONObject(versions))
+    }
+
+    private static let lock: Int64 = 0x6775_616e_7869_0002
+
+    // MARK: Making
+
+    /// Makes the tenant's role, schema and tables in one transaction. One that is there already is answered as it is.
+    ///
+    /// - Throws: ``TenancyError/slugTaken(_:)``.
+    @discardableResult
+    public func provision(_ description: TenantDescription) async throws -> Tenant {
+        let tenant = try await tenants.database.withTransaction(role: login, options: Self.options) { transaction in
+            // One after the other: each chooses the login with the fewest tenants.
+            let results = try await transaction.pipeline([
+                "select pg_advisory_xact_lock(\(Self.lock))",
+                "\(Tenant.select) where id = \(description.id.text)",
+                "select login, count(*) from shared.tenants group by login",
+            ])
+            if let existing = results[1].first { return try Tenant(existing) }
+            let counts = try results[2].map {
+                (number: try $0.get(0, as: Int.self), tenants: try $0.get(1, as: Int.self))
+            }
+            let choice = Self.chooseLogin(counts)
+            let statements = try create(description, choice)
+            do {
+                return try Tenant(try await transaction.commit(after: statements)[statements.count - 1].single())
+            } catch let error as PostgresError where error.constraint == "tenants_slug_key" {
+                throw TenancyError.slugTaken(description.slug)
+            }
+        }
+        try await tenants.directory.refresh()
+        return tenant
+    }
+
+    private static let options = TransactionOptions(statementTimeout: .seconds(60), lockTimeout: .seconds(10))
+
+    struct LoginChoice: Equatable {
+        let number: Int
+        let isNew: Bool
+    }
+
+    /// The first login with room, or the next new one.
+    static func chooseLogin(_ counts: [(number: Int, tenants: Int)]) -> LoginChoice {
+        let known = Set(counts.map(\.number)).union([1])
+        let full = Set(counts.filter { $0.tenants >= RoleNames.tenantsPerLogin }.map(\.number))
+        if let number = known.subtracting(full).min() { return LoginChoice(number: number, isNew: false) }
+        return LoginChoice(number: (known.max() ?? 0) + 1, isNew: true)
+    }
+
+    private func create(_ description: TenantDescription, _ choice: LoginChoice) throws -> [SQL] {
+        let tenantRole = SQL.quoted(roles.tenant(description.id))
+        let owner = SQL.quoted(roles.owner)
+        let app = SQL.quoted(roles.appLogin(choice.number))
+        let schema = description.id.schema
+        var commands: [String] = []
+        if choice.isNew { commands.append("grant connect on database \(SQL.quoted(roles.database)) to \(app)") }
+        // The login itself, not the owner, may make roles.
+        commands += [
+            "create schema \(schema)", "set local role none", "create role \(tenantRole) nologin",
+            "grant \(SQL.quoted(roles.tenants)) to \(tenantRole)",
+            "grant \(tenantRole) to \(app), \(SQL.quoted(roles.consumerLogin))", "set local role \(owner)",
+            "grant usage on schema \(schema) to \(tenantRole)",
+            "alter default privileges in schema \(schema) grant select, insert, update, delete on tables to \(tenantRole)",
+            "alter default privileges in schema \(schema) grant usage on sequences to \(tenantRole)",
+            "alter default privileges in schema \(schema) grant execute on functions to \(tenantRole)",
+        ]
+        var statements = commands.map { SQL(raw: $0).unprepared() }
+        if choice.isNew {
+            let makeLogin = Bootstrap.login(
+                roles.appLogin(choice.number), password: tenants.database.configuration.password)
+            let grant = "grant \(SQL.quoted(roles.service)) to \(app)"
+            statements.insert(
+                contentsOf: [
+                    SQL(raw: "set local role none").unprepared(), makeLogin, SQL(raw: grant).unprepared(),
+                    SQL(raw: "set local role \(owner)").unprepared(),
+                ], at: 0)
+        }
+        for set in sets {
+            for migration in set.tenant { statements += try migration.statements(placeholders(description.id)) }
+        }
+        statements.append(
+            """
+            insert into shared.tenants
+                (id, slug, name, time_zone, currency, industry, settings, schema_version, login)
+            values (\(description.id.text), \(description.slug), \(description.name), \(description.timeZone),
+                \(description.currency), \(description.industry), \(description.settings), \(currentVersion),
+                \(choice.number)::int)
+            returning id, slug, name, status, time_zone, currency, industry, created_at, settings, schema_version,
+                login
+            """)
+        return statements
+    }
+
+    func placeholders(_ tenant: TenantID) -> [String: String] {
+        roles.placeholders.merging(["schema": tenant.schema, "role": SQL.quoted(roles.tenant(tenant))]) { $1 }
+    }
+
+    // MARK: Changing
+
+    /// Refuses the tenant's requests from now on here, and within a second in other processes.
+    public func suspend(_ tenant: TenantID) async throws { try await set(status: .suspended, of: tenant) }
+
+    public func resume(_ tenant: TenantID) async throws { try await set(status: .active, of: tenant) }
+
+    private func set(status: Tenant.Status, of tenant: TenantID) async throws {
+        try await change(tenant, "update shared.tenants set status = \(status.rawValue) where id = \(tenant.text)")
+    }
+
+    /// Takes over name, slug, time zone, currency, industry and settings.
+    public func update(_ description: TenantDescription) async throws {
+        do {
+            try await change(
+                description.id,
+                """
+                update shared.tenants set slug = \(description.slug), name = \(description.name),
+                    time_zone = \(description.timeZone), currency = \(description.currency),
+                    industry = \(description.industry), settings = \(description.settings)
+                where id = \(description.id.text)
+                """)
+        } catch let error as PostgresError where error.constraint == "tenants_slug_key" {
+            throw TenancyError.slugTaken(description.slug)
+        }
+    }
+
+    private func change(_ tenant: TenantID, _ statement: SQL) async throws {
+        let rows = try await tenants.database.query(statement, role: login)
+        try await tenants.directory.refresh()
+        guard rows.affected == 1 else { throw TenancyError.unknown(tenant) }
+    }
+
+    /// Removes the tenant's schema with everything in it, its role and its entry. One that is not there is no error.
+    public func drop(_ tenant: TenantID) async throws {
+        try await tenants.database.withTransaction(role: login, options: Self.options) { transaction in
+            let entry = try await transaction.pipeline([
+                "select pg_advisory_xact_lock(\(Self.lock))",
+                "delete from shared.tenants where id = \(tenant.text)",
+            ])[1]
+            guard entry.affected == 1 else { return }
+            _ = try await transaction.pipeline(
+                [
+                    "drop schema \(tenant.schema) cascade", "set local role none",
+                    "drop role \(SQL.quoted(roles.tenant(tenant)))",
+                ]
+                .map { SQL(raw: $0).unprepared() })
+        }
+        try await tenants.directory.refresh()
+    }
+}

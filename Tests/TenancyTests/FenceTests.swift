@@ -1,0 +1,138 @@
+import Postgres
+import Tenancy
+import TestKit
+import Testing
+import Values
+
+/// Every rule of a tenant's fence, tried from a raw connection of the login that requests use.
+@Suite struct FenceTests {
+    /// Runs `sql` as the tenant's role and answers the code of the error, or nil if it was allowed.
+    private func attempt(_ sql: SQL, as tenant: Tenant, _ fixture: TenancyFixture) async throws -> String? {
+        try await fixture.raw { session in
+            try await session.query(SQL(raw: "set role \(SQL.quoted(fixture.tenants.roles.tenant(tenant.id)))"))
+            let outcome: String?
+            do {
+                try await session.query(sql.unprepared())
+                outcome = nil
+            } catch let error as PostgresError {
+                outcome = error.sqlState
+            }
+            try await session.query("reset role")
+            return outcome
+        }
+    }
+
+    @Test func aTenantReachesItsOwnRowsAndNothingElse() async throws {
+        try await TenancyFixture.with { fixture in
+            let (a, b) = (try await fixture.makeTenant("a"), try await fixture.makeTenant("b"))
+            _ = try await fixture.tenants.flight(b.id, ["insert into \(b.schema).lead (name) values ('secret')"])
+            let allowed: [SQL] = [
+                "select * from \(a.schema).lead", "insert into \(a.schema).lead (name) values ('x')",
+                "select \(a.schema).shout('a')", "insert into shared.outbox (body) values ('x')",
+            ]
+            for sql in allowed { #expect(try await attempt(sql, as: a, fixture) == nil, "\(sql)") }
+
+            let other = SQL.literal(fixture.tenants.roles.tenant(b.id))
+            let denied: [SQL] = [
+                "select * from \(b.schema).lead", "insert into \(b.schema).lead (name) values ('x')",
+                "select \(b.schema).shout('a')", "select * from shared.tenants", "select * from shared.migrations",
+                // The one SELECT that escapes.
+                "select set_config('role', \(raw: other), true), query_to_xml('select 1', true, true, '')",
+                "select set_config('role', \(raw: other), true)", "select query_to_xml('select 1', true, true, '')",
+                // Names and statistics of others.
+                "select * from pg_class", "select * from pg_namespace", "select * from pg_roles",
+                "select * from pg_stat_activity", "select * from pg_stat_user_tables", "select * from pg_stats",
+                "select * from pg_prepared_statements", "select pg_prepared_statement()",
+                "select pg_stat_get_activity(null)", "select * from information_schema.tables",
+                "select pg_total_relation_size('\(b.schema).lead'::regclass)",
+                // Locks, signals, large objects.
+                "select pg_advisory_lock(1)", "select pg_try_advisory_xact_lock(1)", "select pg_notify('a', 'b')",
+                "select lo_create(0)", "select pg_terminate_backend(1)",
+                "select pg_logical_emit_message(true, 'a', 'b')",
+                // Objects of its own.
+                "create temporary table x (a int)", "create table \(a.schema).x (a int)", "create schema x",
+                "create function \(a.schema).f() returns int language sql as 'select 1'",
+                "create table public.x (a int)",
+                "do $$ begin null; end $$", "create role x", "drop table \(a.schema).lead",
+                // The outbox: not as another, not with a forged transaction, not to be read.
+                "insert into shared.outbox (tenant, body) values ('b', 'x')",
+                "insert into shared.outbox (txid, body) values ('1', 'x')",
+                "insert into shared.outbox (id, body) values (1, 'x')",
+                "insert into shared.outbox (body) values ('x') returning id", "select * from shared.outbox",
+                "select last_value from shared.outbox_id_seq", "select nextval('shared.outbox_id_seq')",
+                "select * from shared.inbox",
+            ]
+            for sql in denied {
+                let state = try await attempt(sql, as: a, fixture)
+                #expect(state == SQLState.insufficientPrivilege, "\(sql): \(state ?? "allowed")")
+            }
+            // Not stacked: the extended protocol takes one statement.
+            #expect(try await attempt("select 1; set role none", as: a, fixture) == "42601")
+        }
+    }
+
+    @Test func aLoginAloneMayNothing() async throws {
+        try await TenancyFixture.with { fixture in
+            let a = try await fixture.makeTenant("a")
+            let roles = fixture.tenants.roles
+            for login in [roles.appLogin(1), roles.consumerLogin, roles.relayLogin, roles.provisionLogin] {
+                for sql: SQL in ["select * from \(a.schema).lead", "select * from shared.tenants"] {
+                    let error = await #expect(throws: PostgresError.self) {
+                        try await fixture.raw(login) { try await $0.query(sql) }
+                    }
+                    #expect(error?.sqlState == SQLState.insufficientPrivilege, "\(login): \(sql)")
+                }
+            }
+            for (login, role) in [
+                (roles.relayLogin, roles.tenant(a.id)), (roles.appLogin(1), roles.owner),
+                (roles.consumerLogin, roles.owner),
+            ] {
+                let error = await #expect(throws: PostgresError.self) {
+                    try await fixture.raw(login) { try await $0.query(SQL(raw: "set role \(SQL.quoted(role))")) }
+                }
+                #expect(error?.sqlState == SQLState.insufficientPrivilege, "\(login) as \(role)")
+            }
+            let path: String = try await fixture.raw { try await $0.query("show search_path") }.single().get(0)
+            #expect(path == "pg_catalog")
+        }
+    }
+
+    @Test func theOutboxKnowsWhoWrote() async throws {
+        try await TenancyFixture.with { fixture in
+            let (a, b) = (try await fixture.makeTenant("a"), try await fixture.makeTenant("b"))
+            for tenant in [a, b] {
+                _ = try await fixture.tenants.flight(
+                    tenant.id, ["insert into shared.outbox (body) values (\(tenant.slug))"])
+            }
+            let rows = try await fixture.tenants.database.query(
+                "select tenant, body, txid from shared.outbox order by id", role: fixture.tenants.outboxRole)
+            #expect(try rows.map { try $0.get("tenant") } == [a, b].map { fixture.tenants.roles.tenant($0.id) })
+            #expect(try rows.map { try $0.get("body") } == ["a", "b"])
+        }
+    }
+
+    @Test func aConsumerWritesManyTenantsAndItsInboxTogether() async throws {
+        try await TenancyFixture.with { fixture in
+            let (a, b) = (try await fixture.makeTenant("a"), try await fixture.makeTenant("b"))
+            try await fixture.tenants.consume { transaction in
+                for tenant in [a, b] {
+                    let tx = transaction.tenant(tenant)
+                    try await tx.query("insert into \(tx.schema).lead (name) values (\(tenant.slug))")
+                }
+                try await transaction.events().query("insert into shared.inbox values ('a', 'x', 1)")
+            }
+            for tenant in [a, b] {
+                let name: String = try await fixture.tenants.query(tenant.id, "select name from \(tenant.schema).lead")
+                    .single().get(0)
+                #expect(name == tenant.slug)
+            }
+            // Under one tenant's role another's rows stay closed, in the same transaction.
+            let error = await #expect(throws: PostgresError.self) {
+                try await fixture.tenants.consume { transaction in
+                    try await transaction.tenant(a).query("select * from \(b.schema).lead")
+                }
+            }
+            #expect(error?.sqlState == SQLState.insufficientPrivilege)
+        }
+    }
+}

@@ -1,0 +1,117 @@
+import JSON
+import Postgres
+import Runtime
+import Tenancy
+import TestKit
+import Testing
+import Values
+
+@Suite struct TenantLifeTests {
+    @Test func fortyTablesAreMadeInUnder300Milliseconds() async throws {
+        let tables = (1...40).map { number in
+            """
+            create table {{schema}}.t\(number) (id uuid primary key, a text, b text, c timestamptz);
+            create index on {{schema}}.t\(number) (a);
+            create index on {{schema}}.t\(number) (b, c);
+            create index on {{schema}}.t\(number) (c);
+            """
+        }
+        let migration = Migration(number: 1, name: "tables", text: tables.joined(separator: "\n"))
+        try await TenancyFixture.with(sets: TenancyFixture.sets(tenant: [migration])) { fixture in
+            var times: [Duration] = []
+            for slug in ["first", "second", "third"] {
+                times.append(try await ContinuousClock().measure { _ = try await fixture.makeTenant(slug) })
+            }
+            print("tenant of 40 tables and 160 indexes: \(times)")
+            #expect(try #require(times.min()) < .milliseconds(300))
+        }
+    }
+
+    @Test func provisioningTwiceIsOnceAndSlugsAreUnique() async throws {
+        try await TenancyFixture.with { fixture in
+            let description = TenantDescription(slug: "a", name: "A", settings: ["x": 1])
+            let first = try await fixture.provisioner.provision(description)
+            #expect(try await fixture.provisioner.provision(description) == first)
+            #expect(first.schemaVersion == ["test": 1])
+            await #expect(throws: TenancyError.slugTaken("a")) { try await fixture.makeTenant("a") }
+            #expect(fixture.tenants.directory.all == [first])
+        }
+    }
+
+    @Test func suspensionIsSeenByOtherProcesses() async throws {
+        try await TenancyFixture.with { fixture in
+            let tenant = try await fixture.makeTenant("a")
+            // A directory of its own, as another process has it.
+            let elsewhere = TenantDatabase(database: fixture.tenants.database)
+            try await withThrowingTaskGroup { group in
+                group.addTask { try await elsewhere.directory.run() }
+                #expect(try await elsewhere.query(tenant.id, "select 1").count == 1)
+                try await fixture.provisioner.suspend(tenant.id)
+                await #expect(throws: TenancyError.suspended(tenant.id)) {
+                    try await fixture.tenants.query(tenant.id, "select 1")
+                }
+                let suspended = ContinuousClock.now
+                while (try? await elsewhere.directory.active(tenant.id)) != nil {
+                    try await Task.sleep(for: .milliseconds(5))
+                }
+                #expect(suspended.duration(to: .now) < .seconds(1))
+                try await fixture.provisioner.resume(tenant.id)
+                #expect(try await fixture.tenants.query(tenant.id, "select 1").count == 1)
+                group.cancelAll()
+            }
+        }
+    }
+
+    @Test func aDroppedTenantLeavesNothing() async throws {
+        try await TenancyFixture.with { fixture in
+            let (a, b) = (try await fixture.makeTenant("a"), try await fixture.makeTenant("b"))
+            try await fixture.provisioner.drop(a.id)
+            try await fixture.provisioner.drop(a.id)
+            await #expect(throws: TenancyError.unknown(a.id)) { try await fixture.tenants.query(a.id, "select 1") }
+            #expect(try await fixture.tenants.query(b.id, "select 1 from \(b.schema).lead").isEmpty)
+            let left = try await fixture.server.administer(
+                "select 1 from pg_roles where rolname = '\(raw: fixture.tenants.roles.tenant(a.id))'")
+            #expect(left.isEmpty)
+        }
+    }
+
+    @Test func migrationsTouchOnlyThoseBehindAndResume() async throws {
+        try await TenancyFixture.with { fixture in
+            var tenants: [Tenant] = []
+            for slug in ["a", "b", "c"] { tenants.append(try await fixture.makeTenant(slug)) }
+            let second = Migration(
+                number: 2, name: "phone", text: "alter table {{schema}}.lead add phone text not null default ''")
+            let newer = TenantProvisioner(
+                fixture.tenants, sets: try TenancyFixture.sets(tenant: [TenancyFixture.lead, second]))
+            #expect(try await newer.plan().count == 3)
+            // The third is in use, so it stays behind; the next run takes it alone.
+            let busy = tenants[2]
+            try await fixture.tenants.write(busy.id) { tx in
+                try await tx.query("insert into \(tx.schema).lead (name) values ('x')")
+                let report = try await newer.migrateAll(lockTimeout: .milliseconds(20))
+                #expect(Set(report.migrated) == Set(tenants.prefix(2).map(\.id)))
+                #expect(Array(report.failed.keys) == [busy.id])
+            }
+            #expect(try await newer.plan() == [busy.id])
+            #expect(try await newer.migrateAll().migrated == [busy.id])
+            #expect(try await newer.migrateAll().migrated.isEmpty)
+            let phone = try await fixture.tenants.query(busy.id, "select phone from \(busy.schema).lead")
+            #expect(try phone.single().get(0) == "")
+            // A program that does not know the second migration yet finds nothing to do either.
+            #expect(try await fixture.provisioner.plan().isEmpty)
+        }
+    }
+
+    @Test func bootstrapRunsAgain() async throws {
+        try await TenancyFixture.with { fixture in
+            let name = fixture.tenants.roles.database
+            let bootstrap = Bootstrap(
+                superuser: fixture.server.superuser, loginPassword: "secret'\\", group: fixture.tenants.database.group)
+            #expect(try await bootstrap.prepare(database: name, sets: TenancyFixture.sets()).isEmpty)
+            let changed = Migration(number: 1, name: "outbox", text: "select 1")
+            await #expect(throws: MigrationError.self) {
+                try await bootstrap.prepare(database: name, sets: [MigrationSet(name: "test", shared: [changed])])
+            }
+        }
+    }
+}
