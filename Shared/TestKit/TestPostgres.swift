@@ -1,7 +1,7 @@
-internal import Foundation
-public import Postgres
-internal import Runtime
-internal import Synchronization
+import Foundation
+import Postgres
+import Runtime
+import Synchronization
 
 /// A real PostgreSQL 15 for tests: one private server per test process, which dies with it, and a fresh database for
 /// each test.
