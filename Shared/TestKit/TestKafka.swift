@@ -1,6 +1,6 @@
-public import Foundation
-internal import Glibc
-internal import Synchronization
+import Foundation
+import Glibc
+import Synchronization
 
 /// A real Kafka broker for tests: started once per test process, on free ports, with its data in a temporary folder.
 ///
