@@ -89,7 +89,7 @@ let technique: [[Target]] = [
     shared("Kafka", ["Runtime", "CRDKafka"], testDependencies: ["TestKit"]),
     shared("Tenancy", ["Runtime", "Postgres", "JSON", "Values"], testDependencies: ["TestKit"]),
     shared("Entities", ["JSON", "Values", "Text"]),
-    shared("Contracts", ["Entities", "JSON", "Values"]),
+    shared("Contracts", ["Entities", "JSON", "Values"], resources: [.copy("Released")]),
     shared(
         "EventLog", ["Runtime", "Postgres", "Kafka", "Tenancy", "JSON", "Values"],
         testDependencies: ["TestKit"], resources: [.copy("Migrations")]),

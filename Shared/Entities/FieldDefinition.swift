@@ -68,18 +68,10 @@ public struct FieldDefinition: Sendable, Hashable {
         if case .money = type { ["\(column)_minor", "\(column)_currency"] } else { [column] }
     }
 
-    public func label(language: Language) -> String { language == .chinese ? zh : en }
-
     static func snakeCase(_ name: String) -> String {
         name.reduce(into: "") { text, character in
             if character.isUppercase { text += "_" }
             text += character.lowercased()
         }
     }
-}
-
-/// The languages the system speaks.
-public enum Language: String, Sendable, Hashable, CaseIterable {
-    case english = "en"
-    case chinese = "zh"
 }

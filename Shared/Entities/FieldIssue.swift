@@ -25,8 +25,6 @@ public struct FieldIssue: Error, Sendable, Hashable {
         self.init(path.description, error.code, error.english, zh: error.chinese)
     }
 
-    public func message(_ language: Language) -> String { language == .chinese ? chinese : english }
-
     static func required(_ path: JSONPointer) -> FieldIssue {
         FieldIssue(path, "required", "This must be given.", zh: "此项必填。")
     }

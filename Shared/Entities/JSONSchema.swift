@@ -77,6 +77,9 @@ extension FieldType {
         case .uuid: ["type": "string", "format": "uuid"]
         case .reference(let entity): ["type": "string", "format": "uuid", "x-references": entity.json]
         case .choice(let choices): ["type": "string", "enum": choices.map(\.value).json]
+        // What is stored may go beyond the formats (addresses with Chinese names), so that only bodies name them.
+        case .email where purpose == .object: ["type": "string", "maxLength": 254]
+        case .url where purpose == .object: ["type": "string", "maxLength": 2000]
         case .email: ["type": "string", "format": "email"]
         case .phone: ["type": "string", "maxLength": 40]
         case .url: ["type": "string", "format": "uri"]

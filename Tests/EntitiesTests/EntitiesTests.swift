@@ -67,7 +67,7 @@ import Values
             try Sample.catalogue.validate(create: ["company": "x", "Size": 1])
         }
         #expect(failure?.issues.first?.english == "There is no field \"Size\" here; did you mean \"size\"?")
-        #expect(failure?.issues.first?.message(.chinese).contains("是否指“size”") == true)
+        #expect(failure?.issues.first?.chinese.contains("是否指“size”") == true)
     }
 
     @Test func patchesAsMergePatchSays() throws {
