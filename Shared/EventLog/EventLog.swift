@@ -16,8 +16,9 @@ public protocol EventLog: Sendable {
     func append(_ records: [EventRecord], to topic: String) async throws
 
     /// Takes part in a consumer group and feeds `subscriber` until the task is cancelled; then leaves the group.
-    /// One call to the subscriber at a time. Throws only what cannot be healed by trying again.
-    func consume(group: String, topics: [String], subscriber: any EventSubscriber) async throws
+    /// One call to the subscriber at a time, of at most `batch` records. Throws only what cannot be healed by trying
+    /// again.
+    func consume(group: String, topics: [String], batch: Int, subscriber: any EventSubscriber) async throws
 
     /// First offset at or after a moment, per partition; partitions without such a record give their end.
     func offsets(of topic: String, at time: Timestamp) async throws -> [Int: Int64]
@@ -32,7 +33,7 @@ public protocol EventLog: Sendable {
     func close() async
 }
 
-/// The other side of ``EventLog/consume(group:topics:subscriber:)``.
+/// The other side of ``EventLog/consume(group:topics:batch:subscriber:)``.
 public protocol EventSubscriber: Sendable {
     /// Partitions were given to this member: say where to begin in each. Missing ones begin at the earliest record.
     func assigned(_ partitions: Set<TopicPartition>) async throws -> [TopicPartition: EventPosition]

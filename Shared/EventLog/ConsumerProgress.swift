@@ -1,0 +1,112 @@
+import Postgres
+import Synchronization
+import Tenancy
+import Values
+
+/// What a consumer has done, for metrics and health.
+public struct ConsumerStatus: Sendable, Hashable {
+    /// Events applied (or only counted, where no handler wants them) since the start.
+    public var applied = 0
+    /// Events that came again and were skipped.
+    public var repeats = 0
+    /// Events put into the dead letters.
+    public var parked = 0
+    /// Events in the log this group has not done; `nil` until first looked at.
+    public var lag: Int64?
+    /// When the newest event done was taken by the log.
+    public var eventTime: Timestamp?
+    public var lastProgress: Timestamp?
+    /// Nothing moves although events wait.
+    public var isStalled = false
+}
+
+struct ConsumerProgress: Sendable {
+    var status = ConsumerStatus()
+    var isPaused = false
+    var busySince: ContinuousClock.Instant?
+}
+
+struct ConsumerStalled: Error, CustomStringConvertible {
+    let description: String
+}
+
+extension EventConsumer {
+    public var status: ConsumerStatus { progress.withLock { $0.status } }
+
+    /// Looks after lag and progress; throws when the consumption has to begin anew.
+    func watch() async throws {
+        var lastApplied = -1
+        var since = ContinuousClock.now
+        while true {
+            try await Task.sleep(for: .seconds(5))
+            guard let lag = try? await lag() else { continue }
+            let (done, isPaused) = progress.withLock { progress in
+                progress.status.lag = lag
+                return (progress.status.applied + progress.status.repeats + progress.status.parked, progress.isPaused)
+            }
+            if done != lastApplied || lag == 0 || isPaused {
+                lastApplied = done
+                since = .now
+                progress.withLock { $0.status.isStalled = false }
+            } else if ContinuousClock.now - since > configuration.stallLimit {
+                progress.withLock { $0.status.isStalled = true }
+                throw ConsumerStalled(
+                    description: "no progress for \(configuration.stallLimit) with \(lag) events waiting")
+            }
+        }
+    }
+
+    /// Events in the log that this group has not done, over all members.
+    public func lag() async throws -> Int64 { try await missing(from: try await ends()) }
+
+    /// Returns true when everything that is in the log now has been done, false when the time ran out first.
+    public func waitUntilCaughtUp(within limit: Duration) async throws -> Bool {
+        let ends = try await ends()
+        return try await poll(limit) { try await self.missing(from: ends) == 0 }
+    }
+
+    /// Returns true when the projection has done an aggregate's event of that sequence or a later one, false when the
+    /// time ran out first. Works for events applied by any instance.
+    ///
+    /// - Parameter aggregate: kind and id, "lead/<id>": ``CloudEvent/subject``.
+    public func waitUntilApplied(
+        tenant: TenantID, aggregate: String, sequence: Int64, within limit: Duration
+    ) async throws -> Bool {
+        try await poll(limit) {
+            let key = InboxKey(tenant: tenant.text, aggregate: aggregate)
+            let rows = try await self.database.consume { tx in try await tx.events().query(self.inbox.states(of: [key]))
+            }
+            return try Inbox.state(rows.single()).last ?? 0 >= sequence
+        }
+    }
+
+    private func poll(_ limit: Duration, _ isDone: () async throws -> Bool) async throws -> Bool {
+        let deadline = ContinuousClock.now + limit
+        var delay = Duration.milliseconds(1)
+        while true {
+            if try await isDone() { return true }
+            guard ContinuousClock.now + delay < deadline else { return false }
+            try await Task.sleep(for: delay)
+            delay = min(delay * 2, .milliseconds(20))
+        }
+    }
+
+    private func ends() async throws -> [TopicPartition: Range<Int64>] {
+        var ends: [TopicPartition: Range<Int64>] = [:]
+        for topic in configuration.topics {
+            for (partition, range) in try await log.bounds(of: topic) { ends[TopicPartition(topic, partition)] = range }
+        }
+        return ends
+    }
+
+    private func missing(from ends: [TopicPartition: Range<Int64>]) async throws -> Int64 {
+        let rows = try await database.consume { [self] tx in
+            try await tx.events().query(inbox.offsets(configuration.topics))
+        }
+        var next: [TopicPartition: Int64] = [:]
+        for row in rows {
+            next[TopicPartition(try row.get(0), Int(try row.get(1, as: Int32.self)))] = try row.get(2)
+        }
+        return ends.reduce(0) { $0 + max(0, $1.value.upperBound - max($1.value.lowerBound, next[$1.key] ?? 0)) }
+    }
+}

@@ -1,0 +1,163 @@
+import Foundation
+import Postgres
+import Synchronization
+import Tenancy
+import Values
+
+/// Feeds the events of topics to handlers, with effect, sequence and offset in one transaction, so that each event's
+/// effect happens exactly once although topics deliver at least once.
+///
+/// An event that cannot be applied is parked with its reason in `shared.dead_letter`; later events of its aggregate
+/// wait behind it, in order, while all others go on. See ``DeadLetters`` for how they are driven again.
+public final class EventConsumer: Sendable {
+    public struct Configuration: Sendable {
+        /// The consumer group, and the name in the inbox. A new name reads everything from the start: a rebuild.
+        public var group: String
+        public var topics: [String]
+        /// Where a group begins in partitions it never read. Only `earliest` sees every event of an aggregate.
+        public var start: EventPosition = .earliest
+        /// Whether the first event seen of an aggregate may have any sequence: for topics that no longer hold the
+        /// beginning. Always so when `start` is not `earliest`.
+        public var acceptsMidway = false
+        /// Events of one transaction.
+        public var batch = 500
+        /// How long an event may fail for reasons that may pass (a lock, a tenant not yet there) before it is parked.
+        public var patience = Duration.seconds(5)
+        /// Without progress for this long, with events waiting, the consumption is begun anew.
+        public var stallLimit = Duration.seconds(60)
+
+        public init(group: String, topics: [String]) {
+            self.group = group
+            self.topics = topics
+        }
+    }
+
+    public let configuration: Configuration
+    let log: any EventLog
+    let database: TenantDatabase
+    let handlers: [any EventHandler]
+    let inbox: Inbox
+    let report: EventLogNotice.Report
+    let progress = Mutex(ConsumerProgress())
+    private let types: Set<String>
+
+    public init(
+        _ configuration: Configuration, log: any EventLog, database: TenantDatabase, handlers: [any EventHandler],
+        report: @escaping EventLogNotice.Report = { _ in }
+    ) {
+        self.configuration = configuration
+        self.log = log
+        self.database = database
+        self.handlers = handlers
+        self.report = report
+        inbox = Inbox(consumer: configuration.group)
+        types = handlers.reduce(into: []) { $0.formUnion($1.types) }
+    }
+
+    /// Consumes until the task is cancelled. Troubles of the log and the database are waited out.
+    public func run() async throws {
+        while true {
+            do {
+                try await withThrowingTaskGroup(of: Void.self) { tasks in
+                    tasks.addTask { try await self.consume() }
+                    tasks.addTask { try await self.watch() }
+                    defer { tasks.cancelAll() }
+                    try await tasks.next()
+                }
+            } catch is CancellationError where Task.isCancelled {
+                return
+            } catch {
+                say(.error, "Consumption ended and begins anew: \(error)")
+            }
+            do { try await Task.sleep(for: .milliseconds(500)) } catch { return }
+        }
+    }
+
+    private func consume() async throws {
+        try await log.consume(
+            group: configuration.group, topics: configuration.topics, batch: configuration.batch,
+            subscriber: EventConsumption(self))
+    }
+
+    // MARK: - Pausing
+
+    /// Stops applying after the batch under way; the log is held back. Partitions stay assigned.
+    public func pause() { progress.withLock { $0.isPaused = true } }
+    public func resume() { progress.withLock { $0.isPaused = false } }
+
+    // MARK: - One batch
+
+    /// Whether the data of events of a type are needed.
+    func isWanted(_ type: String) -> Bool { types.contains(type) }
+
+    /// Applies events in one transaction.
+    ///
+    /// - Parameter poison: why the only event of the batch cannot be applied; it is parked.
+    /// - Returns: aggregates whose parked events may have become applicable.
+    func apply(
+        _ events: ArraySlice<ReceivedEvent>, _ steps: [TopicPartition: Inbox.Advance], poison: String?
+    ) async throws -> Set<InboxKey> {
+        let keys = Array(Set(events.map(\.key)))
+        let plan = try await database.consume { [self] tx in
+            let rows = try await tx.events().pipeline([inbox.advance(steps), inbox.states(of: keys)])
+            guard rows[0].affected == steps.count else { throw EventReset() }
+            let states = Dictionary(uniqueKeysWithValues: zip(keys, try rows[1].map(Inbox.state)))
+            let plan = InboxPlan(events, states: states, poison: poison, acceptsMidway: acceptsMidway)
+            try await dispatch(zip(events, plan.decisions).compactMap { $1 == .apply ? $0.event : nil }, tx)
+            var statements = [inbox.store(plan.sequences)].compactMap { $0 }
+            for (event, decision) in zip(events, plan.decisions) {
+                if case .park(let state, let reason) = decision {
+                    statements.append(inbox.park(event, state, reason: reason))
+                }
+            }
+            _ = try await tx.events().pipeline(statements)
+            return plan
+        }
+        note(plan, events)
+        return plan.unblocked
+    }
+
+    var acceptsMidway: Bool { configuration.acceptsMidway || configuration.start != .earliest }
+
+    /// Gives the handlers their events, tenant by tenant.
+    func dispatch(_ events: [CloudEvent], _ tx: ConsumerTransaction) async throws {
+        var order: [TenantID] = []
+        var byTenant: [TenantID: [CloudEvent]] = [:]
+        for event in events where isWanted(event.type) {
+            if byTenant[event.tenant] == nil { order.append(event.tenant) }
+            byTenant[event.tenant, default: []].append(event)
+        }
+        for id in order {
+            let tenant = try await database.directory.find(id)
+            let tenantTransaction = tx.tenant(tenant)
+            for handler in handlers {
+                let own = (byTenant[id] ?? []).filter { handler.types.contains($0.type) }
+                if !own.isEmpty { try await handler.apply(own, in: tenantTransaction) }
+            }
+        }
+    }
+
+    private func note(_ plan: InboxPlan, _ events: ArraySlice<ReceivedEvent>) {
+        progress.withLock { progress in
+            progress.status.lastProgress = .now()
+            for (event, decision) in zip(events, plan.decisions) {
+                switch decision {
+                case .apply: progress.status.applied += 1
+                case .skip: progress.status.repeats += 1
+                case .park: progress.status.parked += 1
+                }
+                progress.status.eventTime = max(progress.status.eventTime ?? event.stored.time, event.stored.time)
+            }
+        }
+        for (event, decision) in zip(events, plan.decisions) {
+            guard case .park(let state, let reason) = decision, state != .waiting else { continue }
+            say(
+                .error,
+                "Parked \(event.event?.type ?? "record") at \(event.stored.source):\(event.stored.offset): \(reason)")
+        }
+    }
+
+    func say(_ severity: EventLogNotice.Severity, _ text: String) {
+        report(EventLogNotice(severity, "consumer \(configuration.group)", text))
+    }
+}
