@@ -26,6 +26,9 @@ extension Transfer {
         let target = request.target ?? "/"
         guard isClean(request.url), isClean(target), !target.utf8.contains(0x20), target.utf8.first == UInt8(ascii: "/")
         else { throw HTTPClientError(.invalidRequest, "the URL or target has controls or spaces") }
+        guard ["http:", "https:"].contains(request.url.prefix { $0 != "/" }.lowercased()) else {
+            throw HTTPClientError(.invalidRequest, "the URL must begin with http:// or https://")
+        }
         for field in request.headers.fields
         where !isClean(field.value) || field.name.isEmpty || !field.name.utf8.allSatisfy(\.isToken) {
             throw HTTPClientError(.invalidRequest, "the header \(field.name.debugDescription) cannot be sent")
