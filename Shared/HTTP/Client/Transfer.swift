@@ -30,8 +30,7 @@ final class Transfer: @unchecked Sendable {
 
     private var head: CheckedContinuation<Head, any Error>?
     private var parser = ResponseHead()
-    private var buffered: [[UInt8]] = []
-    private var bufferedBytes = 0
+    private var buffered: [UInt8] = []
     private var reader: CheckedContinuation<[UInt8]?, any Error>?
     private var isPaused = false
     private var end: Result<Void, any Error>?
@@ -80,9 +79,7 @@ final class Transfer: @unchecked Sendable {
     private func makeHead(_ status: HTTPStatus) -> Head {
         var whole: [UInt8]?
         if case .success = end {
-            whole = buffered.count == 1 ? buffered[0] : Array(buffered.joined())
-            buffered = []
-            bufferedBytes = 0
+            whole = takeBuffered()
         } else if request.method == .head || status.forbidsBody {
             whole = []
         }
@@ -133,13 +130,17 @@ final class Transfer: @unchecked Sendable {
             reader.resume(returning: Array(bytes))
             return bytes.count
         }
-        guard bufferedBytes < Self.highWater else {
+        guard buffered.count < Self.highWater else {
             isPaused = true
             return Int(CURL_WRITEFUNC_PAUSE)
         }
-        buffered.append(Array(bytes))
-        bufferedBytes += bytes.count
+        buffered.append(contentsOf: bytes)
         return bytes.count
+    }
+
+    private func takeBuffered() -> [UInt8] {
+        defer { buffered = [] }
+        return buffered
     }
 
     // MARK: - The reader's side
@@ -149,10 +150,7 @@ final class Transfer: @unchecked Sendable {
         engine.loop.preconditionOnLoop()
         precondition(reader == nil, "a body has one reader at a time")
         if !buffered.isEmpty {
-            let chunks = buffered
-            buffered = []
-            bufferedBytes = 0
-            continuation.resume(returning: chunks.count == 1 ? chunks[0] : Array(chunks.joined()))
+            continuation.resume(returning: takeBuffered())
         } else if let end {
             continuation.resume(with: end.map { nil })
         } else {

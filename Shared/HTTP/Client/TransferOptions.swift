@@ -123,10 +123,10 @@ extension Transfer {
 }
 
 extension Duration {
-    /// Whole milliseconds, at least 1: libcurl takes 0 for no limit.
+    /// The next whole millisecond: libcurl takes 0 for no limit, and a deadline must have passed when it gives up.
     fileprivate var milliseconds: Int {
         let (seconds, attoseconds) = components
-        return max(1, Int(clamping: min(seconds, 1 << 31) * 1000 + attoseconds / 1_000_000_000_000_000))
+        return Int(clamping: min(seconds, 1 << 31) * 1000 + attoseconds / 1_000_000_000_000_000 + 1)
     }
 }
 
