@@ -18,13 +18,17 @@ extension EventDefinition {
         ]
     }
 
-    /// Without what only forms and API documents need.
+    private static let formOnly: Set<String> = [
+        "title", "x-label-zh", "readOnly", "minLength", "maxLength", "minimum", "maximum", "maxItems",
+    ]
+
+    /// Without what only forms and API documents need, and without bounds: those are the API's, and may widen.
     private static func plain(_ schema: JSON) -> JSON {
         switch schema {
         case .object(let members):
             .object(
                 JSONObject(
-                    members.filter { !["title", "x-label-zh", "readOnly"].contains($0.name) || $0.value.object != nil }
+                    members.filter { !formOnly.contains($0.name) || $0.value.object != nil }
                         .map { ($0.name, plain($0.value)) }))
         case .array(let elements): .array(elements.map(plain))
         default: schema
