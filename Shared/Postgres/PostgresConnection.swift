@@ -32,6 +32,8 @@ final class PostgresConnection: @unchecked Sendable {
         self.login = login
         self.handle = handle
         statements = StatementCache(limit: preparedStatements)
+        // By default libpq prints notices on stderr.
+        PQsetNoticeReceiver(handle, { _, _ in }, nil)
         guard PQsetnonblocking(handle, 1) == 0, PQenterPipelineMode(handle) == 1 else {
             throw PostgresError(.unavailable, PostgresConnection.message(handle))
         }
@@ -55,11 +57,6 @@ final class PostgresConnection: @unchecked Sendable {
     var isClean: Bool {
         handle != nil && flights.isEmpty && cancellation == nil && copy == nil
             && PQtransactionStatus(handle) == PQTRANS_IDLE
-    }
-
-    var isInTransaction: Bool {
-        let status = PQtransactionStatus(handle)
-        return status == PQTRANS_INTRANS || status == PQTRANS_INERROR
     }
 
     var hasFailedTransaction: Bool { PQtransactionStatus(handle) == PQTRANS_INERROR }

@@ -9,7 +9,16 @@ public final class PostgresTransaction: Sendable {
         /// Statements that go with the next flight: `begin` and the role.
         var pending: [SQL]
         var role: String?
-        var isOpen = true
+        var phase = Phase.fresh
+    }
+
+    private enum Phase {
+        /// Nothing has been sent.
+        case fresh
+        case open
+        case committed
+        /// Rolled back, or a commit that failed.
+        case over
     }
 
     private init(connection: PostgresConnection, role: DatabaseRole?, options: TransactionOptions) {
@@ -34,11 +43,15 @@ public final class PostgresTransaction: Sendable {
     }
 
     private func commit() async throws {
-        let (role, begun) = state.withLock { state in
-            state.isOpen = false
-            return (state.role, state.pending.isEmpty || connection.isInTransaction)
+        let (phase, role) = state.withLock { state in
+            defer { if state.phase == .open { state.phase = .over } }
+            return (state.phase, state.role)
         }
-        guard begun else { return }
+        switch phase {
+        case .fresh, .committed: return
+        case .over: throw PostgresError(.usage, "The commit of this transaction failed.")
+        case .open: break
+        }
         // A failed statement whose error the closure swallowed has ended the transaction: `commit` would answer
         // ROLLBACK without an error.
         guard !connection.hasFailedTransaction else {
@@ -47,7 +60,7 @@ public final class PostgresTransaction: Sendable {
         _ = try await connection.run(.init(body: ["commit"], role: role))
     }
 
-    private func end() { state.withLock { $0.isOpen = false } }
+    private func end(_ phase: Phase = .over) { state.withLock { $0.phase = phase } }
 
     /// From now on the statements run with the rights of `role`, which the connection's login must be a member of.
     ///
@@ -85,7 +98,10 @@ public final class PostgresTransaction: Sendable {
     public func commit(after statements: [SQL]) async throws -> [Rows] {
         let (opening, role) = try takePending()
         end()
-        return try await connection.run(.init(opening: opening, body: statements, closing: ["commit"], role: role))
+        let results = try await connection.run(
+            .init(opening: opening, body: statements, closing: ["commit"], role: role))
+        end(.committed)
+        return results
     }
 
     /// Runs `body`; when it throws, the transaction goes on as it was before (a savepoint).
@@ -132,7 +148,8 @@ public final class PostgresTransaction: Sendable {
 
     private func takePending() throws(PostgresError) -> ([SQL], String?) {
         let taken: ([SQL], String?)? = state.withLock { state in
-            guard state.isOpen else { return nil }
+            guard state.phase == .fresh || state.phase == .open else { return nil }
+            state.phase = .open
             defer { state.pending = [] }
             return (state.pending, state.role)
         }

@@ -1,3 +1,4 @@
+import JSON
 import Postgres
 import Runtime
 import Values
@@ -15,7 +16,11 @@ extension TenantProvisioner {
     /// The tenants whose schema is behind this program's migrations, by id.
     public func plan() async throws -> [TenantID] {
         let sql: SQL = """
-            select id from shared.tenants where not schema_version @> \(currentVersion) order by id
+            select id from shared.tenants
+            where exists (
+                select 1 from jsonb_each(\(currentVersion)) as target
+                where target.value::int > coalesce((schema_version -> target.key)::int, 0))
+            order by id
             """
         return try await tenants.database.query(sql, role: login).compactMap { TenantID(try $0.get("id")) }
     }
@@ -73,14 +78,17 @@ extension TenantProvisioner {
             guard let row = rows.first else { return }
             let versions = Tenant.versions(try row.get("schema_version"))
             var statements: [SQL] = []
-            for set in sets {
+            var reached = JSONObject()
+            for set in sets where set.tenant.count > versions[set.name] ?? 0 {
                 for migration in set.tenant.dropFirst(versions[set.name] ?? 0) {
                     statements += try migration.statements(placeholders(tenant))
                 }
+                reached[set.name] = .int(Int64(set.tenant.count))
             }
+            guard !statements.isEmpty else { return }
             statements.append(
                 """
-                update shared.tenants set schema_version = schema_version || \(currentVersion)
+                update shared.tenants set schema_version = schema_version || \(JSON.object(reached))
                 where id = \(tenant.text)
                 """)
             _ = try await transaction.commit(after: statements)
