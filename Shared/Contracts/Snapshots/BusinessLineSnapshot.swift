@@ -9,6 +9,7 @@ public struct BusinessLineSnapshot: Snapshot {
     public var version: Int64 = 1
     public var key = ""
     public var name = ""
+    public var region: String?
     public var isActive = true
     public var createdAt = Timestamp(microseconds: 0)
     public var updatedAt = Timestamp(microseconds: 0)
@@ -22,6 +23,7 @@ public struct BusinessLineSnapshot: Snapshot {
         headFields + [
             Field("key", \.key, .string(max: 60), zh: "标识", en: "Key"),
             Field("name", \.name, .string, zh: "名称", en: "Name"),
+            Field("region", \.region, .string, zh: "地区", en: "Region"),
             Field("isActive", \.isActive, .boolean, zh: "启用", en: "Active"),
         ])
 }

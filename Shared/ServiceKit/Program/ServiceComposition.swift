@@ -16,10 +16,12 @@ public struct ServiceComposition: Sendable {
     public let components: [any Component]
     /// Answers the internal port beside health and metrics.
     public let internalRoutes: HTTPHandler?
-    /// The keys published at the internal port; the service's own if nil.
-    public let keys: KeySet?
+    /// The keys published at the internal port, asked for each answer; the service's own if nil.
+    public let keys: (@Sendable () -> KeySet)?
 
-    public init(components: [any Component], internalRoutes: HTTPHandler? = nil, keys: KeySet? = nil) {
+    public init(
+        components: [any Component], internalRoutes: HTTPHandler? = nil, keys: (@Sendable () -> KeySet)? = nil
+    ) {
         (self.components, self.internalRoutes, self.keys) = (components, internalRoutes, keys)
     }
 
@@ -32,7 +34,7 @@ public struct ServiceComposition: Sendable {
     ) async -> ServiceRunner.Outcome {
         let (name, logger) = (context.settings.name, context.logger)
         let routes = InternalRoutes(
-            health: context.health, metrics: context.metrics, keys: keys ?? context.minter.keys,
+            health: context.health, metrics: context.metrics, keys: keys ?? { context.minter.keys },
             others: internalRoutes)
         let internalServer = ServerComponent(
             "internal server", listen: context.settings.internalListen, group: context.group,
