@@ -102,7 +102,7 @@ struct PoolStateMachine {
     mutating func opened(_ id: ConnectionID, login: String) -> Actions {
         endOpening(login)
         leased += 1
-        return released(id, login: login, role: nil)
+        return passOn(id, login: login, role: nil)
     }
 
     /// The waiters of that login cannot be served and are told so.
@@ -120,6 +120,16 @@ struct PoolStateMachine {
 
     /// A lease ended and its connection can be lent again.
     mutating func released(_ id: ConnectionID, login: String, role: String?) -> Actions {
+        if let first = waiters.first?.request.login, first != login, opening[first] == nil {
+            // The first in the queue needs another login: this connection makes room for its own.
+            leased -= 1
+            opening[first] = 1
+            return Actions(close: [id], open: [first])
+        }
+        return passOn(id, login: login, role: role)
+    }
+
+    private mutating func passOn(_ id: ConnectionID, login: String, role: String?) -> Actions {
         if let index = waiters.firstIndex(where: { $0.request.login == login }) {
             // The lease passes on.
             return Actions(grants: [.init(waiter: waiters.remove(at: index).id, connection: id)])

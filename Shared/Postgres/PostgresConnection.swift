@@ -47,8 +47,21 @@ final class PostgresConnection: @unchecked Sendable {
     }
 
     deinit {
-        // A connection that nobody closed: the watcher has gone with its loop, or closes itself later.
-        if let handle { PQfinish(handle) }
+        guard let handle else { return }
+        // A connection that nobody closed. The watcher must go first, and on its loop.
+        let remains = Remains(handle: handle, watcher: watcher)
+        loop.execute { remains.close() }
+    }
+
+    private struct Remains: @unchecked Sendable {
+        // @unchecked: nobody else has them any more.
+        let handle: OpaquePointer
+        let watcher: DescriptorWatcher?
+
+        func close() {
+            watcher?.close()
+            PQfinish(handle)
+        }
     }
 
     var isOpen: Bool { handle != nil }
@@ -68,7 +81,7 @@ final class PostgresConnection: @unchecked Sendable {
 
     // MARK: Sending
 
-    /// A list of statements for one round trip; `role` is whose prepared statements they are.
+    /// Statements for one round trip; `role` is whose prepared statements the body's are.
     struct Load {
         var opening: [SQL] = []
         var body: [SQL]
@@ -114,11 +127,11 @@ final class PostgresConnection: @unchecked Sendable {
         if flights.isEmpty, PQtransactionStatus(handle) == PQTRANS_IDLE { sendDeallocations(flight) }
         flights.append(flight)
         var isSent = true
-        for sql in load.opening where isSent { isSent = send(sql, load.role, flight, visible: nil) }
+        for sql in load.opening where isSent { isSent = send(sql, nil, flight, visible: nil) }
         for (index, sql) in load.body.enumerated() where isSent {
             isSent = send(sql, load.role, flight, visible: index)
         }
-        for sql in load.closing where isSent { isSent = send(sql, load.role, flight, visible: nil) }
+        for sql in load.closing where isSent { isSent = send(sql, nil, flight, visible: nil) }
         guard isSent, PQpipelineSync(handle) == 1 else {
             close(PostgresError(.connectionLost, Self.message(handle)))
             return

@@ -43,9 +43,9 @@ public final class PostgresTransaction: Sendable {
     }
 
     private func commit() async throws {
-        let (phase, role) = state.withLock { state in
+        let phase = state.withLock { state in
             defer { if state.phase == .open { state.phase = .over } }
-            return (state.phase, state.role)
+            return state.phase
         }
         switch phase {
         case .fresh, .committed: return
@@ -57,7 +57,7 @@ public final class PostgresTransaction: Sendable {
         guard !connection.hasFailedTransaction else {
             throw PostgresError(.usage, "A statement of this transaction failed, so it cannot be committed.")
         }
-        _ = try await connection.run(.init(body: ["commit"], role: role))
+        _ = try await connection.run(.init(body: [], closing: ["commit"]))
     }
 
     private func end(_ phase: Phase = .over) { state.withLock { $0.phase = phase } }

@@ -60,6 +60,8 @@ public enum TenancyError: Error, Sendable, Hashable, CustomStringConvertible {
     case slugTaken(String)
     /// The database has not been prepared, or by another version of the program.
     case notPrepared(database: String, reason: String)
+    /// The pools of all services could use up the server's connections.
+    case tooManyConnections(needed: Int, limit: Int)
 
     public var description: String {
         switch self {
@@ -68,6 +70,9 @@ public enum TenancyError: Error, Sendable, Hashable, CustomStringConvertible {
         case .slugTaken(let slug): "Another tenant has the short name \(slug); choose another."
         case .notPrepared(let database, let reason):
             "Database \(database) is not ready (\(reason)): run `guanxi migrate`."
+        case .tooManyConnections(let needed, let limit):
+            "The services may open \(needed) connections, and PostgreSQL allows \(limit) less 10: raise its "
+                + "max_connections, or lower the loops or the connections per loop."
         }
     }
 }

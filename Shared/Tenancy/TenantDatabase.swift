@@ -83,3 +83,32 @@ public struct TenantDatabase: Sendable {
     /// Of the outbox's relay.
     public var outboxRole: DatabaseRole { DatabaseRole(roles.outbox, login: roles.relayLogin) }
 }
+
+extension TenantDatabase {
+    /// Checks at a service's start that the database is ready for this program.
+    ///
+    /// - Parameters:
+    ///   - sets: the migrations the program was made with; the database may have later ones, not fewer.
+    ///   - services: how many programs like this one share the server.
+    /// - Throws: ``TenancyError/notPrepared(database:reason:)``, or ``PostgresError`` when the server or the database is
+    ///   not there.
+    public func verify(sets: [MigrationSet], services: Int = 5) async throws {
+        let results = try await database.flight(
+            role: serviceRole,
+            [
+                "select set, max(number) as number from shared.migrations group by set",
+                "select current_setting('max_connections')::int as limit",
+            ], options: .read)
+        var reached: [String: Int] = [:]
+        for row in results[0] { reached[try row.get("set")] = try row.get("number") }
+        for set in sets where reached[set.name] ?? 0 < set.shared.count {
+            throw TenancyError.notPrepared(
+                database: roles.database, reason: "migrations of \(set.name) are missing")
+        }
+        let limit: Int = try results[1].single().get("limit")
+        let needed = database.group.loops.count * database.configuration.connectionsPerLoop * services
+        guard needed <= limit - 10 else {
+            throw TenancyError.tooManyConnections(needed: needed, limit: limit)
+        }
+    }
+}

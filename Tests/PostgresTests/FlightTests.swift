@@ -6,6 +6,11 @@ import TestKit
 import Testing
 import Values
 
+typealias Configure = @Sendable (inout PostgresConfiguration) -> Void
+
+/// So that every statement meets what the one before left on the connection.
+let oneConnection: Configure = { $0.connectionsPerLoop = 1 }
+
 @Suite struct FlightTests {
     @Test func valuesGoAndComeBack() async throws {
         try await TestPostgres.withDatabase { database in
@@ -54,7 +59,7 @@ import Values
     }
 
     @Test func aFailedFlightLeavesNothingBehind() async throws {
-        try await TestPostgres.withDatabase(configure: { $0.connectionsPerLoop = 1 }) { database in
+        try await TestPostgres.withDatabase(configure: oneConnection) { database in
             try await database.query("create table public.t (id bigint primary key)")
             // The commit is skipped after the error, so without a rollback the next flight would meet a failed
             // transaction on the only connection.
@@ -145,10 +150,11 @@ import Values
     }
 
     @Test func preparedStatementsAreBoundedAndSurviveMigrations() async throws {
-        try await TestPostgres.withDatabase(configure: {
+        let narrow: Configure = {
             $0.connectionsPerLoop = 1
             $0.preparedStatements = 8
-        }) { database in
+        }
+        try await TestPostgres.withDatabase(configure: narrow) { database in
             for number in 0..<40 { try await database.query(SQL(raw: "select \(number)")) }
             let prepared = try await database.query("select count(*) from pg_prepared_statements").single()
             #expect(try prepared.get(0, as: Int.self) <= 9)

@@ -17,7 +17,7 @@ import Values
     }
 
     @Test func cancellationStopsTheStatementAndFreesTheConnection() async throws {
-        try await TestPostgres.withDatabase(configure: { $0.connectionsPerLoop = 1 }) { database in
+        try await TestPostgres.withDatabase(configure: oneConnection) { database in
             let task = Task { try await database.query("select pg_sleep(60), 'to be cancelled'") }
             try await untilRunning("to be cancelled", database)
             let start = ContinuousClock.now
@@ -32,12 +32,13 @@ import Values
     }
 
     @Test func aDeadlineCancelsAndAWaiterGivesUp() async throws {
-        try await TestPostgres.withDatabase(configure: {
+        let narrow: Configure = {
             $0.connectionsPerLoop = 1
             $0.waitersPerLoop = 1
             $0.acquireTimeout = .milliseconds(100)
             $0.statementTimeout = .milliseconds(1500)
-        }) { database in
+        }
+        try await TestPostgres.withDatabase(configure: narrow) { database in
             await #expect(throws: DeadlineExceeded.self) {
                 try await withDeadline(.after(.milliseconds(50))) { try await database.query("select pg_sleep(60)") }
             }
@@ -60,7 +61,7 @@ import Values
     }
 
     @Test func aLeaseLeavesNoTransactionOpen() async throws {
-        try await TestPostgres.withDatabase(configure: { $0.connectionsPerLoop = 1 }) { database in
+        try await TestPostgres.withDatabase(configure: oneConnection) { database in
             try await database.query("create table public.t (a int)")
             let first: Int = try await database.withConnection { session in
                 try await session.query("begin")
@@ -83,7 +84,7 @@ import Values
     }
 
     @Test func connectionsComeBackAfterTheServerKilledThem() async throws {
-        try await TestPostgres.withDatabase(configure: { $0.connectionsPerLoop = 2 }) { database in
+        try await TestPostgres.withDatabase { database in
             let task = Task { try await database.query("select pg_sleep(60), 'to be killed'") }
             try await untilRunning("to be killed", database)
             try await database.query("select 1")
@@ -108,7 +109,7 @@ import Values
     }
 
     @Test func copyGoesInAndOutInPieces() async throws {
-        try await TestPostgres.withDatabase(configure: { $0.connectionsPerLoop = 1 }) { database in
+        try await TestPostgres.withDatabase(configure: oneConnection) { database in
             try await database.query("create table public.t (id bigint, name text)")
             let count = 200_000
             let chunks = AsyncStream { continuation in

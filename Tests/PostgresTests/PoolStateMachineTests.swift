@@ -48,6 +48,15 @@ import Testing
         #expect(machine.released(1, login: "a", role: "y") == .init(grants: [], close: [1], open: ["b"]))
     }
 
+    @Test func aLoginThatIsBusyDoesNotStarveAnother() {
+        var machine = machine(limit: 1, idle: ["x"])
+        #expect(machine.request(Request(login: "a", role: "x")) == .lease(0))
+        #expect(machine.request(Request(login: "b", role: nil)) == .wait(2, open: nil, close: nil))
+        #expect(machine.request(Request(login: "a", role: "x")) == .wait(3, open: nil, close: nil))
+        #expect(machine.released(0, login: "a", role: "x") == .init(grants: [], close: [0], open: ["b"]))
+        #expect(machine.opened(1, login: "b").grants == [.init(waiter: 2, connection: 1)])
+    }
+
     @Test func aFailedOpeningRefusesItsWaitersAndOpensForOthers() {
         var machine = PoolStateMachine(limit: 1, waiterLimit: 8)
         #expect(machine.request(Request(login: "a", role: nil)) == .wait(1, open: "a", close: nil))

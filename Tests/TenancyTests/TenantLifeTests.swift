@@ -111,6 +111,15 @@ import Values
                 superuser: fixture.server.superuser, loginPassword: "secret'\\", group: fixture.tenants.database.group)
             let ran = try await bootstrap.prepare(database: name, sets: TenancyFixture.sets())
             #expect(ran.isEmpty)
+            try await fixture.tenants.verify(sets: TenancyFixture.sets())
+            let later = try MigrationSet(
+                name: "test", shared: [TenancyFixture.outbox, Migration(number: 2, name: "next", text: "select 1")])
+            await #expect(throws: TenancyError.notPrepared(database: name, reason: "migrations of test are missing")) {
+                try await fixture.tenants.verify(sets: [later])
+            }
+            await #expect(throws: TenancyError.self) {
+                try await fixture.tenants.verify(sets: TenancyFixture.sets(), services: 1000)
+            }
             let changed = Migration(number: 1, name: "outbox", text: "select 1")
             await #expect(throws: MigrationError.self) {
                 try await bootstrap.prepare(database: name, sets: [MigrationSet(name: "test", shared: [changed])])
