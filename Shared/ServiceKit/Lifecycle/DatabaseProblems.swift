@@ -26,7 +26,7 @@ public enum DatabaseProblems {
                 errors: [
                     FieldError("/slug", code: "taken", .init(en: "Choose another slug.", zh: "请更换短名。"))
                 ])
-        case .notPrepared: Problem(.unavailable, retryAfter: .seconds(5))
+        case .notPrepared, .tooManyConnections: Problem(.unavailable, retryAfter: .seconds(5))
         }
     }
 
