@@ -1,0 +1,91 @@
+import Entities
+import Foundation
+import HTTP
+import JSON
+import Values
+
+extension Resource {
+    private static var rowLimit: Int { 10_000 }
+
+    var bulkEndpoint: Endpoint {
+        let row: JSON = [
+            "type": "object", "required": ["index", "status", "id", "version", "error"],
+            "properties": [
+                "index": ["type": "integer"], "status": ["type": "integer"], "id": ["type": ["string", "null"]],
+                "version": ["type": ["integer", "null"]], "error": ["type": ["object", "null"]],
+            ],
+        ]
+        let result: JSON = [
+            "type": "object", "required": ["items", "created", "existing", "refused"],
+            "properties": [
+                "items": ["type": "array", "items": row], "created": ["type": "integer"],
+                "existing": ["type": "integer"], "refused": ["type": "integer"],
+            ],
+        ]
+        let body = RequestBody(
+            mediaTypes: ["application/json", "application/x-ndjson"],
+            schema: Schema(inline: [
+                "type": "array", "maxItems": .int(Int64(Self.rowLimit)), "items": ["type": "object"],
+            ]),
+            limit: 64 << 20)
+        return Endpoint(
+            .post, "\(path)/bulk", id: "bulkCreate\(typeName)", summary: "Create many \(collection)",
+            description: """
+                A JSON array or NDJSON of at most 10,000 objects, each as `POST \(path)` takes it. Each has its result, in \
+                order; a bad one stops no other. Rows with an externalId can be sent again: they are not doubled.
+                """,
+            tags: [collection], permission: "import", body: body,
+            responses: [ResponseSpec(200, "A result for each row.", schema: Schema("BulkResult", result))],
+            errors: [.validationFailed, .bodyTooLarge], timeout: .seconds(300)
+        ) { call in
+            guard try call.caller.may(Permission("\(collection).write")) else { throw Problem(.forbidden) }
+            let rows = try await Self.rows(call)
+            let results = try await createMany(rows, try call.writeContext())
+            return .json(Self.summary(results, call))
+        }
+    }
+
+    private static func summary(_ results: [RowResult], _ call: Call) -> JSON {
+        let counts = results.reduce(into: [Int: Int64]()) { $0[$1.status, default: 0] += 1 }
+        let (created, existing) = (counts[201] ?? 0, counts[200] ?? 0)
+        return [
+            "items": .array(
+                results.enumerated().map { $1.json($0, language: call.language, requestID: call.requestID) }),
+            "created": .int(created), "existing": .int(existing),
+            "refused": .int(Int64(results.count) - created - existing),
+        ]
+    }
+
+    /// The rows of a body; a line of NDJSON that is no JSON is a bad row, not a bad request.
+    private static func rows(_ call: Call) async throws -> [Result<JSON, Problem>] {
+        try call.requireMediaType()
+        let bytes = try await call.bytes()
+        let isLines = call.request.headers["Content-Type"]?.hasPrefix("application/x-ndjson") ?? false
+        let rows: [Result<JSON, Problem>]
+        if isLines {
+            rows = bytes.split(separator: UInt8(ascii: "\n")).filter { !$0.allSatisfy { $0 == 32 || $0 == 13 } }.map {
+                line in parse(Array(line))
+            }
+        } else {
+            guard let elements = try parse(bytes).get().array else {
+                throw Problem(.malformedJSON, .init(en: "Send a JSON array, or NDJSON.", zh: "请发送 JSON 数组或 NDJSON。"))
+            }
+            rows = elements.map { .success($0) }
+        }
+        guard rows.count <= rowLimit else {
+            throw Problem(
+                .bodyTooLarge,
+                .init(en: "Send at most \(rowLimit) rows at once.", zh: "单次最多 \(rowLimit) 行。"))
+        }
+        return rows
+    }
+
+    private static func parse(_ bytes: [UInt8]) -> Result<JSON, Problem> {
+        do {
+            return .success(try JSON.parse(bytes))
+        } catch {
+            return .failure(
+                Problem(.malformedJSON, .init(en: "This is not valid JSON: \(error)", zh: "不是有效的 JSON：\(error)")))
+        }
+    }
+}

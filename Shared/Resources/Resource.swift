@@ -1,0 +1,123 @@
+import Entities
+import Foundation
+import HTTP
+import JSON
+import Postgres
+import Tenancy
+import Values
+
+/// What all resources of a service share.
+public struct ResourceEnvironment: Sendable {
+    public let writer: Writer
+    public let cursors: Cursors
+    public let customFields: CustomFieldStore
+    /// The `source` of the service's events: `/leads`.
+    public let source: String
+
+    public init(writer: Writer, cursors: Cursors, source: String) {
+        self.writer = writer
+        self.cursors = cursors
+        self.source = source
+        customFields = CustomFieldStore(database: writer.database)
+    }
+
+    public var database: TenantDatabase { writer.database }
+}
+
+/// A collection of aggregates: how it is stored, who sees it, what its domain says, and so every usual act on it.
+///
+/// `endpoints` gives these acts over HTTP; sagas and consumers call them directly.
+public struct Resource<Record: Aggregate>: Sendable {
+    /// In paths and permissions: `leads`.
+    public let collection: String
+    public let table: Table<Record>
+    public let environment: ResourceEnvironment
+    public let ownership: Ownership<Record>?
+    /// Members of a creation's body that are no fields: references by other names.
+    public let inputs: ObjectSchema
+    public let rules: ResourceRules<Record>
+    /// The column of normalised text that `q=` looks through; nil = no search.
+    public let searchColumn: String?
+    /// Turns what a user types into the form of the search column.
+    public let searchText: @Sendable (String) -> String
+    /// What `expand=` may name, and how it is loaded for a page of records.
+    public let expansions: [String: @Sendable (TenantID, [Record]) async throws -> [JSON]]
+
+    public init(
+        _ collection: String, table: String? = nil, environment: ResourceEnvironment,
+        ownership: Ownership<Record>? = nil, inputs: [FieldDefinition] = [],
+        rules: ResourceRules<Record> = ResourceRules(), searchColumn: String? = nil,
+        searchText: @escaping @Sendable (String) -> String = { $0.lowercased() },
+        expansions: [String: @Sendable (TenantID, [Record]) async throws -> [JSON]] = [:]
+    ) {
+        self.collection = collection
+        self.table = Table(table ?? collection.replacing("-", with: "_"))
+        self.environment = environment
+        self.ownership = ownership
+        let happened = FieldDefinition(
+            "occurredAt", .timestamp, zh: "发生时间", en: "Occurred at",
+            help: "When it happened, for facts of the past; needs the permission backdate.")
+        self.inputs = ObjectSchema("Inputs", [happened] + inputs)
+        self.rules = rules
+        self.searchColumn = searchColumn
+        self.searchText = searchText
+        self.expansions = expansions
+    }
+
+    public var entity: Entity<Record> { table.entity }
+    var database: TenantDatabase { environment.database }
+    var writer: Writer { environment.writer }
+
+    /// Whether records are found by a readable code too.
+    var hasCode: Bool { entity["code"] != nil }
+    /// Whether records carry the identity of another system.
+    var hasExternalID: Bool { entity["externalId"] != nil && entity["externalSystem"] != nil }
+
+    // MARK: - Reading
+
+    /// The record with this id, deleted or not; nil when there is none.
+    public func find(_ id: UUID, tenant: TenantID) async throws -> Record? {
+        let schema = SchemaName(tenant)
+        return try await first(tenant, "\(table.select(schema)) where id = \(id)")
+    }
+
+    /// The records with these ids that are not deleted, in no order.
+    public func find(_ ids: [UUID], tenant: TenantID) async throws -> [Record] {
+        guard !ids.isEmpty else { return [] }
+        let rows = try await database.query(
+            tenant, "\(table.select(SchemaName(tenant))) where id = any(\(ids)) and deleted_at is null")
+        return try rows.map { try table.record($0) }
+    }
+
+    /// The record that another system knows by `id`; nil when there is none. Deleted ones are found too: their
+    /// identity is still taken.
+    public func find(externalSystem system: String, id: String, tenant: TenantID) async throws -> Record? {
+        try await first(
+            tenant,
+            "\(table.select(SchemaName(tenant))) where external_system = \(system) and external_id = \(id)")
+    }
+
+    /// The record of a path's `{id}`: an id or, where the resource has them, a readable code.
+    ///
+    /// - Throws: 404 when there is none, it is deleted, or the principal may not see it: these look the same.
+    public func visible(_ key: String, _ principal: Principal, tenant: TenantID, deleted: Bool = false) async throws
+        -> Record
+    {
+        let condition: SQL
+        if let id = UUID(uuidString: key) {
+            condition = "id = \(id)"
+        } else if hasCode, key.utf8.count <= 40 {
+            condition = "code = \(key)"
+        } else {
+            throw Problem(.notFound)
+        }
+        guard let record = try await first(tenant, "\(table.select(SchemaName(tenant))) where \(condition)"),
+            (record.deletedAt != nil) == deleted, ownership?.admits(principal, record) ?? true
+        else { throw Problem(.notFound) }
+        return record
+    }
+
+    private func first(_ tenant: TenantID, _ sql: SQL) async throws -> Record? {
+        try await database.query(tenant, sql).first.map { try table.record($0) }
+    }
+}

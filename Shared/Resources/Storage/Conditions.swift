@@ -1,0 +1,105 @@
+import Entities
+import Foundation
+import JSON
+import Postgres
+import Values
+
+/// A checked filter as an SQL condition over a table of ``Table``'s shape.
+extension Filter {
+    var condition: SQL {
+        switch self {
+        case .all(let parts) where parts.isEmpty: "true"
+        case .any(let parts) where parts.isEmpty: "false"
+        case .all(let parts): "(\(parts.map(\.condition).joined(separator: " and ")))"
+        case .any(let parts): "(\(parts.map(\.condition).joined(separator: " or ")))"
+        case .not(let part): "not coalesce(\(part.condition), false)"
+        case .field(let field, let comparison): field.condition(comparison)
+        }
+    }
+}
+
+extension FieldReference {
+    /// The value as an SQL expression, typed. Of money it is the minor units.
+    var expression: SQL {
+        guard isCustom else {
+            if case .money = definition.type { return "\(ident: definition.columns[0])" }
+            return "\(ident: definition.column)"
+        }
+        let member: SQL = "custom ->> \(definition.name)"
+        switch definition.type {
+        case .integer: return "(\(member))::bigint"
+        case .decimal: return "(\(member))::double precision"
+        case .boolean: return "(\(member))::boolean"
+        case .date: return "(\(member))::date"
+        case .timestamp: return "(\(member))::timestamptz"
+        case .money: return "(custom -> \(definition.name) ->> 'amount')::numeric"
+        default: return "(\(member))"
+        }
+    }
+
+    private var isList: Bool {
+        if case .list = definition.type { true } else { false }
+    }
+
+    fileprivate func condition(_ comparison: Comparison) -> SQL {
+        switch comparison {
+        case .isNull(true): "\(expression) is null"
+        case .isNull(false): "\(expression) is not null"
+        case .oneOf(let values): equals(values)
+        case .noneOf(let values): "(\(equals(values))) is not true"
+        case .contains(let text): like("%\(Self.escaped(text))%")
+        case .startsWith(let text): like("\(Self.escaped(text))%")
+        case .range(let lower, let upper):
+            [
+                lower.map { bound($0, $0.isInclusive ? ">=" : ">") },
+                upper.map { bound($0, $0.isInclusive ? "<=" : "<") },
+            ]
+            .compactMap(\.self).joined(separator: " and ")
+        }
+    }
+
+    private func equals(_ values: [FieldValue]) -> SQL {
+        if isList {
+            let holder: SQL = isCustom ? "custom -> \(definition.name)" : expression
+            return "(\(values.map { "\(holder) @> \(JSON.array([$0.json]))" as SQL }.joined(separator: " or ")))"
+        }
+        if case .money = definition.type {
+            return "(\(values.map { moneyCondition($0, "=") }.joined(separator: " or ")))"
+        }
+        if values.count == 1 { return "\(expression) = \(definition.type.bind(values[0]))" }
+        return "\(expression) in (\(values.map { definition.type.bind($0) }.joined(separator: ", ")))"
+    }
+
+    private func bound(_ bound: Bound, _ sign: String) -> SQL {
+        if case .money = definition.type { return moneyCondition(bound.value, sign) }
+        return "\(expression) \(raw: sign) \(definition.type.bind(bound.value))"
+    }
+
+    private func moneyCondition(_ value: FieldValue, _ sign: String) -> SQL {
+        guard case .money(let money) = value else { return "false" }
+        if isCustom {
+            return """
+                (custom -> \(definition.name) ->> 'currency' = \(money.currency.code) \
+                and \(expression) \(raw: sign) \(money.amount)::text::numeric)
+                """
+        }
+        return """
+            (\(ident: definition.columns[1]) = \(money.currency.code) \
+            and \(expression) \(raw: sign) \(money.minorUnits))
+            """
+    }
+
+    private func like(_ pattern: String) -> SQL {
+        if isList {
+            return """
+                exists (select from jsonb_array_elements_text(\(expression)) as element \
+                where lower(element) like lower(\(pattern)))
+                """
+        }
+        return "lower(\(expression)) like lower(\(pattern))"
+    }
+
+    private static func escaped(_ text: String) -> String {
+        text.replacing("\\", with: "\\\\").replacing("%", with: "\\%").replacing("_", with: "\\_")
+    }
+}

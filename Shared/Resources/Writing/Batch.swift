@@ -1,0 +1,167 @@
+import Entities
+import EventLog
+import Foundation
+import HTTP
+import JSON
+import Postgres
+import Values
+
+/// What became of one row of a bulk creation or an import.
+public struct RowResult: Sendable {
+    public enum Outcome: Sendable {
+        case created(id: UUID, version: Int64)
+        /// An existing object took the row up, or says it all already.
+        case existing(id: UUID, version: Int64)
+        case refused(Problem)
+    }
+
+    public let outcome: Outcome
+
+    public var status: Int {
+        switch outcome {
+        case .created: 201
+        case .existing: 200
+        case .refused(let problem): problem.type.status
+        }
+    }
+
+    public func json(_ index: Int, language: Language, requestID: String) -> JSON {
+        var members: JSONObject = ["index": .int(Int64(index)), "status": .int(Int64(status))]
+        switch outcome {
+        case .created(let id, let version), .existing(let id, let version):
+            members["id"] = id.json
+            members["version"] = .int(version)
+            members["error"] = .null
+        case .refused(let problem):
+            members["id"] = .null
+            members["version"] = .null
+            members["error"] = problem.json(language: language, requestID: requestID)
+        }
+        return .object(members)
+    }
+}
+
+extension Resource {
+    /// So many rows share a transaction.
+    static var batchSize: Int { 250 }
+
+    /// Creates many records. A bad row stops no other; rows are decided in their order.
+    ///
+    /// - Parameters:
+    ///   - progress: statements that belong to the commit of rows, given how many are done with it: an import's
+    ///     progress. They are part of the same transaction, so that a row is done if and only if it is counted.
+    /// - Returns: a result for each body, in order.
+    public func createMany(
+        _ bodies: [Result<JSON, Problem>], _ context: WriteContext,
+        progress: @escaping @Sendable (_ done: Range<Int>, _ results: [RowResult]) -> [SQL] = { _, _ in [] }
+    ) async throws -> [RowResult] {
+        let custom = try await custom(context.tenant)
+        var results: [RowResult] = []
+        results.reserveCapacity(bodies.count)
+        var start = 0
+        while start < bodies.count {
+            let range = start..<min(start + Self.batchSize, bodies.count)
+            let drafts = bodies[range].map { body in self.result { try draft(body.get(), context, custom: custom) } }
+            let done = results.count
+            results += try await commit(drafts, context, at: done, progress: progress)
+            start = range.upperBound
+        }
+        return results
+    }
+
+    private typealias DraftResult = Result<Draft<Record>, Problem>
+    private typealias Progress = @Sendable (Range<Int>, [RowResult]) -> [SQL]
+
+    /// All rows in one transaction; when the database refuses, each in its own.
+    private func commit(
+        _ drafts: [DraftResult], _ context: WriteContext, at start: Int, progress: Progress
+    ) async throws -> [RowResult] {
+        do {
+            return try await commitTogether(drafts, context, at: start, progress: progress)
+        } catch let error as PostgresError where !error.isUnavailable && drafts.count > 1 {
+            var results: [RowResult] = []
+            for (offset, draft) in drafts.enumerated() {
+                results += try await commitAlone(draft, context, at: start + offset, progress: progress)
+            }
+            return results
+        }
+    }
+
+    private func commitAlone(
+        _ draft: DraftResult, _ context: WriteContext, at index: Int, progress: Progress
+    ) async throws -> [RowResult] {
+        for attempt in 1... {
+            do {
+                return try await commitTogether([draft], context, at: index, progress: progress)
+            } catch let error as PostgresError where error.sqlState == WriteState.stale && attempt < Writer.attempts {
+                continue
+            } catch {
+                guard let problem = Problem(translating: error), problem.type.status < 500 else { throw error }
+                let refused = RowResult(outcome: .refused(problem))
+                let statements = progress(index..<index + 1, [refused])
+                if !statements.isEmpty { try await writer.commit(context.tenant, statements) }
+                return [refused]
+            }
+        }
+        return []
+    }
+
+    private func commitTogether(
+        _ drafts: [DraftResult], _ context: WriteContext, at start: Int, progress: Progress
+    ) async throws -> [RowResult] {
+        let creations = try await decide(drafts)
+        var inserts: [Record] = []
+        var events: [CloudEvent] = []
+        var updates: [SQL] = []
+        var more: [SQL] = []
+        var results: [RowResult] = []
+        for (creation, draft) in zip(creations, drafts) {
+            let context = (try? draft.get().context) ?? context
+            switch creation {
+            case .refuse(let problem): results.append(RowResult(outcome: .refused(problem)))
+            case .unchanged(let record):
+                results.append(RowResult(outcome: .existing(id: record.id, version: record.version)))
+            case .create(let record, let statements, let happening, _):
+                inserts.append(record)
+                more += statements
+                if let event = record.event(happening, source: environment.source, context) { events.append(event) }
+                results.append(RowResult(outcome: .created(id: record.id, version: record.version)))
+            case .change(let old, let new, let statements, let happening, let answer):
+                let prepared = prepare(
+                    Modification(from: old, to: new, happening, statements: statements, answer: answer), context)
+                updates += prepared.statements
+                results.append(
+                    RowResult(outcome: .existing(id: new.id, version: prepared.response.version ?? old.version)))
+            }
+        }
+        var statements: [SQL] = []
+        if !inserts.isEmpty {
+            statements.append(table.insert(inserts, into: SchemaName(context.tenant), more: rules.columns))
+        }
+        statements += more
+        if !events.isEmpty { statements.append(Outbox.insert(events)) }
+        statements += updates + progress(start..<start + drafts.count, results)
+        if !statements.isEmpty { try await writer.commit(context.tenant, statements) }
+        return results
+    }
+
+    /// The domain's answers, the refused rows in their places.
+    private func decide(_ drafts: [DraftResult]) async throws -> [Creation<Record>] {
+        let good = drafts.compactMap { try? $0.get() }
+        var decided = try await rules.creating(good)[...]
+        return drafts.map { draft in
+            switch draft {
+            case .failure(let problem): .refuse(problem)
+            case .success: decided.popFirst() ?? .refuse(Problem(.internalError))
+            }
+        }
+    }
+
+    private func result<Value>(_ body: () throws -> Value) -> Result<Value, Problem> {
+        do {
+            return .success(try body())
+        } catch {
+            return .failure(Problem(translating: error) ?? Problem(.internalError))
+        }
+    }
+}

@@ -1,0 +1,194 @@
+import Entities
+import EventLog
+import Foundation
+import HTTP
+import JSON
+import Postgres
+import Values
+
+extension Resource {
+    /// Reads the body of a creation.
+    ///
+    /// - Throws: ``ValidationFailure`` with everything that is wrong; 403 and 422 problems of `occurredAt`.
+    public func draft(_ body: JSON, _ context: WriteContext, custom: CustomFields) throws -> Draft<Record> {
+        guard let members = body.object else {
+            throw ValidationFailure([FieldIssue("", "wrongType", "Write an object here.", zh: "此处须为对象。")])
+        }
+        var own = JSONObject()
+        var others = JSONObject()
+        for (name, value) in members {
+            // `occurredAt` may be a field of the record itself.
+            if inputs[name] != nil, entity[name] == nil { others[name] = value } else { own[name] = value }
+        }
+        let inputs = try inputs.validate(create: .object(others))
+        let changes = try entity.validate(create: .object(own), custom: custom)
+        let context = try context.happened(at: inputs.value("occurredAt"))
+        var blank = Record(id: UUIDv7.make(at: context.now), at: context.occurredAt)
+        blank.updatedAt = context.now
+        return Draft(
+            record: entity.apply(changes, to: blank).record, inputs: inputs, given: Set(changes.names),
+            context: context)
+    }
+
+    /// Creates one record from a body, as `POST` does.
+    public func create(_ body: JSON, _ context: WriteContext) async throws -> HTTPResponse {
+        let draft = try draft(body, context, custom: try await custom(context.tenant))
+        return try await writer.write(draft.context) {
+            guard let creation = try await rules.creating([draft]).first else { throw Problem(.internalError) }
+            return try prepare(creation, draft.context)
+        }
+    }
+
+    /// The statements and the answer of a creation.
+    func prepare(_ creation: Creation<Record>, _ context: WriteContext) throws -> PreparedWrite {
+        switch creation {
+        case .refuse(let problem): throw problem
+        case .unchanged(let record): return PreparedWrite([], response: answer(record))
+        case .create(let record, let statements, let happening, let more):
+            return PreparedWrite(
+                insertion(record, statements, happening, context),
+                response: answer(record, status: .created, more: more))
+        case .change(let old, let new, let statements, let happening, let more):
+            return prepare(Modification(from: old, to: new, happening, statements: statements, answer: more), context)
+        }
+    }
+
+    func insertion(
+        _ record: Record, _ statements: [SQL], _ happening: Happening, _ context: WriteContext
+    ) -> [SQL] {
+        let event = record.event(happening, source: environment.source, context)
+        return [table.insert([record], into: SchemaName(context.tenant), more: rules.columns)] + statements
+            + (event.map { [Outbox.insert([$0])] } ?? [])
+    }
+
+    /// The statements and the answer of a change: version and time of change are set here. A change of nothing writes
+    /// nothing.
+    public func prepare(_ modification: Modification<Record>, _ context: WriteContext) -> PreparedWrite {
+        let old = modification.old
+        var new = modification.new
+        let isSame = old == new && modification.statements.isEmpty
+        if !isSame {
+            new.version = old.version + 1
+            new.updatedAt = context.now
+        }
+        let response = answer(new, more: modification.answer)
+        if isSame { return PreparedWrite([], response: response) }
+        let event = new.event(modification.happening, from: old, source: environment.source, context)
+        let update = table.update(from: old, to: new, in: SchemaName(context.tenant), more: rules.columns(new))
+        return PreparedWrite(
+            [update] + modification.statements + (event.map { [Outbox.insert([$0])] } ?? []), response: response)
+    }
+
+    /// Changes a record by a decision of the domain: reads it, checks visibility and `If-Match`, decides, commits, and
+    /// decides anew when somebody was faster.
+    ///
+    /// - Parameters:
+    ///   - key: an id or a code.
+    ///   - answer: makes the answer from the prepared one, which shows the new record.
+    public func change(
+        _ key: String, _ context: WriteContext, deleted: Bool = false,
+        answer: @escaping @Sendable (Record, HTTPResponse) -> HTTPResponse = { $1 },
+        decide: @escaping @Sendable (Record) async throws -> Modification<Record>
+    ) async throws -> HTTPResponse {
+        try await writer.write(context) {
+            let old = try await visible(key, context.principal, tenant: context.tenant, deleted: deleted)
+            try checkVersion(old, context)
+            let modification = try await decide(old)
+            var prepared = prepare(modification, context)
+            prepared.response = answer(modification.new, prepared.response)
+            return prepared
+        }
+    }
+
+    /// Changes fields by a merge patch.
+    public func patch(_ key: String, _ body: JSON, _ context: WriteContext) async throws -> HTTPResponse {
+        let changes = try entity.validate(patch: body, custom: try await custom(context.tenant))
+        return try await change(key, context) { old in
+            let new = entity.apply(changes, to: old).record
+            return try await rules.changing(Modification(from: old, to: new), changes, context)
+        }
+    }
+
+    /// Deletes: the record stays for 90 days and can be restored.
+    public func delete(_ key: String, _ context: WriteContext) async throws -> HTTPResponse {
+        try await change(key, context, answer: { _, _ in .noContent }) { old in
+            var new = old
+            new.deletedAt = context.now
+            return try await rules.deleting(Modification(from: old, to: new, .deleted), context)
+        }
+    }
+
+    public func restore(_ key: String, _ context: WriteContext) async throws -> HTTPResponse {
+        try await change(key, context, deleted: true) { old in
+            var new = old
+            new.deletedAt = nil
+            return Modification(from: old, to: new, .restored)
+        }
+    }
+
+    /// Creates the record that another system knows by `id`, or changes the one there is.
+    public func put(
+        externalSystem system: String, id: String, _ body: JSON, _ context: WriteContext
+    ) async throws -> HTTPResponse {
+        guard var members = body.object else { throw Problem(.malformedJSON) }
+        for (name, value) in [("externalSystem", system), ("externalId", id)] {
+            guard members[name] == nil || members[name] == .string(value) else {
+                let message = LocalizedText(en: "Leave this out, or repeat the path's.", zh: "请去掉此项，或与路径保持一致。")
+                throw Problem.validation([FieldError("/\(name)", code: "mismatch", message)])
+            }
+            members[name] = .string(value)
+        }
+        for attempt in 1... {
+            if let found = try await find(externalSystem: system, id: id, tenant: context.tenant) {
+                guard found.deletedAt == nil, ownership?.admits(context.principal, found) ?? true else {
+                    throw Problem(.duplicate)
+                }
+                let fields = members.filter {
+                    entity[$0.name]?.traits.contains(.createOnly) == false || $0.name == "custom"
+                }
+                return try await patch(
+                    found.id.lowercased, .object(JSONObject(fields.map { ($0.name, $0.value) })), context)
+            }
+            do {
+                return try await create(.object(members), context)
+            } catch let error as PostgresError where error.sqlState == WriteState.uniqueViolation && attempt < 3 {
+                // Somebody else created it meanwhile: it is a change now.
+                continue
+            }
+        }
+        throw Problem(.conflict)
+    }
+
+    // MARK: - Pieces
+
+    func custom(_ tenant: TenantID) async throws -> CustomFields {
+        try await environment.customFields.fields(of: entity.name, tenant: tenant)
+    }
+
+    func checkVersion(_ record: Record, _ context: WriteContext) throws(Problem) {
+        guard let condition = context.ifMatch, !condition.admits(record.version) else { return }
+        throw Problem(
+            .versionMismatch, extras: ["current": entity.encode(record)], headers: [("ETag", "\"\(record.version)\"")])
+    }
+
+    /// The object with its version, its address where it is new, and the position for reads elsewhere.
+    func answer(_ record: Record, status: HTTPStatus = .ok, more: JSONObject = [:]) -> HTTPResponse {
+        var writer = JSONWriter(capacity: 1024)
+        entity.write(record, into: &writer)
+        if !more.isEmpty {
+            writer.bytes.removeLast()
+            for (name, value) in more {
+                writer.raw(",")
+                writer.write(name)
+                writer.raw(":")
+                writer.write(value)
+            }
+            writer.raw("}")
+        }
+        var response = HTTPResponse.json(bytes: writer.bytes, status: status)
+        response.version = record.version
+        if status == .created { response.headers["Location"] = "/v1/\(collection)/\(record.id.lowercased)" }
+        response.headers["X-Guanxi-Position"] = "\(record.id.lowercased):\(record.version)"
+        return response
+    }
+}

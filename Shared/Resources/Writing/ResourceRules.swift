@@ -1,0 +1,91 @@
+import Entities
+import Foundation
+import HTTP
+import JSON
+import Postgres
+import Values
+
+/// A record that somebody wants to create.
+public struct Draft<Record: Aggregate>: Sendable {
+    /// With what the body gave and defaults for the rest.
+    public var record: Record
+    /// What the body gave of the resource's further inputs (`ownerLogin`, `accountExternalId`).
+    public let inputs: FieldChanges
+    /// Names of the fields that the body gave.
+    public let given: Set<String>
+    public let context: WriteContext
+}
+
+/// What becomes of a draft.
+public enum Creation<Record: Aggregate>: Sendable {
+    /// It is created.
+    ///
+    /// - Parameters:
+    ///   - statements: run after the record's insert, in the same transaction.
+    ///   - answer: members of the answer besides the object's own.
+    case create(Record, statements: [SQL] = [], happening: Happening = .created, answer: JSONObject = [:])
+    /// An existing record takes it up (another touch of the same lead).
+    case change(
+        from: Record, to: Record, statements: [SQL] = [], happening: Happening = .updated, answer: JSONObject = [:])
+    /// An existing record says it all already; nothing is written.
+    case unchanged(Record)
+    case refuse(Problem)
+}
+
+/// A change on its way.
+public struct Modification<Record: Aggregate>: Sendable {
+    public let old: Record
+    public var new: Record
+    public var happening: Happening
+    /// Run after the record's update, in the same transaction.
+    public var statements: [SQL]
+    /// Members of the answer besides the object's own.
+    public var answer: JSONObject
+
+    public init(
+        from old: Record, to new: Record, _ happening: Happening = .updated, statements: [SQL] = [],
+        answer: JSONObject = [:]
+    ) {
+        self.old = old
+        self.new = new
+        self.happening = happening
+        self.statements = statements
+        self.answer = answer
+    }
+}
+
+/// What a service's domain says about the writes of one resource.
+///
+/// The functions load what they need and then call the pure rules of `Domain/`. They may be called again for the same
+/// write and have no effects of their own.
+public struct ResourceRules<Record: Aggregate>: Sendable {
+    /// Decides over drafts of one tenant, in their order: as many answers as drafts. Several at once, so that bulk
+    /// loads what it needs in one query.
+    public var creating: @Sendable ([Draft<Record>]) async throws -> [Creation<Record>]
+    /// Decides over a change of fields.
+    public var changing:
+        @Sendable (Modification<Record>, FieldChanges, WriteContext) async throws -> Modification<Record>
+    /// Decides over a deletion.
+    public var deleting: @Sendable (Modification<Record>, WriteContext) async throws -> Modification<Record>
+    /// Columns that are computed from a record: search text, match keys. The same columns for every record.
+    public var columns: @Sendable (Record) -> [(column: String, value: SQL)]
+
+    public init(
+        creating: @escaping @Sendable ([Draft<Record>]) async throws -> [Creation<Record>] = { drafts in
+            drafts.map { .create($0.record) }
+        },
+        changing:
+            @escaping @Sendable (Modification<Record>, FieldChanges, WriteContext) async throws -> Modification<
+                Record
+            > = { modification, _, _ in modification },
+        deleting: @escaping @Sendable (Modification<Record>, WriteContext) async throws -> Modification<Record> = {
+            modification, _ in modification
+        },
+        columns: @escaping @Sendable (Record) -> [(column: String, value: SQL)] = { _ in [] }
+    ) {
+        self.creating = creating
+        self.changing = changing
+        self.deleting = deleting
+        self.columns = columns
+    }
+}
