@@ -75,9 +75,13 @@ struct ConsumerState: Sendable {
         if !lost.isEmpty { changes.append(.revoked(lost)) }
     }
 
+    func isCurrent(_ assignment: KafkaConsumer.Assignment) -> Bool {
+        assignment.generation == generation && !isClosed
+    }
+
     /// Forgets what was fetched. False when the assignment is not the current one.
     mutating func restart(_ assignment: KafkaConsumer.Assignment) -> Bool {
-        guard assignment.generation == generation, !isClosed else { return false }
+        guard isCurrent(assignment) else { return false }
         buffer = []
         isFull = false
         isPaused = false

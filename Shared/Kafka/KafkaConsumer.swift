@@ -87,6 +87,9 @@ public final class KafkaConsumer: Sendable {
         }
     }
 
+    /// Whether an assignment still holds.
+    public func isCurrent(_ assignment: Assignment) -> Bool { state.withLock { $0.isCurrent(assignment) } }
+
     /// Whether fetching is paused because the owner is slow.
     public var isPaused: Bool { state.withLock { $0.isPaused } }
 

@@ -25,6 +25,9 @@ public struct KafkaError: Error, Sendable, Hashable, CustomStringConvertible {
         rd_kafka_error_destroy(error)
     }
 
+    /// Trouble that did not come from librdkafka but is reported beside its own.
+    public init(describing message: String) { self.init(RD_KAFKA_RESP_ERR__FAIL, message) }
+
     public var description: String { "\(message) (\(name))" }
 
     /// The topic or one of its partitions does not exist.
