@@ -107,10 +107,6 @@ extension Inbox {
 
 extension DeadLetter {
     init(_ row: Row) throws {
-        let headers: [[UInt8]] = try row["headers"]
-        let pairs = stride(from: 0, to: headers.count - 1, by: 2).map { index in
-            EventHeader(String(decoding: headers[index], as: UTF8.self), headers[index + 1])
-        }
         self.init(
             id: try row["id"], consumer: try row["consumer"], tenant: try row["tenant"],
             aggregate: try row["aggregate"], sequence: try row["sequence"], type: try row["type"],
@@ -119,6 +115,7 @@ extension DeadLetter {
             stored: StoredRecord(
                 source: TopicPartition(try row["topic"], Int(try row.get("partition", as: Int32.self))),
                 offset: try row["offset"], time: try row["recorded_at"],
-                record: EventRecord(key: try row["key"], headers: pairs, body: try row["body"])))
+                record: EventRecord(
+                    key: try row["key"], headers: HeaderCoding.decode(try row["headers"]), body: try row["body"])))
     }
 }

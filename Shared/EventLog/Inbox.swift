@@ -89,7 +89,7 @@ struct Inbox: Sendable {
 
     func park(_ event: ReceivedEvent, _ state: ParkState, reason: String) -> SQL {
         let stored = event.stored
-        let headers = stored.record.headers.flatMap { [Array($0.name.utf8), $0.value] }
+        let headers = HeaderCoding.encode(stored.record.headers)
         return """
             insert into shared.dead_letter (consumer, topic, partition, "offset", recorded_at, key, tenant, aggregate,
                 sequence, type, state, reason, headers, body)

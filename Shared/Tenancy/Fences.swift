@@ -43,7 +43,7 @@ enum Fences {
                             '|statisticsobjdef.*|expr))$'
                 loop
                     execute format('revoke execute on function %s from public', closed);
-                    if closed::text ~ 'pg_(try_)?advisory_|pg_notify' then
+                    if closed::text ~ 'pg_(try_)?advisory_|pg_notify|pg_lock_status' then
                         execute format('grant execute on function %s to \(insiders)', closed);
                     end if;
                 end loop;

@@ -37,8 +37,7 @@ create table shared.dead_letter (
     reason text not null,
     attempts integer not null default 1,
     parked_at timestamptz not null default now(),
-    -- Names and values of the headers, alternating.
-    headers bytea[] not null,
+    headers bytea not null,
     body bytea,
     unique (consumer, topic, partition, "offset")
 );

@@ -1,0 +1,95 @@
+import Foundation
+import Postgres
+import Values
+
+/// The relay's statements. They run with the role `<database>_outbox`.
+enum OutboxReader {
+    static let slots = 16
+
+    private static let columns = """
+        o.id, o.tenant, o.event_id, o.source, o.type, o.aggregate_type, o.aggregate_id, o.sequence, o.occurred_at,
+        o.traceparent, o.actor, o.data
+        """
+
+    /// The transaction's part of the outbox that a snapshot does not see; indexable.
+    private static func unseen(_ snapshot: String) -> SQL {
+        """
+        (o.txid >= pg_snapshot_xmax(\(snapshot)::pg_snapshot)
+            or o.txid = any(array(select pg_snapshot_xip(\(snapshot)::pg_snapshot))))
+        """
+    }
+
+    /// One row more than there are events: the first column is the snapshot they were read with, on every row.
+    static func statement(_ read: RelayCursor.Read, slots: [Int16], page: Int) -> SQL {
+        let rows: SQL =
+            switch read {
+            // Without an order the index on txid is the only way to find them.
+            case .live(let snapshot):
+                """
+                select \(raw: columns) from shared.outbox o
+                where \(unseen(snapshot)) and o.slot = any(\(slots)) limit \(page + 1)
+                """
+            // And here the one on id.
+            case .page(let snapshot, let upper, let after):
+                """
+                select \(raw: columns) from shared.outbox o
+                where o.id > \(after) and pg_visible_in_snapshot(o.txid, \(upper)::pg_snapshot)
+                    and not pg_visible_in_snapshot(o.txid, \(snapshot)::pg_snapshot) and o.slot = any(\(slots))
+                order by o.id limit \(page)
+                """
+            }
+        return """
+            select s.snapshot, o.* from (select pg_current_snapshot()::text as snapshot) s
+            left join lateral (\(rows)) o on true
+            """
+    }
+
+    /// Reads a row of ``statement(_:slots:page:)``; `nil` for the one that only tells the snapshot.
+    static func event(_ row: Row) throws -> OutboxEvent? {
+        guard let id = try row.get(1, as: Int64?.self) else { return nil }
+        let tenant: String = try row.get(2)
+        guard let tenantID = TenantID(tenant) else {
+            throw PostgresError.unexpected("shared.outbox row \(id) names no tenant: \(tenant)")
+        }
+        let event = CloudEvent(
+            id: try row.get(3), source: try row.get(4), type: try row.get(5), aggregateType: try row.get(6),
+            aggregateID: try row.get(7), time: try row.get(9), tenant: tenantID, sequence: try row.get(8),
+            traceparent: try row.get(10), actor: try row.get(11), data: nil)
+        let body = row.withBytes(12) { $0.map(Array.init) }
+        return OutboxEvent(id: id, time: event.time, record: event.record(body: body))
+    }
+
+    static func store(_ cursor: RelayCursor, slots: [Int16], system: Int64) -> SQL {
+        """
+        insert into shared.relay_cursor as c (slot, system_identifier, snapshot, upper, last_id)
+        select s, \(system), \(cursor.snapshot)::pg_snapshot, \(cursor.upper)::pg_snapshot, \(cursor.lastID)
+        from unnest(\(slots)) s
+        on conflict (slot) do update set system_identifier = excluded.system_identifier, snapshot = excluded.snapshot,
+            upper = excluded.upper, last_id = excluded.last_id, updated_at = now()
+        """
+    }
+
+    static func cursors(_ slots: [Int16]) -> SQL {
+        """
+        select slot, system_identifier, snapshot::text, upper::text, last_id from shared.relay_cursor
+        where slot = any(\(slots))
+        """
+    }
+
+    /// How many events wait (counted up to 100,000) and when the oldest of them occurred.
+    static func depth(_ cursor: RelayCursor, slots: [Int16]) -> SQL {
+        """
+        select count(*), min(occurred_at) from (
+            select o.occurred_at from shared.outbox o
+            where \(unseen(cursor.snapshot)) and o.slot = any(\(slots)) and o.id > \(cursor.lastID ?? 0)
+            limit 100000) w
+        """
+    }
+}
+
+/// An event on its way from the outbox to the log.
+struct OutboxEvent: Sendable {
+    let id: Int64
+    let time: Timestamp
+    let record: EventRecord
+}
