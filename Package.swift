@@ -101,8 +101,8 @@ let technique: [[Target]] = [
         "Resources",
         [
             "Runtime", "HTTP", "Postgres", "EventLog", "Tenancy", "ServiceKit", "Entities", "Contracts", "JSON",
-            "Values", "Text", "CSV", "Security",
-        ], testDependencies: ["TestKit"]),
+            "Values", "Text", "CSV", "Security", "Kafka",
+        ], testDependencies: ["TestKit"], resources: [.copy("Migrations")]),
     shared("TestKit", ["Runtime", "HTTP", "Postgres", "JSON", "Values"], tests: false),
 ]
 

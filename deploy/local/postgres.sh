@@ -63,7 +63,7 @@ stop() {
 case "${1:-}" in
     start) start ;;
     stop) stop "${2:-fast}" ;;
-    url) say "host=$SOCKET user=postgres" ;;
+    url) say "postgresql://postgres@localhost/postgres?host=$SOCKET" ;;
     psql) shift; exec $PG_BIN/psql -h "$SOCKET" -U postgres "$@" ;;
     destroy) stop immediate || true; rm -rf "$BASE" "$SOCKET" ;;
     *) die "usage: postgres.sh start | stop [fast|immediate] | url | psql [arguments] | destroy" ;;

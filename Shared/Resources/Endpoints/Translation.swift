@@ -4,7 +4,7 @@ import Foundation
 import HTTP
 import JSON
 import Postgres
-import Tenancy
+import ServiceKit
 import Values
 
 extension Problem {
@@ -15,9 +15,11 @@ extension Problem {
         case let failure as ValidationFailure: self = .validation(failure.issues.map(FieldError.init))
         case let issue as FieldIssue: self = .validation([FieldError(issue)])
         case let refusal as Refusal: self.init(refusal)
-        case let error as TenancyError: self.init(error)
-        case let error as PostgresError: self.init(database: error)
-        default: return nil
+        case let error as PostgresError where error.sqlState == WriteState.uniqueViolation:
+            self.init(duplicateOf: error.constraint ?? "")
+        default:
+            guard let problem = DatabaseProblems.problem(for: error) else { return nil }
+            self = problem
         }
     }
 
@@ -32,33 +34,6 @@ extension Problem {
         self.init(
             type, text, errors: [FieldError(refusal.path, code: refusal.code, text)],
             extras: ["reason": .string(refusal.code)])
-    }
-
-    private init(_ error: TenancyError) {
-        switch error {
-        case .unknown: self.init(.notFound)
-        case .suspended:
-            self.init(
-                .forbidden,
-                .init(en: "This tenant is suspended; ask the platform's operators.", zh: "该租户已暂停，请联系平台运维人员。"))
-        case .slugTaken(let slug):
-            self.init(
-                .duplicate,
-                .init(en: "Another tenant is called \(slug); choose another slug.", zh: "标识 \(slug) 已被占用，请更换。"))
-        case .notPrepared: self.init(.unavailable, retryAfter: .seconds(5))
-        }
-    }
-
-    private init?(database error: PostgresError) {
-        if error.isUnavailable {
-            self.init(.unavailable, retryAfter: .seconds(1))
-        } else if error.sqlState == SQLState.lockNotAvailable || error.sqlState == SQLState.queryCanceled {
-            self.init(.deadlineExceeded, retryAfter: .seconds(1))
-        } else if error.sqlState == WriteState.uniqueViolation {
-            self.init(duplicateOf: error.constraint ?? "")
-        } else {
-            return nil
-        }
     }
 
     /// Unique indexes are named `<table>_<field>_key` (`leads_external_id_key`).

@@ -1,0 +1,210 @@
+import Contracts
+import EventLog
+import Foundation
+import HTTP
+import JSON
+import Kafka
+import Postgres
+import Runtime
+import ServiceKit
+import Tenancy
+import Values
+
+/// What every service stands on: its database, the event log, the outbox's relay, proof of identity.
+///
+/// A service makes one, adds its consumers and endpoints, and asks for its composition.
+public struct Backbone: Sendable {
+    public let context: ServiceContext
+    public let database: TenantDatabase
+    public let log: any EventLog
+    public let relay: OutboxRelay
+    /// For the service's ``Resource``s.
+    public let environment: ResourceEnvironment
+    public let identity: IdentityMiddleware
+    public let provisioner: TenantProvisioner
+    private let sets: [MigrationSet]
+    private let logDatabase: PostgresDatabase?
+
+    public var writer: Writer { environment.writer }
+
+    /// Names of the databases on the server.
+    public static func databaseName(_ service: String) -> String { "guanxi_\(service)" }
+    public static let logDatabaseName = "guanxi_log"
+
+    /// Every migration that a service's database and its tenants' schemas consist of.
+    public static func migrations(with own: [MigrationSet]) throws -> [MigrationSet] {
+        [try EventLogSchema.service(), try ResourceSchema.migrations()] + own
+    }
+
+    /// - Parameters:
+    ///   - migrations: the service's own sets.
+    ///   - callers: services that call this one in their own name, the gateway apart.
+    public init(_ context: ServiceContext, migrations own: [MigrationSet], callers: [String] = []) throws {
+        self.context = context
+        sets = try Self.migrations(with: own)
+        let settings = context.settings
+        var configuration = try PostgresConfiguration(url: settings.databaseURL.value)
+        configuration.connectionsPerLoop = settings.connectionsPerLoop
+        configuration.applicationName = "guanxi-\(settings.name)"
+        database = TenantDatabase(
+            database: PostgresDatabase(
+                group: context.group,
+                configuration: configuration.with(database: Self.databaseName(settings.name))))
+        provisioner = TenantProvisioner(database, sets: sets)
+        let report = Self.report(context.logger)
+        switch settings.eventLog {
+        case .kafka:
+            logDatabase = nil
+            log = KafkaEventLog(
+                KafkaConfiguration(
+                    bootstrapServers: settings.kafkaBootstrapServers, clientID: "guanxi-\(settings.name)",
+                    report: { context.logger.warning("\($0)") }), group: context.group)
+        case .postgres:
+            let made = PostgresDatabase(
+                group: context.group, configuration: configuration.with(database: Self.logDatabaseName))
+            logDatabase = made
+            log = PostgresEventLog(database: made, role: TenantDatabase(database: made).serviceRole, report: report)
+        }
+        let relay = OutboxRelay(database: database, log: log, topic: "guanxi.\(settings.name)", report: report)
+        self.relay = relay
+        environment = ResourceEnvironment(
+            writer: Writer(database: database) { relay.nudge() }, cursors: Cursors(secret: settings.secret.value),
+            source: "/\(settings.name)")
+        identity = context.identity(alsoFrom: callers)
+        observe()
+    }
+
+    /// Health and metrics of what every service has.
+    private func observe() {
+        let (health, metrics) = (context.health, context.metrics)
+        let (database, relay, log) = (database, relay, log)
+        health.add("database") { _ = try await database.database.query("select 1", role: database.serviceRole) }
+        health.add("event log") {
+            guard await log.isReachable() else { throw EventLogError.unreachable("no answer") }
+        }
+        metrics.provide("guanxi_outbox_depth", .gauge, help: "Events that wait to be published.") {
+            [.init(Double(relay.status.depth))]
+        }
+        metrics.provide("guanxi_outbox_lag_seconds", .gauge, help: "How long the oldest waiting event has waited.") {
+            [.init(relay.status.lag.inSeconds)]
+        }
+        metrics.provide("guanxi_outbox_published_total", .counter, help: "Events published by this instance.") {
+            [.init(Double(relay.status.published))]
+        }
+    }
+
+    /// A consumer group of this service.
+    public func consumer(_ group: String, topics: [Topic], handlers: [any EventHandler]) -> EventConsumer {
+        let consumer = EventConsumer(
+            .init(group: group, topics: topics.map(\.name)), log: log, database: database, handlers: handlers,
+            report: Self.report(context.logger))
+        let metrics = context.metrics
+        metrics.provide("guanxi_consumer_applied_total_\(group.metricName)", .counter, help: "Events applied.") {
+            [.init(Double(consumer.status.applied))]
+        }
+        metrics.provide("guanxi_consumer_parked_total_\(group.metricName)", .counter, help: "Events parked.") {
+            [.init(Double(consumer.status.parked))]
+        }
+        return consumer
+    }
+
+    /// The whole service.
+    ///
+    /// - Parameters:
+    ///   - endpoints: the public API's.
+    ///   - internalEndpoints: what sibling services call, on the internal port.
+    ///   - consumers: run beside the relay.
+    ///   - components: further parts, started before the server.
+    ///   - seed: puts what a new tenant begins with into its schema.
+    public func composition(
+        endpoints: [Endpoint], internalEndpoints: [Endpoint] = [], consumers: [EventConsumer] = [],
+        components: [any Component] = [], seed: @escaping TenantEndpoints.Seed = { _ in }
+    ) throws -> ServiceComposition {
+        let translate: @Sendable (any Error) -> Problem? = { Problem(translating: $0) }
+        let router = try Router(
+            endpoints, middleware: [identity], events: context.telemetry.events, translate: translate)
+        let info = OpenAPI.Info(title: "Guanxi \(context.settings.name)", version: "1.0.0", description: "")
+        let tenants = TenantEndpoints(provisioner: provisioner, directory: database.directory, seed: seed)
+        let internals = try InternalAPI(
+            tenants.endpoints + internalEndpoints + operations(consumers),
+            document: try OpenAPI.document(info: info, endpoints: endpoints), identity: identity,
+            telemetry: context.telemetry, translate: translate)
+        return ServiceComposition(
+            components: [databasePart, directoryPart, logPart] + consumers.map(part) + components
+                + [relayPart, housekeeping, context.server(router.handler)],
+            internalRoutes: internals.handler)
+    }
+
+    // MARK: - Components
+
+    private var databasePart: Part {
+        let (database, logDatabase, sets) = (database, logDatabase, sets)
+        return Part(
+            "database", start: { try await database.verify(sets: sets) },
+            stop: { _ in
+                await database.database.close()
+                await logDatabase?.close()
+            })
+    }
+
+    private var directoryPart: Part {
+        let directory = database.directory
+        return Part("tenant directory", start: { try await directory.refresh() }, run: { try await directory.run() })
+    }
+
+    private var logPart: Part {
+        let log = log
+        return Part(
+            "event log",
+            start: {
+                try await log.createTopics(Topic.allCases.map(\.name), partitions: Topic.partitions)
+            }, stop: { _ in await log.close() })
+    }
+
+    private var relayPart: Part {
+        let relay = relay
+        return Part("outbox relay", run: { await relay.run() })
+    }
+
+    private func part(_ consumer: EventConsumer) -> Part {
+        Part("consumer \(consumer.configuration.group)", run: { try await consumer.run() })
+    }
+
+    /// Forgets idempotency keys after their day.
+    private var housekeeping: Part {
+        let (database, logger) = (database, context.logger)
+        return Part(
+            "housekeeping",
+            run: {
+                while !Task.isCancelled {
+                    try await Task.sleep(for: .seconds(3600))
+                    let limit = Timestamp.now() - IdempotencyClaim.lifetime
+                    for tenant in database.directory.all where tenant.status == .active {
+                        do {
+                            _ = try await database.query(
+                                tenant.id, "delete from \(tenant.schema).idempotency_keys where created_at < \(limit)")
+                        } catch { logger.warning("old idempotency keys of \(tenant.id) stay: \(error)") }
+                    }
+                }
+            })
+    }
+
+    private static func report(_ logger: Logger) -> EventLogNotice.Report {
+        { notice in
+            let line = "\(notice.component): \(notice.description)"
+            if notice.severity == .error { logger.error(line) } else { logger.warning(line) }
+        }
+    }
+}
+
+/// The tables of this module.
+public enum ResourceSchema {
+    public static func migrations() throws -> MigrationSet {
+        try MigrationSet(name: "resources", folder: Bundle.module.bundleURL.appending(path: "Migrations"))
+    }
+}
+
+extension String {
+    /// In the alphabet of metric names.
+    fileprivate var metricName: String { String(map { $0.isLetter || $0.isNumber ? $0 : "_" }) }
+}
