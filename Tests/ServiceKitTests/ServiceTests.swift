@@ -26,7 +26,8 @@ import Values
     /// A service that tells its caller who he is.
     func mirror(_ context: ServiceContext) throws -> ServiceComposition {
         let endpoint = Endpoint(
-            .get, "/v1/me", id: "whoAmI", summary: "Who calls.", permission: "leads.read", responses: []
+            .get, "/v1/me", id: "whoAmI", summary: "Who calls.", permission: "leads.read",
+            responses: [ResponseSpec(200, "The caller.")]
         ) { call in
             let caller = try call.caller
             return .json([
