@@ -1,1 +1,32 @@
-// Customers
+import Contracts
+import Foundation
+import HTTP
+import Postgres
+import Resources
+import ServiceKit
+
+/// The customers service: accounts, contacts, orders and the lifecycle.
+public enum CustomersService {
+    public static let name = "customers"
+
+    /// The service's own migrations.
+    public static func migrations() throws -> [MigrationSet] {
+        [try MigrationSet(name: name, folder: Bundle.module.bundleURL.appending(path: "Migrations"))]
+    }
+
+    public static func compose(_ context: ServiceContext) async throws -> ServiceComposition {
+        let backbone = try Backbone(context, migrations: try migrations(), callers: ["leads", "opportunities"])
+        let accounts = Accounts.resource(backbone.environment)
+        let contacts = Contacts.resource(backbone.environment)
+        let orders = Orders(environment: backbone.environment, accounts: accounts)
+        let endpoints = CustomerEndpoints(
+            environment: backbone.environment, accounts: accounts, contacts: contacts, orders: orders)
+        return try backbone.composition(
+            endpoints: endpoints.all,
+            internalEndpoints: Conversions(accounts: accounts, contacts: contacts).endpoints,
+            components: [LifecycleClock(accounts: accounts, logger: context.logger)])
+    }
+
+    public static let program = ServiceProgram(
+        name: name, summary: "Accounts, contacts, orders and their lifecycle.", compose: compose)
+}

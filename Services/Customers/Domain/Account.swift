@@ -1,3 +1,4 @@
+import Contracts
 import Foundation
 import JSON
 import Text
@@ -18,6 +19,7 @@ struct Account: Sendable, Hashable {
     var industry: String?
     var employees: Int64?
     var annualRevenue: Money?
+    var country: String?
     var region: String?
     var address: String?
     var phone: String?
@@ -29,8 +31,13 @@ struct Account: Sendable, Hashable {
     var source: String?
     /// The lead it came from.
     var leadID: UUID?
-    var lifecycle = "potential"
+    var lifecycle = LifecycleState.potential
     var lifecycleSince: Timestamp?
+    /// Of valid orders, kept with each order.
+    var orderCount: Int64 = 0
+    var orderValue: Money?
+    var firstOrderDate: CalendarDate?
+    var lastOrderDate: CalendarDate?
     var description: String?
     var externalSystem: String?
     var externalID: String?

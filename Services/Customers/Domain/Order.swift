@@ -8,10 +8,10 @@ struct Order: Sendable, Hashable {
 
     var id: UUID
     var version: Int64 = 1
-    var accountID: UUID
+    var accountID: UUID?
     /// Unique within its system; an order told twice is one order.
-    var externalSystem: String
-    var externalID: String
+    var externalSystem: String?
+    var externalID: String?
     /// In the tenant's time zone.
     var orderedOn: CalendarDate
     /// 0 is allowed: samples and vouchers are orders.
@@ -67,6 +67,7 @@ enum OrderDecision: Sendable, Hashable {
         merged.version = existing.version
         merged.createdAt = existing.createdAt
         merged.updatedAt = existing.updatedAt
+        merged.deletedAt = existing.deletedAt
         merged.opportunityID = told.opportunityID ?? existing.opportunityID
         merged.ownerID = told.ownerID ?? existing.ownerID
         merged.teamID = told.teamID ?? existing.teamID

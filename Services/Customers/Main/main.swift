@@ -1,1 +1,4 @@
 import Customers
+import ServiceKit
+
+await CustomersService.program.main()

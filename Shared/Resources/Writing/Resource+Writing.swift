@@ -53,7 +53,7 @@ extension Resource {
         }
     }
 
-    func insertion(
+    public func insertion(
         _ record: Record, _ statements: [SQL], _ happening: Happening, _ context: WriteContext
     ) -> [SQL] {
         let event = record.event(happening, source: environment.source, context)

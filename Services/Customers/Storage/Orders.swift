@@ -1,0 +1,182 @@
+import Entities
+import Foundation
+import HTTP
+import Postgres
+import Resources
+import Tenancy
+import Values
+
+/// Orders: facts told by other systems. Each keeps its account's figures and lifecycle in the same transaction.
+struct Orders: Sendable {
+    let environment: ResourceEnvironment
+    let accounts: Resource<Account>
+
+    var resource: Resource<Order> {
+        Resource(
+            "orders", environment: environment,
+            inputs: [
+                FieldDefinition("accountExternalId", .string, zh: "客户外部编号", en: "Account's external id"),
+                FieldDefinition("accountExternalSystem", .string, zh: "客户外部系统", en: "Account's external system"),
+            ],
+            rules: ResourceRules(
+                creating: { try await create($0) },
+                changing: { modification, _, context in try await change(modification, context) },
+                deleting: { modification, context in try await change(modification, context) }))
+    }
+
+    // MARK: - Creation
+
+    private func create(_ drafts: [Draft<Order>]) async throws -> [Creation<Order>] {
+        guard let context = drafts.first?.context else { return [] }
+        let tenant = try await environment.database.directory.active(context.tenant)
+        let lookups = try await lookUp(drafts, tenant)
+        var told: [Result<Order, Problem>] = []
+        for draft in drafts { told.append(lookups.resolve(draft, tenant)) }
+        let touched = Set(told.compactMap { try? $0.get().accountID } + lookups.existing.values.compactMap(\.accountID))
+        var ledger = try await OrderLedger.load(Array(touched), tenant: tenant, accounts: accounts, now: context.now)
+        var creations: [Creation<Order>] = []
+        var changed: Set<UUID> = []
+        for (draft, result) in zip(drafts, told) {
+            creations.append(decide(result, draft, lookups, tenant, &ledger, &changed))
+        }
+        return attach(ledger.statements(for: changed, accounts, context), to: creations)
+    }
+
+    private func decide(
+        _ told: Result<Order, Problem>, _ draft: Draft<Order>, _ lookups: OrderLookups, _ tenant: Tenant,
+        _ ledger: inout OrderLedger, _ changed: inout Set<UUID>
+    ) -> Creation<Order> {
+        do {
+            let order = try told.get()
+            guard let account = order.accountID, ledger.account(account) != nil else {
+                return .refuse(Accounts.unknown("/accountId", order.accountID?.lowercased ?? ""))
+            }
+            let existing = lookups.existing[ExternalKey(order)]
+            let today = draft.context.now.date(in: tenant.zone)
+            switch try OrderDecision.decide(existing: existing, told: order, today: today) {
+            case .place(let order):
+                ledger.apply(before: nil, after: order)
+                changed.insert(account)
+                return .create(order)
+            case .correct(var order):
+                order.version = existing?.version ?? order.version
+                guard let existing else { return .create(order) }
+                ledger.apply(before: existing, after: order)
+                changed.formUnion(OrderDecision.touchedAccounts(before: existing, after: order))
+                return .change(from: existing, to: order)
+            case .repeated(let order): return .unchanged(order)
+            }
+        } catch {
+            return .refuse(Problem(translating: error) ?? Problem(.internalError))
+        }
+    }
+
+    /// The accounts' statements go with the last order that is written, so that all of the batch is before them.
+    private func attach(_ statements: [SQL], to creations: [Creation<Order>]) -> [Creation<Order>] {
+        guard !statements.isEmpty else { return creations }
+        var creations = creations
+        for index in creations.indices.reversed() {
+            switch creations[index] {
+            case .create(let order, _, let happening, let answer):
+                creations[index] = .create(order, statements: statements, happening: happening, answer: answer)
+                return creations
+            case .change(let old, let new, _, let happening, let answer):
+                creations[index] = .change(
+                    from: old, to: new, statements: statements, happening: happening, answer: answer)
+                return creations
+            default: continue
+            }
+        }
+        return creations
+    }
+
+    private func lookUp(_ drafts: [Draft<Order>], _ tenant: Tenant) async throws -> OrderLookups {
+        let schema = tenant.schema
+        let numbers = drafts.compactMap(\.record.externalID)
+        let names = drafts.compactMap { $0.inputs.value("accountExternalId", as: String.self) }
+        let results = try await environment.database.flight(
+            tenant.id,
+            [
+                "\(resource.table.select(schema)) where external_id = any(\(numbers))",
+                """
+                select external_system, external_id, id from \(schema).accounts
+                where external_id = any(\(names)) and deleted_at is null
+                """,
+            ], options: .read)
+        var lookups = OrderLookups()
+        for row in results[0] {
+            let order = try resource.table.record(row)
+            lookups.existing[ExternalKey(order)] = order
+        }
+        for row in results[1] {
+            lookups.accounts[ExternalKey(system: try row.get(0), id: try row.get(1))] = try row.get(2)
+        }
+        return lookups
+    }
+
+    // MARK: - Change
+
+    /// A change of an order with what it makes of its accounts.
+    func change(_ modification: Modification<Order>, _ context: WriteContext) async throws -> Modification<Order> {
+        let tenant = try await environment.database.directory.active(context.tenant)
+        try OrderLookups.checkCurrency(modification.new, tenant)
+        let touched = OrderDecision.touchedAccounts(before: modification.old, after: modification.new)
+        var ledger = try await OrderLedger.load(Array(touched), tenant: tenant, accounts: accounts, now: context.now)
+        guard let account = modification.new.accountID, ledger.account(account) != nil else {
+            throw Accounts.unknown("/accountId", modification.new.accountID?.lowercased ?? "")
+        }
+        ledger.apply(before: modification.old, after: modification.new)
+        var result = modification
+        result.statements += ledger.statements(for: touched, accounts, context)
+        return result
+    }
+
+    /// Takes an order back, or calls it off.
+    func close(_ old: Order, as status: Order.Status, _ context: WriteContext) async throws -> Modification<Order> {
+        var new = old
+        new.status = status
+        return try await change(
+            Modification(from: old, to: new, Happening(status == .returned ? "returned" : "cancelled")), context)
+    }
+}
+
+/// What another system calls something.
+struct ExternalKey: Sendable, Hashable {
+    let system: String?
+    let id: String?
+
+    init(system: String?, id: String?) { (self.system, self.id) = (system, id) }
+    init(_ order: Order) { self.init(system: order.externalSystem, id: order.externalID) }
+}
+
+/// What a batch of told orders refers to.
+struct OrderLookups: Sendable {
+    /// Orders told before, by their number.
+    var existing: [ExternalKey: Order] = [:]
+    var accounts: [ExternalKey: UUID] = [:]
+
+    /// The order with its account found by number.
+    func resolve(_ draft: Draft<Order>, _ tenant: Tenant) -> Result<Order, Problem> {
+        var order = draft.record
+        if let name = draft.inputs.value("accountExternalId", as: String.self) {
+            let system = draft.inputs.value("accountExternalSystem", as: String.self) ?? order.externalSystem
+            guard let account = accounts[ExternalKey(system: system, id: name)] else {
+                return .failure(Accounts.unknown("/accountExternalId", name))
+            }
+            order.accountID = account
+        }
+        do {
+            try Self.checkCurrency(order, tenant)
+            return .success(order)
+        } catch { return .failure(error) }
+    }
+
+    /// Reports add up in the tenant's currency, and there are no rates to convert by.
+    static func checkCurrency(_ order: Order, _ tenant: Tenant) throws(Problem) {
+        guard order.amount.currency.code != tenant.currency else { return }
+        let text = LocalizedText(
+            en: "There is no rate for \(order.amount.currency.code); give the amount in \(tenant.currency).",
+            zh: "没有 \(order.amount.currency.code) 的汇率，请以 \(tenant.currency) 填写金额。")
+        throw .validation([FieldError("/amount/currency", code: "noRate", text)])
+    }
+}
