@@ -30,8 +30,8 @@ def load(operator, data, limit=None):
     pipeline = tenant.ensure("/v1/pipelines", [{
         "name": "Hardware sales", "template": "custom",
         "stages": [
-            {"key": key, "name": name, "nameEn": name, "winRate": rate, "order": order}
-            for order, (key, name, rate) in enumerate(STAGES, 1)],
+            {"key": key, "zh": name, "en": name, "winRate": rate}
+            for key, name, rate in STAGES],
     }])["Hardware sales"]
     deals = read(folder / "sales_pipeline.csv", limit)
     opportunities(tenant, deals, owners, accounts, pipeline)

@@ -1,3 +1,4 @@
+import Entities
 import Foundation
 import JSON
 import Values
@@ -25,9 +26,15 @@ struct Opportunity: Sendable, Hashable {
     var pipelineID: UUID
     var pipelineVersion: Int
     var stage: String
+    /// Name of the stage and its win rate in percent, as they were when it was entered.
+    var stageName: String?
+    var winRate: Int64?
     var stageEnteredAt: Timestamp
     var status = Status.open
+    var openedAt: Timestamp?
     var closedAt: Timestamp?
+    /// The day of `closedAt` in the tenant's time zone.
+    var closeDate: CalendarDate?
     var lostReason: String?
     var competitor: String?
     var description: String?
@@ -42,11 +49,23 @@ struct Opportunity: Sendable, Hashable {
 }
 
 /// A product within an opportunity.
-struct ProductLine: Sendable, Hashable {
-    var productID: UUID
-    var quantity: Int64
+struct ProductLine: CatalogueRecord {
+    var productID: UUID?
+    var name: String?
+    var quantity: Int64 = 1
     /// For one; nil = the list price is still to be agreed.
-    var unitPrice: Money?
+    var price: Money?
+
+    init() {}
+
+    static let catalogue = Entity<ProductLine>(
+        "productLine", zh: "产品明细", en: "Product line",
+        [
+            Field("productId", \.productID, .reference(to: "product"), zh: "产品", en: "Product"),
+            Field("name", \.name, .string, zh: "名称", en: "Name"),
+            Field("quantity", \.quantity, .integer, zh: "数量", en: "Quantity"),
+            Field("price", \.price, .money, zh: "单价", en: "Price", help: "For one."),
+        ])
 }
 
 /// One line of an opportunity's history: who moved it, when, and how long it had been where it was.

@@ -57,6 +57,7 @@ struct Target: Sendable, Hashable {
     var businessLineID: UUID?
     var teamID: UUID?
     var ownerID: UUID?
+    var custom = JSONObject()
     var createdAt: Timestamp
     var updatedAt: Timestamp
     var deletedAt: Timestamp?

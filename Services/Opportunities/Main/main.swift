@@ -1,1 +1,4 @@
 import Opportunities
+import ServiceKit
+
+await OpportunitiesService.program.main()

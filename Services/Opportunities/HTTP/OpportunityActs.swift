@@ -1,0 +1,88 @@
+import Entities
+import Foundation
+import HTTP
+import JSON
+import Postgres
+import Resources
+import Tenancy
+import Values
+
+/// The acts on an opportunity that are no plain change of fields.
+struct OpportunityActs: Sendable {
+    let opportunities: Opportunities
+
+    var endpoints: [Endpoint] {
+        [
+            act(
+                "move", id: "moveOpportunity", summary: "Move to another stage",
+                fields: [
+                    FieldDefinition("stage", .string(max: 40), zh: "阶段", en: "Stage", .required),
+                    FieldDefinition("reason", .string(max: 1000), zh: "原因", en: "Reason"),
+                ]
+            ) { .move(stage: $0.value("stage") ?? "", reason: $0.value("reason")) },
+            act(
+                "win", id: "winOpportunity", summary: "Win",
+                fields: [FieldDefinition("amount", .money, zh: "签单金额", en: "Amount")]
+            ) { .win(amount: $0.value("amount")) },
+            act(
+                "lose", id: "loseOpportunity", summary: "Lose",
+                fields: [
+                    FieldDefinition("reason", .string(max: 500), zh: "丢单原因", en: "Reason", .required),
+                    FieldDefinition("competitor", .string, zh: "竞争对手", en: "Competitor"),
+                ]
+            ) { .lose(reason: $0.value("reason") ?? "", competitor: $0.value("competitor")) },
+            act(
+                "reopen", id: "reopenOpportunity", summary: "Open a closed one again",
+                fields: [
+                    FieldDefinition("stage", .string(max: 40), zh: "阶段", en: "Stage"),
+                    FieldDefinition("reason", .string(max: 1000), zh: "原因", en: "Reason"),
+                ]
+            ) { .reopen(stage: $0.value("stage"), reason: $0.value("reason")) },
+            history,
+        ]
+    }
+
+    private func act(
+        _ verb: String, id: String, summary: String, fields: [FieldDefinition],
+        command: @escaping @Sendable (FieldChanges) -> OpportunityCommand
+    ) -> Endpoint {
+        let happened = FieldDefinition(
+            "occurredAt", .timestamp, zh: "发生时间", en: "Occurred at", help: "For the past; needs backdate.")
+        let schema = ObjectSchema(id.prefix(1).uppercased() + id.dropFirst(), fields + [happened])
+        let resource = opportunities.resource
+        return Endpoint(
+            .post, "/v1/opportunities/{id}/\(verb)", id: id, summary: summary, tags: ["opportunities"],
+            permission: "opportunities.write", parameters: [resource.idParameter, .ifMatch, .idempotencyKey],
+            body: .json(
+                Schema(schema.name, schema.jsonSchema(.create)), required: fields.contains(where: \.isRequired)),
+            responses: [resource.shown()], errors: [.notFound, .versionMismatch, .conflict, .ruleViolated]
+        ) { call in
+            let (body, asked) = try await call.write()
+            let given = try schema.validate(create: body)
+            let context = try asked.happened(at: given.value("occurredAt"))
+            return try await resource.change(call.path.string("id"), context) { old in
+                try await opportunities.act(command(given), on: old, context)
+            }
+        }
+    }
+
+    private var history: Endpoint {
+        let resource = opportunities.resource
+        return Endpoint(
+            .get, "/v1/opportunities/{id}/history", id: "getOpportunityHistory",
+            summary: "Who moved it, when, and how long it was where", tags: ["opportunities"],
+            permission: "opportunities.read", parameters: [resource.idParameter],
+            responses: [
+                ResponseSpec(
+                    200, "The changes, oldest first.",
+                    schema: Schema("OpportunityHistory", ["type": "object", "required": ["items"]]))
+            ], errors: [.notFound]
+        ) { call in
+            let tenant = try call.tenant
+            let found = try await resource.visible(call.path.string("id"), try call.caller, tenant: tenant)
+            let rows = try await opportunities.environment.database.query(
+                tenant, StageHistory.select(found.id, .init(tenant)))
+            return .json(["items": .array(try rows.map(StageHistory.json))])
+        }
+    }
+}

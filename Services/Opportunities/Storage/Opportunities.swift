@@ -1,0 +1,173 @@
+import Entities
+import Foundation
+import HTTP
+import JSON
+import Postgres
+import Resources
+import Tenancy
+import Text
+import Values
+
+/// Opportunities: creation, and the acts that move and close them.
+struct Opportunities: Sendable {
+    let environment: ResourceEnvironment
+    let pipelines: Pipelines
+    let products: Products
+
+    var resource: Resource<Opportunity> {
+        Resource(
+            "opportunities", environment: environment,
+            ownership: Ownership(owner: { $0.ownerID }, team: { $0.teamID }),
+            inputs: [
+                FieldDefinition("product", .string, zh: "产品", en: "Product", help: "A name or an alias."),
+                FieldDefinition("quantity", .integer(1...1_000_000), zh: "数量", en: "Quantity"),
+            ],
+            rules: ResourceRules(
+                creating: { try await create($0) },
+                changing: { modification, _, context in
+                    try await checkCurrency(modification.new, context.tenant)
+                    return modification
+                },
+                columns: { [("search", "\(Self.searchText($0))")] }),
+            searchColumn: "search", searchText: { foldedText($0) })
+    }
+
+    private static func searchText(_ opportunity: Opportunity) -> String {
+        let parts = [opportunity.name, Pinyin.searchText(opportunity.name), opportunity.code]
+        return foldedText(parts.joined(separator: " "))
+    }
+
+    // MARK: - Creation
+
+    private func create(_ drafts: [Draft<Opportunity>]) async throws -> [Creation<Opportunity>] {
+        guard let tenant = drafts.first?.context.tenant else { return [] }
+        let schema = SchemaName(tenant)
+        let names = drafts.compactMap { $0.inputs.value("product", as: String.self) }
+        let table = resource.table
+        let results = try await environment.database.flight(
+            tenant,
+            [
+                """
+                select nextval(\("\(tenant.schema).opportunity_code")::text::regclass)
+                from generate_series(1, \(drafts.count))
+                """,
+                "\(table.select(schema)) where external_id = any(\(drafts.compactMap(\.record.externalID)))",
+            ])
+        let known = try results[1].map { try table.record($0) }
+        let sold = try await products.find(matching: names.map(Product.matchKey), tenant: tenant)
+        let active = try await pipelines.active(tenant)
+        let home = try await environment.database.directory.active(tenant)
+        return zip(drafts, results[0]).map { draft, row in
+            if let existing = known.first(where: {
+                $0.externalID == draft.record.externalID && $0.externalSystem == draft.record.externalSystem
+            }), draft.record.externalID != nil {
+                return .unchanged(existing)
+            }
+            do {
+                return try place(draft, number: try row.get(0), products: sold, pipelines: active, home)
+            } catch {
+                return .refuse(Problem(translating: error) ?? Problem(.internalError))
+            }
+        }
+    }
+
+    private func place(
+        _ draft: Draft<Opportunity>, number: Int64, products: [Product], pipelines: [PipelineRecord], _ tenant: Tenant
+    ) throws -> Creation<Opportunity> {
+        var opportunity = draft.record
+        let wanted = draft.given.contains("pipelineId") ? opportunity.pipelineID : nil
+        let candidates = pipelines.filter { wanted == nil || $0.id == wanted }
+        guard
+            let record = candidates.first(where: { $0.businessLineID == opportunity.businessLineID })
+                ?? candidates.first
+        else { throw References.unknown("/pipelineId", wanted?.lowercased ?? "") }
+        let pipeline = record.current
+        guard let stage = opportunity.stage.isEmpty ? pipeline.first : pipeline[opportunity.stage], !stage.isSigned
+        else {
+            throw References.unknown("/stage", opportunity.stage)
+        }
+        if let name = draft.inputs.value("product", as: String.self) {
+            let key = Product.matchKey(name)
+            guard let product = products.first(where: { $0.matchKeys.contains(key) }) else {
+                throw References.unknown("/product", name)
+            }
+            var line = ProductLine()
+            (line.productID, line.name, line.price) = (product.id, product.name, product.listPrice)
+            line.quantity = draft.inputs.value("quantity") ?? 1
+            opportunity.productLines.append(line)
+        }
+        try References.check(opportunity.amount, tenant)
+        opportunity.code =
+            ReadableCode(
+                prefix: Opportunity.codePrefix, year: draft.context.now.date(in: tenant.zone).year, number: number
+            ).description
+        (opportunity.pipelineID, opportunity.pipelineVersion) = (record.id, Int(record.pipelineVersion))
+        opportunity.enter(stage)
+        opportunity.stageEnteredAt = draft.context.occurredAt
+        opportunity.openedAt = draft.context.occurredAt
+        opportunity.ownerID = opportunity.ownerID ?? draft.context.userID
+        let line = opportunity.creation(by: draft.context.principal.subjectID)
+        return .create(opportunity, statements: [StageHistory.insert(line, of: opportunity, tenant.schema)])
+    }
+
+    private func checkCurrency(_ opportunity: Opportunity, _ tenant: TenantID) async throws {
+        try References.check(opportunity.amount, try await environment.database.directory.active(tenant))
+    }
+
+    // MARK: - Acts
+
+    /// Moves, wins, loses or reopens an opportunity.
+    func act(_ command: OpportunityCommand, on old: Opportunity, _ context: WriteContext) async throws -> Modification<
+        Opportunity
+    > {
+        let tenant = try await environment.database.directory.active(context.tenant)
+        if case .win(let amount) = command { try References.check(amount, tenant) }
+        guard
+            let pipeline = try await pipelines.find(
+                old.pipelineID, version: Int64(old.pipelineVersion), tenant: context.tenant)
+        else { throw Problem(.conflict) }
+        let events = try Opportunity.decide(
+            old, command,
+            OpportunityContext(
+                pipeline: pipeline, actor: context.principal.subjectID, at: context.occurredAt, now: context.now))
+        guard let event = events.first else { return Modification(from: old, to: old) }
+        var new = Opportunity.evolve(old, event)
+        if let stage = pipeline[new.stage] { new.enter(stage) }
+        new.closeDate = new.closedAt.map { $0.date(in: tenant.zone) }
+        var stored = new
+        stored.version = old.version + 1
+        return Modification(
+            from: old, to: new, event.happening,
+            statements: [StageHistory.insert(event.change, of: stored, tenant.schema)])
+    }
+}
+
+extension Opportunity {
+    /// Takes over what the stage says.
+    mutating func enter(_ stage: Stage) {
+        self.stage = stage.key
+        stageName = stage.label.zh
+        winRate = status == .lost ? 0 : Int64(stage.winRate)
+    }
+}
+
+/// Checks of what a request refers to.
+enum References {
+    static func unknown(_ path: String, _ value: String) -> Problem {
+        .validation([
+            FieldError(
+                path, code: "unknownReference",
+                .init(en: "There is none of this name or id: \(value.prefix(80)).", zh: "没有该名称或编号：\(value.prefix(80))。")
+            )
+        ])
+    }
+
+    /// Reports add up in the tenant's currency, and there are no rates to convert by.
+    static func check(_ amount: Money?, _ tenant: Tenant) throws(Problem) {
+        guard let amount, amount.currency.code != tenant.currency else { return }
+        let text = LocalizedText(
+            en: "There is no rate for \(amount.currency.code); give the amount in \(tenant.currency).",
+            zh: "没有 \(amount.currency.code) 的汇率，请以 \(tenant.currency) 填写金额。")
+        throw .validation([FieldError("/amount/currency", code: "noRate", text)])
+    }
+}
