@@ -29,6 +29,12 @@ public struct RedriveResult: Sendable, Hashable {
     /// Events still parked, and why the first of them is.
     public var remaining = 0
     public var reason: String?
+
+    public init(applied: Int = 0, remaining: Int = 0, reason: String? = nil) {
+        self.applied = applied
+        self.remaining = remaining
+        self.reason = reason
+    }
 }
 
 /// A consumer's parked events: list, show, drive again.

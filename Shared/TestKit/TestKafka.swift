@@ -77,7 +77,7 @@ public actor TestKafka {
     private func killAndStart() async throws {
         _ = try await address()
         if let process {
-            process.interrupt()
+            process.terminate()
             while process.isRunning { try await Task.sleep(for: .milliseconds(10)) }
         }
         try await start()
@@ -89,13 +89,12 @@ public actor TestKafka {
         _ = FileManager.default.createFile(atPath: log.path, contents: nil)
         let broker = Process()
         broker.executableURL = URL(filePath: "/bin/bash")
-        // The broker must not outlive the tests, however they end: a shell watches over both. SIGINT kills it hard.
+        // The broker must not outlive the tests, however they end: a shell watches over both. SIGTERM kills it hard.
         broker.arguments = [
             "-c",
             """
             "$1" "$2" & broker=$!
-            trap 'kill -9 $broker; wait; exit' INT
-            trap 'kill $broker; wait; exit' TERM
+            trap 'kill -9 $broker; wait; exit' TERM
             while kill -0 "$3" 2>/dev/null && kill -0 $broker 2>/dev/null; do sleep 0.2 & wait $!; done
             kill -9 $broker; wait
             [ -d "/proc/$3" ] || rm -rf "$4"

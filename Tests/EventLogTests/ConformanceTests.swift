@@ -68,12 +68,11 @@ struct ConformanceTests {
             #expect(found.filter { $0.key != home.partition }.values.allSatisfy { $0 == 0 })
             for (offset, expected) in [(Int64(6), [6, 7]), (5, [5, 6, 7])] {
                 let collector = Collector { $0 == home ? .offset(offset) : .earliest }
-                try await running({
+                let read = { @Sendable in
                     try await fixture.log.consume(
                         group: "from-\(offset)", topics: [fixture.topic], batch: 10, subscriber: collector)
-                }) {
-                    try await eventually { collector.records.count >= expected.count }
                 }
+                try await running(read) { try await eventually { collector.records.count >= expected.count } }
                 #expect(collector.records.map(Self.number) == expected)
             }
         }
@@ -84,12 +83,14 @@ struct ConformanceTests {
     func sharesPartitionsInAGroupAndTakesThemOver(_ kind: LogKind) async throws {
         try await Fixture.with(kind) { fixture in
             let (first, second) = (Collector(), Collector())
-            let consume = { @Sendable (collector: Collector) in
-                try await fixture.log.consume(group: "g", topics: [fixture.topic], batch: 10, subscriber: collector)
+            func consuming(_ collector: Collector) -> @Sendable () async throws -> Void {
+                {
+                    try await fixture.log.consume(group: "g", topics: [fixture.topic], batch: 10, subscriber: collector)
+                }
             }
-            try await running({ try await consume(first) }) {
+            try await running(consuming(first)) {
                 try await eventually { first.partitions.count == 4 }
-                try await running({ try await consume(second) }) {
+                try await running(consuming(second)) {
                     try await eventually { first.partitions.count == 2 && second.partitions.count == 2 }
                     #expect(first.partitions.isDisjoint(with: second.partitions))
                 }
@@ -103,9 +104,10 @@ struct ConformanceTests {
     func survivesARestartOfTheBroker() async throws {
         try await Fixture.with(.kafka) { fixture in
             let collector = Collector()
-            try await running({
+            let read = { @Sendable in
                 try await fixture.log.consume(group: "g", topics: [fixture.topic], batch: 10, subscriber: collector)
-            }) {
+            }
+            try await running(read) {
                 try await fixture.log.append((0..<50).map { Self.record("k", $0) }, to: fixture.topic)
                 try await eventually { collector.records.count == 50 }
                 async let restart: Void = TestKafka.restart()

@@ -110,12 +110,10 @@ struct Fixture: Sendable {
     /// Everything in the topic, read by a group of its own until `count` records came.
     func records(_ count: Int) async throws -> [StoredRecord] {
         let collector = Collector()
-        try await running({
-            try await log.consume(
-                group: UUID().uuidString, topics: [topic], batch: 100, subscriber: collector)
-        }) {
-            try await eventually { collector.records.count >= count }
+        let read = { @Sendable in
+            try await log.consume(group: UUID().uuidString, topics: [topic], batch: 100, subscriber: collector)
         }
+        try await running(read) { try await eventually { collector.records.count >= count } }
         return collector.records
     }
 }
