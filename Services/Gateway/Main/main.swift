@@ -1,1 +1,4 @@
 import Gateway
+import ServiceKit
+
+await GatewayService.program.main()

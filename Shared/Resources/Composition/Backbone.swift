@@ -6,6 +6,7 @@ import JSON
 import Kafka
 import Postgres
 import Runtime
+import Security
 import ServiceKit
 import Tenancy
 import Values
@@ -111,18 +112,23 @@ public struct Backbone: Sendable {
     /// The whole service.
     ///
     /// - Parameters:
+    ///   - handler: answers the public port; a router of `endpoints` behind the identity token if nil.
     ///   - endpoints: the public API's.
     ///   - internalEndpoints: what sibling services call, on the internal port.
     ///   - consumers: run beside the relay.
     ///   - components: further parts, started before the server.
     ///   - seed: puts what a new tenant begins with into its schema.
+    ///   - keys: published at the internal port; the service's own if nil.
     public func composition(
-        endpoints: [Endpoint], internalEndpoints: [Endpoint] = [], consumers: [EventConsumer] = [],
-        components: [any Component] = [], seed: @escaping TenantEndpoints.Seed = { _ in }
+        handler: HTTPHandler? = nil, endpoints: [Endpoint], internalEndpoints: [Endpoint] = [],
+        consumers: [EventConsumer] = [],
+        components: [any Component] = [], seed: @escaping TenantEndpoints.Seed = { _ in },
+        keys: (@Sendable () -> KeySet)? = nil
     ) throws -> ServiceComposition {
         let translate: @Sendable (any Error) -> Problem? = { Problem(translating: $0) }
-        let router = try Router(
-            endpoints, middleware: [identity], events: context.telemetry.events, translate: translate)
+        let answering =
+            try handler
+            ?? Router(endpoints, middleware: [identity], events: context.telemetry.events, translate: translate).handler
         let info = OpenAPI.Info(title: "Guanxi \(context.settings.name)", version: "1.0.0", description: "")
         let tenants = TenantEndpoints(provisioner: provisioner, directory: database.directory, seed: seed)
         let internals = try InternalAPI(
@@ -131,8 +137,8 @@ public struct Backbone: Sendable {
             telemetry: context.telemetry, translate: translate)
         return ServiceComposition(
             components: [databasePart, directoryPart, logPart] + consumers.map(part) + components
-                + [relayPart, housekeeping, context.server(router.handler)],
-            internalRoutes: internals.handler)
+                + [relayPart, housekeeping, context.server(answering)],
+            internalRoutes: internals.handler, keys: keys)
     }
 
     // MARK: - Components

@@ -1,0 +1,34 @@
+import HTTP
+import ServiceKit
+
+/// Proves who calls, from the `Authorization` header alone. Identity headers that a client sends mean nothing.
+struct AuthenticationMiddleware: Middleware {
+    let authenticator: Authenticator
+
+    /// The session by which the call at hand came, for ending it.
+    @TaskLocal static var identity: Identity?
+
+    func respond(
+        to call: Call, next: @Sendable (Call) async throws -> HTTPResponse
+    ) async throws -> HTTPResponse {
+        var call = call
+        call.principal = nil
+        guard let token = try Self.token(of: call) else { return try await next(call) }
+        let identity = try await authenticator.identify(token)
+        call.principal = identity.principal
+        RequestScope.current?.tenant = identity.principal.tenant
+        guard identity.session != nil else { return try await next(call) }
+        return try await Self.$identity.withValue(identity) { [call] in try await next(call) }
+    }
+
+    /// The bearer token. Operations that are open to everyone are not asked about it: a client whose token has
+    /// expired must be able to get a new one.
+    private static func token(of call: Call) throws(Problem) -> String? {
+        guard call.permission != .everyone, let header = call.request.headers["Authorization"] else { return nil }
+        let parts = header.split(separator: " ", maxSplits: 1)
+        guard parts.count == 2, parts[0].lowercased() == "bearer",
+            call.request.headers.values("Authorization").count == 1
+        else { throw Problem(.unauthenticated) }
+        return parts[1].drop { $0 == " " }.description
+    }
+}
