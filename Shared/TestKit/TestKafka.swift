@@ -77,7 +77,9 @@ public actor TestKafka {
     private func killAndStart() async throws {
         _ = try await address()
         if let process {
-            process.terminate()
+            // By its own id: a shell started from a loop's thread inherits that thread's blocked signals.
+            let text = try folder.map { try String(contentsOf: $0.appending(path: "pid"), encoding: .utf8) } ?? ""
+            if let broker = pid_t(text.trimmingCharacters(in: .whitespacesAndNewlines)) { kill(broker, SIGKILL) }
             while process.isRunning { try await Task.sleep(for: .milliseconds(10)) }
         }
         try await start()
@@ -89,14 +91,14 @@ public actor TestKafka {
         _ = FileManager.default.createFile(atPath: log.path, contents: nil)
         let broker = Process()
         broker.executableURL = URL(filePath: "/bin/bash")
-        // The broker must not outlive the tests, however they end: a shell watches over both. SIGTERM kills it hard.
+        // The broker must not outlive the tests, however they end: a shell watches over both.
         broker.arguments = [
             "-c",
             """
             "$1" "$2" & broker=$!
-            trap 'kill -9 $broker; wait; exit' TERM
-            while kill -0 "$3" 2>/dev/null && kill -0 $broker 2>/dev/null; do sleep 0.2 & wait $!; done
-            kill -9 $broker; wait
+            echo $broker >"$4/pid"
+            while kill -0 "$3" 2>/dev/null && kill -0 $broker 2>/dev/null; do sleep 0.2; done
+            kill -9 $broker 2>/dev/null; wait
             [ -d "/proc/$3" ] || rm -rf "$4"
             """,
             "broker", home.appending(path: "bin/kafka-server-start.sh").path,

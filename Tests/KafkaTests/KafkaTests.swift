@@ -22,7 +22,8 @@ struct KafkaTests {
         let producer = try KafkaProducer(try await Self.configuration(), loop: loop)
         let topic = try await Self.topic(producer)
         let sent = [
-            KafkaMessage(key: Array("a".utf8), headers: [("h", [1, 0, 255]), ("h", []), ("名", [7])], value: [1, 2, 3]),
+            KafkaMessage(
+                key: Array("a".utf8), headers: [("h", [1, 0, 255]), ("h", []), ("名", [7])], value: [1, 2, 3]),
             KafkaMessage(key: Array("a".utf8), value: []),
             KafkaMessage(key: Array("a".utf8), value: nil),
             KafkaMessage(key: nil, value: Array(repeating: 9, count: 900_000)),
