@@ -92,7 +92,7 @@ extension Order: Aggregate {
     static let catalogue = Entity<Order>(
         "order", zh: "订单", en: "Order", custom: \.custom,
         headFields + [
-            Field("accountId", \.accountID, .reference(to: "account"), zh: "客户", en: "Account", [.required, .indexed]),
+            Field("accountId", \.accountID, .reference(to: "account"), zh: "客户", en: "Account", .indexed),
             Field("externalSystem", \.externalSystem, .string, zh: "外部系统", en: "External system", .createOnly),
             Field("externalId", \.externalID, .string, zh: "外部编号", en: "External id", [.createOnly, .unique]),
             Field(

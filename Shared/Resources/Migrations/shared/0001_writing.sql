@@ -1,8 +1,8 @@
 -- Raises when a guarded change did not find its row, so that nothing else of the flight is kept.
-create function shared.require_rows(found bigint, wanted bigint) returns void
+create function shared.require_rows(actual bigint, wanted bigint) returns void
 language plpgsql immutable set search_path = pg_catalog as $$
 begin
-    if found <> wanted then
+    if actual <> wanted then
         raise exception 'the object changed in the meantime' using errcode = 'GX412';
     end if;
 end

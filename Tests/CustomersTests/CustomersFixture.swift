@@ -1,0 +1,77 @@
+import Foundation
+import HTTP
+import JSON
+import Postgres
+import Resources
+import Runtime
+import Tenancy
+import TestKit
+import Testing
+import Values
+
+@testable import Customers
+
+/// The customers service on a real database with one tenant, without HTTP.
+struct CustomersFixture: Sendable {
+    let tenant: Tenant
+    let environment: ResourceEnvironment
+    let accounts: Resource<Account>
+    let orders: Orders
+
+    static func with(_ body: @escaping @Sendable (CustomersFixture) async throws -> Void) async throws {
+        let server = try await TestPostgres.shared()
+        let name = server.freshName()
+        let group = EventLoopGroup(count: 1, name: "customers")
+        let sets = try Backbone.migrations(with: CustomersService.migrations())
+        try await Bootstrap(superuser: server.superuser, loginPassword: nil, group: group)
+            .prepare(database: name, sets: sets)
+        let database = TenantDatabase(
+            database: PostgresDatabase(
+                group: group, configuration: server.superuser.with(database: name, login: "none")))
+        let tenant = try await TenantProvisioner(database, sets: sets).provision(
+            TenantDescription(slug: "music", name: "Music", timeZone: "UTC", currency: "USD"))
+        let environment = ResourceEnvironment(
+            writer: Writer(database: database, committed: {}), cursors: Cursors(secret: "test"), source: "/customers")
+        let accounts = Accounts.resource(environment)
+        let fixture = CustomersFixture(
+            tenant: tenant, environment: environment, accounts: accounts,
+            orders: Orders(environment: environment, accounts: accounts))
+        try await withTaskExecutorPreference(group.next()) { try await body(fixture) }
+        await database.database.close()
+        await group.shutdown()
+    }
+
+    /// An administrator's write.
+    func context(ifMatch: VersionCondition? = nil) -> WriteContext {
+        let principal = Principal(
+            tenant: tenant.id, subject: "test", kind: .apiKey, role: "admin",
+            permissions: ["backdate", "accounts.write"], visibility: .all)
+        return WriteContext(tenant: tenant.id, principal: principal, ifMatch: ifMatch)
+    }
+
+    func account(_ number: String) async throws -> Account {
+        let answer = try await accounts.create(
+            ["name": "Customer \(number)", "externalSystem": "shop", "externalId": .string(number)], context())
+        #expect(answer.status == 201)
+        return try #require(
+            try await accounts.find(externalSystem: "shop", id: number, tenant: tenant.id))
+    }
+
+    /// Rows of orders of one account, a day apart, the last yesterday.
+    func orderRows(_ count: Int, of account: String, from first: Int = 1) -> [Result<JSON, Problem>] {
+        let today = Timestamp.now().date(in: .gmt)
+        return (first..<first + count).map { number in
+            .success([
+                "externalSystem": "shop", "externalId": .string("\(account)-\(number)"),
+                "accountExternalId": .string(account), "orderedOn": today.adding(days: number - 40).json,
+                "amount": ["amount": "10.00", "currency": "USD"],
+            ])
+        }
+    }
+
+    func events() async throws -> [(type: String, aggregate: String, sequence: Int64)] {
+        try await environment.database.database.query(
+            "select type, aggregate_id, sequence from shared.outbox order by id", role: environment.database.outboxRole
+        ).map { (try $0.get(0), try $0.get(1), try $0.get(2)) }
+    }
+}

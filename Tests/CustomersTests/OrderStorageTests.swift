@@ -1,0 +1,120 @@
+import Contracts
+import Foundation
+import HTTP
+import JSON
+import Postgres
+import Resources
+import Tenancy
+import Testing
+import Values
+
+@testable import Customers
+
+@Suite struct OrderStorageTests {
+    @Test func theNinthOrderMakesStableOnceAndItsReturnReverts() async throws {
+        try await CustomersFixture.with { fixture in
+            let account = try await fixture.account("1")
+            _ = try await fixture.orders.resource.createMany(fixture.orderRows(8, of: "1"), fixture.context())
+            var stored = try #require(try await fixture.accounts.find(account.id, tenant: fixture.tenant.id))
+            #expect(stored.lifecycle == .developing)
+            #expect(stored.orderCount == 8)
+            #expect(stored.orderValue == Money(minorUnits: 8000, currency: .usd))
+
+            let ninth = try await fixture.orders.resource.createMany(
+                fixture.orderRows(1, of: "1", from: 9), fixture.context())
+            guard case .created(let id, _)? = ninth.first?.outcome else {
+                Issue.record("the ninth order was not created: \(ninth)")
+                return
+            }
+            stored = try #require(try await fixture.accounts.find(account.id, tenant: fixture.tenant.id))
+            #expect(stored.lifecycle == .stable)
+            let changes = try await fixture.events().filter { $0.type == "account.lifecycle-changed" }
+            #expect(changes.count == 2)
+
+            let context = fixture.context()
+            _ = try await fixture.orders.resource.change(id.lowercased, context) { old in
+                try await fixture.orders.close(old, as: .returned, context)
+            }
+            stored = try #require(try await fixture.accounts.find(account.id, tenant: fixture.tenant.id))
+            #expect(stored.lifecycle == .developing)
+            #expect(stored.orderCount == 8)
+        }
+    }
+
+    @Test func anOrderToldTwiceIsOneOrder() async throws {
+        try await CustomersFixture.with { fixture in
+            let account = try await fixture.account("2")
+            let rows = fixture.orderRows(3, of: "2")
+            _ = try await fixture.orders.resource.createMany(rows, fixture.context())
+            let before = try await fixture.events().count
+            let again = try await fixture.orders.resource.createMany(rows + rows, fixture.context())
+            #expect(again.map(\.status) == [200, 200, 200, 200, 200, 200])
+            #expect(try await fixture.events().count == before)
+            let stored = try #require(try await fixture.accounts.find(account.id, tenant: fixture.tenant.id))
+            #expect(stored.orderCount == 3)
+        }
+    }
+
+    @Test func everyAggregatesSequenceIsContiguous() async throws {
+        try await CustomersFixture.with { fixture in
+            for number in 1...5 { _ = try await fixture.account("\(number)") }
+            let rows = (1...5).flatMap { fixture.orderRows(20, of: "\($0)") }
+            let results = try await fixture.orders.resource.createMany(rows, fixture.context())
+            #expect(results.allSatisfy { $0.status == 201 })
+            var last: [String: Int64] = [:]
+            for event in try await fixture.events() {
+                #expect(event.sequence == (last[event.aggregate] ?? 0) + 1)
+                last[event.aggregate] = event.sequence
+            }
+            #expect(last.count == 105)
+        }
+    }
+
+    @Test func aBadRowStopsNoOther() async throws {
+        try await CustomersFixture.with { fixture in
+            _ = try await fixture.account("1")
+            var rows = fixture.orderRows(3, of: "1")
+            rows.insert(.success(["amount": "ten"]), at: 1)
+            rows.append(contentsOf: fixture.orderRows(1, of: "nobody"))
+            let results = try await fixture.orders.resource.createMany(rows, fixture.context())
+            #expect(results.map(\.status) == [201, 422, 201, 201, 422])
+        }
+    }
+
+    @Test func aStaleVersionIsRefusedAndLosesNothing() async throws {
+        try await CustomersFixture.with { fixture in
+            let account = try await fixture.account("1")
+            let key = account.id.lowercased
+            _ = try await fixture.accounts.patch(
+                key, ["industry": "retail"], fixture.context(ifMatch: .oneOf([1])))
+            await #expect(throws: Problem.self) {
+                try await fixture.accounts.patch(key, ["industry": "music"], fixture.context(ifMatch: .oneOf([1])))
+            }
+            let stored = try #require(try await fixture.accounts.find(account.id, tenant: fixture.tenant.id))
+            #expect(stored.industry == "retail")
+            #expect(stored.version == 2)
+        }
+    }
+
+    @Test func writersAtOnceLoseNoChange() async throws {
+        try await CustomersFixture.with { fixture in
+            let account = try await fixture.account("1")
+            let key = account.id.lowercased
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for number in 1...6 {
+                    group.addTask {
+                        _ = try await fixture.accounts.change(key, fixture.context()) { old in
+                            var new = old
+                            new.aliases.append("alias \(number)")
+                            return Modification(from: old, to: new)
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            let stored = try #require(try await fixture.accounts.find(account.id, tenant: fixture.tenant.id))
+            #expect(stored.aliases.count == 6)
+            #expect(stored.version == 7)
+        }
+    }
+}
