@@ -180,7 +180,8 @@ struct StrictCase: Sendable, CustomTestStringConvertible {
 
     /// Bytes behind a refused message are never read as a request.
     @Test(arguments: StrictCase.heads + StrictCase.bodies) func nothingIsServedAfterARefusal(_ item: StrictCase) {
-        guard item.status != 0 else { return }
+        // A head that is only cut short is no refusal while more may come.
+        guard item.status != 0, item.name != "cut head" else { return }
         let smuggled = Array("\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n".utf8)
         for outcome in MachineDriver.outcomes(pieces: [item.message + smuggled]) {
             if case .request = outcome { Issue.record("served \(outcome)") }

@@ -24,7 +24,7 @@ final class RawClient: Sendable {
                 descriptor, bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self),
                 socklen_t(MemoryLayout<sockaddr_in>.size))
         }
-        try #require(status == 0)
+        guard status == 0 else { throw ClientGone() }
     }
 
     deinit { Glibc.close(descriptor) }
@@ -86,20 +86,30 @@ final class RawClient: Sendable {
     }
 }
 
-/// Runs a server on a free port around `body`.
-func withServer(
-    _ handler: @escaping HTTPHandler, loops: Int = 1, options: HTTPServerOptions = HTTPServerOptions(),
-    _ body: (HTTPServer) async throws -> Void
-) async throws {
-    let group = EventLoopGroup(count: loops)
-    let server = HTTPServer(
-        group: group, address: ListenAddress(port: 0), options: options, handler: handler)
-    try await server.start()
-    let outcome: Result<Void, any Error>
-    do { outcome = .success(try await body(server)) } catch { outcome = .failure(error) }
-    await server.drain(deadline: .after(.milliseconds(100)))
-    await group.shutdown()
-    try outcome.get()
+/// A server to be tested.
+func serving(
+    _ handler: @escaping HTTPHandler, loops: Int = 1, options: HTTPServerOptions = HTTPServerOptions()
+) -> ServerFixture {
+    ServerFixture(handler: handler, loops: loops, options: options)
+}
+
+struct ServerFixture {
+    let handler: HTTPHandler
+    let loops: Int
+    let options: HTTPServerOptions
+
+    /// Runs the server on a free port around `body`.
+    func run(_ body: (HTTPServer) async throws -> Void) async throws {
+        let group = EventLoopGroup(count: loops)
+        let server = HTTPServer(
+            group: group, address: ListenAddress(port: 0), options: options, handler: handler)
+        try await server.start()
+        let outcome: Result<Void, any Error>
+        do { outcome = .success(try await body(server)) } catch { outcome = .failure(error) }
+        await server.drain(deadline: .after(.milliseconds(100)))
+        await group.shutdown()
+        try outcome.get()
+    }
 }
 
 /// Memory this process holds, in bytes.

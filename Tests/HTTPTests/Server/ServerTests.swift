@@ -20,7 +20,7 @@ private struct Facts<Fact: Sendable>: Sendable {
 
 @Suite(.serialized, .timeLimit(.minutes(2))) struct ServerTests {
     @Test func answersOnTheLoopAndKeepsTheConnection() async throws {
-        try await withServer(
+        try await serving(
             { request in
                 let loop = EventLoop.current
                 async let child = EventLoop.current === loop
@@ -30,7 +30,7 @@ private struct Facts<Fact: Sendable>: Sendable {
                 let text = "\(stays && EventLoop.current === loop) \(request.remoteAddress) \(body?.count ?? -1)"
                 return HTTPResponse(.ok, headers: ["X-Request-Id": request.id], body: .text(text))
             }, loops: 2
-        ) { server in
+        ).run { server in
             let client = try RawClient(port: server.boundPort)
             for _ in 0..<3 {
                 try await client.send(
@@ -44,10 +44,10 @@ private struct Facts<Fact: Sendable>: Sendable {
     }
 
     @Test func halfClosedClientsGetTheirAnswer() async throws {
-        try await withServer({ _ in
+        try await serving({ _ in
             try? await Task.sleep(for: .milliseconds(30))
             return HTTPResponse(.ok, body: .text(Task.isCancelled ? "cancelled" : "done"))
-        }) { server in
+        }).run { server in
             let client = try RawClient(port: server.boundPort)
             try await client.send(get)
             client.halfClose()
@@ -61,11 +61,11 @@ private struct Facts<Fact: Sendable>: Sendable {
     @Test(arguments: ["waiting", "flooded", "half-closed"])
     func aResetCancelsTheHandler(_ state: String) async throws {
         let facts = Facts<String>()
-        try await withServer({ _ in
+        try await serving({ _ in
             facts.tell.yield("started")
             do { try await Task.sleep(for: .seconds(600)) } catch { facts.tell.yield("cancelled") }
             return HTTPResponse(.ok)
-        }) { server in
+        }).run { server in
             let client = try RawClient(port: server.boundPort)
             try await client.send(get)
             #expect(await facts.next() == "started")
@@ -80,11 +80,11 @@ private struct Facts<Fact: Sendable>: Sendable {
     }
 
     @Test func pipelinedAnswersKeepTheOrder() async throws {
-        try await withServer({ request in
+        try await serving({ request in
             // The first take longest.
             try? await Task.sleep(for: .milliseconds(request.path == "/0" ? 20 : 1))
             return HTTPResponse(.ok, body: .text("<\(request.path)>"))
-        }) { server in
+        }).run { server in
             let client = try RawClient(port: server.boundPort)
             let requests = (0..<50).map { "GET /\($0) HTTP/1.1\r\nHost: a\r\n\r\n" }
             try await client.send(requests.joined())
@@ -100,14 +100,14 @@ private struct Facts<Fact: Sendable>: Sendable {
         options.rateWindow = .milliseconds(200)
         options.keepAliveTimeout = .milliseconds(200)
         let facts = Facts<String>()
-        try await withServer(
+        try await serving(
             { request in
                 do {
                     _ = try await request.body.collect(upTo: 1000)
                 } catch { facts.tell.yield("\(error)") }
                 return HTTPResponse(.ok)
             }, options: options
-        ) { server in
+        ).run { server in
             let slowHead = try RawClient(port: server.boundPort)
             try await slowHead.send("GET / HTTP/1.1\r\nHo")
             #expect(try await slowHead.receiveAll().hasPrefix("HTTP/1.1 408 "))
@@ -123,11 +123,11 @@ private struct Facts<Fact: Sendable>: Sendable {
     }
 
     @Test func aRefusedUploadGetsItsAnswerWithoutContinue() async throws {
-        try await withServer({ request in
+        try await serving({ request in
             do {
                 return HTTPResponse(.ok, body: .bytes(try await request.body.collect(upTo: 10)))
             } catch { return HTTPResponse(.contentTooLarge) }
-        }) { server in
+        }).run { server in
             let head = "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
             let refused = try RawClient(port: server.boundPort)
             try await refused.send(head + "Content-Length: 5000000\r\n\r\n")
@@ -146,7 +146,7 @@ private struct Facts<Fact: Sendable>: Sendable {
     }
 
     @Test func refusalsAreProblemsAndCloseTheConnection() async throws {
-        try await withServer({ _ in HTTPResponse(.ok) }) { server in
+        try await serving({ _ in HTTPResponse(.ok) }).run { server in
             let client = try RawClient(port: server.boundPort)
             try await client.send("GET / HTTP/1.1\nHost: a\n\n" + get)
             let answer = try await client.receiveAll()
@@ -159,7 +159,7 @@ private struct Facts<Fact: Sendable>: Sendable {
     @Test func connectionsAreBounded() async throws {
         var options = HTTPServerOptions()
         options.maximumConnectionsPerAddress = 2
-        try await withServer({ _ in HTTPResponse(.ok) }, loops: 2, options: options) { server in
+        try await serving({ _ in HTTPResponse(.ok) }, loops: 2, options: options).run { server in
             var clients: [RawClient] = []
             for _ in 0..<2 {
                 let client = try RawClient(port: server.boundPort)
@@ -181,11 +181,11 @@ private struct Facts<Fact: Sendable>: Sendable {
     @Test func drainLetsRequestsEndAndCutsOffTheRest() async throws {
         let facts = Facts<String>()
         let release = Facts<Void>()
-        try await withServer({ request in
+        try await serving({ request in
             facts.tell.yield("started")
             if request.path == "/stuck" { try? await Task.sleep(for: .seconds(600)) } else { await release.next() }
             return HTTPResponse(.ok, body: .text("finished"))
-        }) { server in
+        }).run { server in
             let busy = try RawClient(port: server.boundPort)
             try await busy.send(get)
             _ = await facts.next()
@@ -205,7 +205,7 @@ private struct Facts<Fact: Sendable>: Sendable {
     }
 
     @Test func aTakenPortStopsTheStartWithAReason() async throws {
-        try await withServer({ _ in HTTPResponse(.ok) }) { server in
+        try await serving({ _ in HTTPResponse(.ok) }).run { server in
             let second = HTTPServer(
                 group: server.group, address: ListenAddress(port: server.boundPort), handler: { _ in HTTPResponse(.ok) }
             )
@@ -215,7 +215,7 @@ private struct Facts<Fact: Sendable>: Sendable {
     }
 
     @Test func aStreamThatBreaksItsPromiseIsNoWholeAnswer() async throws {
-        try await withServer({ request in
+        try await serving({ request in
             let length: Int? = request.path == "/chunked" ? nil : 10
             let step = Step()
             return HTTPResponse(
@@ -225,7 +225,7 @@ private struct Facts<Fact: Sendable>: Sendable {
                     if length == nil { throw HTTPBodyError.interrupted }
                     return nil
                 })
-        }) { server in
+        }).run { server in
             for path in ["/length", "/chunked"] {
                 let client = try RawClient(port: server.boundPort)
                 try await client.send("GET \(path) HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -245,7 +245,7 @@ final class Step: Sendable {
     private static let size = 200 << 20
 
     @Test func largeBodiesPassBothWaysWithFlatMemory() async throws {
-        try await withServer({ request in HTTPResponse(.ok, body: request.body) }) { server in
+        try await serving({ request in HTTPResponse(.ok, body: request.body) }).run { server in
             let client = try RawClient(port: server.boundPort)
             try await client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: \(Self.size)\r\n\r\n")
             let before = residentBytes()
@@ -272,16 +272,17 @@ final class Step: Sendable {
     @Test func aHandlerThatDoesNotReadStopsTheSender() async throws {
         let facts = Facts<Void>()
         let read = Step()
-        try await withServer({ request in
+        try await serving({ request in
             await facts.next()
             let body = try? await request.body.collect(upTo: 1 << 25)
             _ = read.next()
             return HTTPResponse(.ok, body: .text("\(body?.count ?? -1)"))
-        }) { server in
+        }).run { server in
             let client = try RawClient(port: server.boundPort)
             try await client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: \(1 << 25)\r\n\r\n")
-            let sending = Task { try await client.send([UInt8](repeating: 1, count: 1 << 25)) }
+            let content = [UInt8](repeating: 1, count: 1 << 25)
             let before = residentBytes()
+            let sending = Task { try await client.send(content) }
             try await Task.sleep(for: .milliseconds(100))
             #expect(residentBytes() - before < 16 << 20)
             facts.tell.yield()
