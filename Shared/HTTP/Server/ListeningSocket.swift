@@ -24,12 +24,15 @@ enum ListeningSocket {
         return storage
     }
 
+    /// `SOCK_STREAM`: Swift loses sight of the C enumeration in optimized builds, where other modules import it too.
+    private static let streamSocket: Int32 = 1
+
     /// Binds for a moment without `SO_REUSEPORT`, because with it another process of the same user could share our
     /// port unnoticed.
     static func probe(_ address: ListenAddress) throws(HTTPServerError) {
         guard address.port != 0 else { return }
         let storage = try resolve(address)
-        let descriptor = socket(Int32(storage.ss_family), Int32(SOCK_STREAM.rawValue), 0)
+        let descriptor = socket(Int32(storage.ss_family), streamSocket, 0)
         guard descriptor >= 0 else { throw failure(address, errno) }
         defer { close(descriptor) }
         setOption(descriptor, SO_REUSEADDR)
