@@ -1,1 +1,55 @@
-// Leads
+import Contracts
+import Foundation
+import HTTP
+import Postgres
+import Resources
+import ServiceKit
+
+/// The leads service: capture, duplicates, follow-up, conversion.
+public enum LeadsService {
+    public static let name = "leads"
+
+    /// The service's own migrations.
+    public static func migrations() throws -> [MigrationSet] {
+        [try MigrationSet(name: name, folder: Bundle.module.bundleURL.appending(path: "Migrations"))]
+    }
+
+    public static func compose(_ context: ServiceContext) async throws -> ServiceComposition {
+        let backbone = try Backbone(context, migrations: try migrations())
+        let environment = backbone.environment
+        let leads = LeadStore(environment: environment).resource
+        let sources = Resource<Source>(
+            "sources", environment: environment,
+            rules: ResourceRules(
+                creating: { drafts in
+                    drafts.map { draft in
+                        do {
+                            try draft.record.validate()
+                            return .create(draft.record)
+                        } catch {
+                            return .refuse(Problem(translating: error) ?? Problem(.ruleViolated))
+                        }
+                    }
+                },
+                changing: { modification, _, _ in
+                    try modification.new.validate()
+                    return modification
+                }))
+        // The services' internal ports: steps of conversions are nobody else's business.
+        let customers = context.internalClient("customers")
+        let runner = ConversionRunner(
+            leads: leads,
+            services: [
+                .account: customers, .contact: customers, .opportunity: context.internalClient("opportunities"),
+            ], logger: context.logger.component("conversions"))
+        return try backbone.composition(
+            endpoints: leads.endpoints() + LeadActs(leads: leads).endpoints
+                + [ConvertEndpoint(leads: leads, runner: runner).endpoint]
+                + sources.endpoints([.create, .read, .change, .delete])
+                + LeadSettings(environment: environment).endpoints,
+            components: [runner])
+    }
+
+    public static let program = ServiceProgram(
+        name: name, summary: "Takes in leads, finds duplicates, follows them up, converts them.", compose: compose)
+}

@@ -30,7 +30,7 @@ def fill(operator, unit, count):
     prices = products(tenant, unit)
     pipeline = tenant.ensure("/v1/pipelines", [{
         "name": unit["pipeline"], "template": "custom", "stages": [
-            {"key": key, "name": unit["stages"][order], "nameEn": key.capitalize(), "winRate": rate,
+            {"key": key, "zh": unit["stages"][order], "en": key.capitalize(), "winRate": rate},
              "order": order + 1} for order, (key, rate) in enumerate(STAGES)]}])[unit["pipeline"]]
     leads = [lead(unit, number, chance, today) for number in range(count)]
     made = capture(tenant, leads)
@@ -84,7 +84,7 @@ def lead(unit, number, chance, today):
         "externalSystem": SYSTEM, "externalId": f"L{number:04}", "company": company, "person": person,
         "phone": unit["phone"].format(number),
         "source": chance.choice(unit["sources"])[0], "region": chance.choice(unit["regions"]),
-        "productInterest": chance.choice(unit["products"])[0],
+        "product": chance.choice(unit["products"])[0],
         "occurredAt": midnight(today - timedelta(5 + chance.randrange(115)))}
 
 
@@ -101,11 +101,11 @@ def plan(body, there, chance, today, prices):
     end = None
     if reach:
         end = "won" if reach == 5 else chance.choices(["lost", None], [3, 7])[0]
-    price = prices[body["productInterest"]]
+    price = prices[body["product"]]
     quantity = chance.randrange(1, 6)
     return {
         "externalId": body["externalId"], "lead": there, "reach": reach, "end": end, "start": start,
-        "product": body["productInterest"], "quantity": quantity,
+        "product": body["product"], "quantity": quantity,
         "name": f"{body['company']}: {body['productInterest']}",
         "days": [start + timedelta(step * (today - start).days // 7) for step in range(7)],
         "amount": {**price, "amount": f"{int(price['amount'][:-3]) * quantity}.00"}}
@@ -155,5 +155,5 @@ def orders(tenant, plans):
                 "externalSystem": SYSTEM, "externalId": f"{row['externalId']}-{turn + 1}",
                 "accountId": row["lead"]["accountId"],
                 "opportunityId": row["lead"]["opportunityId"] if turn == 0 else None,
-                "orderDate": row["days"][5 + min(turn, 1)].isoformat(), "amount": row["amount"]})
+                "orderedOn": row["days"][5 + min(turn, 1)].isoformat(), "amount": row["amount"]})
     tenant.bulk("orders", "/v1/orders", [row for row in rows if row["externalId"] not in there])

@@ -46,8 +46,8 @@ def lead(row):
     details = [row.get("Lead Origin"), row.get("Tags"), row.get("Last Activity")]
     return {
         "externalSystem": SYSTEM, "externalId": row["Prospect ID"], "source": row["Lead Source"],
-        "country": row["Country"], "city": row["City"], "productInterest": row["Specialization"],
-        "message": " · ".join(filter(None, details)) or None}
+        "region": row["Country"], "product": row["Specialization"],
+        "need": " · ".join(filter(None, details)) or None}
 
 
 def convert(api, row, lead):
@@ -55,7 +55,7 @@ def convert(api, row, lead):
     saga goes on by itself."""
     name = f"Prospect {row['Lead Number']}"
     answer = api.call("POST", f"/v1/leads/{lead}/convert", {
-        "account": {"name": name, "kind": "person", "country": row["Country"], "city": row["City"]},
+        "account": {"name": name, "country": row["Country"]},
         "opportunity": {"name": f"{name}: {row['Specialization'] or 'course'}"}})
     deadline = time.monotonic() + SAGA_PATIENCE
     while answer.status == 202 and api.get(f"/v1/leads/{lead}")["status"] != "converted":

@@ -74,10 +74,10 @@ def companies(tenant, rows):
     """Accounts by name, parents first. The file's revenue is in millions."""
     def account(row, parent):
         return {
-            "externalId": row["account"], "name": row["account"], "kind": "company", "parentId": parent,
-            "sector": SPELLING.get(row["sector"], row["sector"]), "country": row["office_location"],
+            "externalId": row["account"], "name": row["account"], "parentId": parent,
+            "industry": SPELLING.get(row["sector"], row["sector"]), "country": row["office_location"],
             "employees": int(row["employees"]),
-            "revenue": {"amount": f"{Decimal(row['revenue']) * 1_000_000:.2f}", "currency": "USD"}}
+            "annualRevenue": {"amount": f"{Decimal(row['revenue']) * 1_000_000:.2f}", "currency": "USD"}}
 
     made, waiting = {}, rows
     while waiting:
@@ -137,6 +137,6 @@ def orders(tenant, deals, accounts):
     tenant.bulk("orders", "/v1/orders", [
         {"externalSystem": SYSTEM, "externalId": deal["opportunity_id"],
          "accountId": accounts[deal["account"]]["id"],
-         "opportunityId": tenant.opportunities[deal["opportunity_id"]]["id"], "orderDate": deal["close_date"],
+         "opportunityId": tenant.opportunities[deal["opportunity_id"]]["id"], "orderedOn": deal["close_date"],
          "amount": {"amount": f"{deal['close_value']}.00", "currency": "USD"}}
         for deal in deals if deal["deal_stage"] == "Won" and deal["opportunity_id"] not in there])

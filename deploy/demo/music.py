@@ -19,11 +19,11 @@ def load(operator, data, limit=None):
     customers = dict.fromkeys(customer for _, customer, _, _ in rows)
     there = tenant.external("/v1/accounts", SYSTEM, "version")
     tenant.bulk("customers", "/v1/accounts", [
-        {"externalSystem": SYSTEM, "externalId": customer, "name": f"Customer {customer}", "kind": "person"}
+        {"externalSystem": SYSTEM, "externalId": customer, "name": f"Customer {customer}"}
         for customer in customers if customer not in there])
     there = tenant.external("/v1/orders", SYSTEM, "version")
     tenant.bulk("orders", "/v1/orders", [
-        {"externalSystem": SYSTEM, "externalId": number, "accountExternalId": customer, "orderDate": day,
+        {"externalSystem": SYSTEM, "externalId": number, "accountExternalId": customer, "orderedOn": day,
          "amount": {"amount": value, "currency": "USD"}}
         for number, customer, day, value in rows if number not in there])
 

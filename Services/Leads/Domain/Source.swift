@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import Values
 
 /// A way by which leads come in 线索来源.
@@ -32,6 +33,7 @@ struct Source: Sendable, Hashable {
     /// Why these people may be contacted; lists and map listings need one.
     var lawfulBasis: String?
     var isActive = true
+    var custom = JSONObject()
     var createdAt: Timestamp
     var updatedAt: Timestamp
     var deletedAt: Timestamp?

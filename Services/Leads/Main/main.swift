@@ -1,1 +1,4 @@
 import Leads
+import ServiceKit
+
+await LeadsService.program.main()

@@ -51,6 +51,12 @@ public struct ServiceContext: Sendable {
         return ServiceClient(baseURL: url, client: client, minter: minter ?? self.minter)
     }
 
+    /// A client of another service's internal port, which signs in this service's name.
+    public func internalClient(_ service: String) -> ServiceClient {
+        guard let url = settings.internalURLs[service] else { preconditionFailure("no service is named \(service)") }
+        return ServiceClient(baseURL: url, client: client, minter: minter)
+    }
+
     /// The component that serves a router's endpoints where the service listens.
     public func server(_ handler: @escaping HTTPHandler, options: HTTPServerOptions = .init()) -> ServerComponent {
         ServerComponent(

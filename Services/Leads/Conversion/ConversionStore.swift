@@ -1,0 +1,117 @@
+import Foundation
+import HTTP
+import JSON
+import Postgres
+import Resources
+import Tenancy
+import Values
+
+/// A conversion as it is stored: its state and what was asked for.
+struct StoredConversion: Sendable {
+    var saga: ConversionSaga
+    /// The body of the request: account, contact and opportunity inputs.
+    let request: JSON
+    let principal: Principal
+    let occurredAt: Timestamp
+}
+
+/// Conversions in the tenant's schema.
+struct ConversionStore: Sendable {
+    let database: TenantDatabase
+
+    private static let columns: SQL =
+        "id, lead_id, request, actor, occurred_at, phase, results, reason, attempts"
+
+    func insert(_ conversion: StoredConversion, _ schema: SchemaName, at now: Timestamp) -> SQL {
+        let saga = conversion.saga
+        return """
+            insert into \(schema).conversions
+                (id, lead_id, request, actor, occurred_at, phase, results, attempts, updated_at)
+            values (\(saga.id), \(saga.leadID), \(conversion.request), \(Self.actor(conversion.principal)),
+                \(conversion.occurredAt), \(saga.phase.rawValue), \(saga.storedResults), 0, \(now))
+            """
+    }
+
+    func update(_ saga: ConversionSaga, _ schema: SchemaName, at now: Timestamp) -> SQL {
+        """
+        update \(schema).conversions set phase = \(saga.phase.rawValue), results = \(saga.storedResults),
+            reason = \(saga.reason), attempts = \(saga.attempts)::int, updated_at = \(now) where id = \(saga.id)
+        """
+    }
+
+    func find(_ id: UUID, _ tenant: TenantID) async throws -> StoredConversion? {
+        let rows = try await database.query(
+            tenant, "select \(Self.columns) from \(schema: tenant).conversions where id = \(id)")
+        return try rows.first.map { try Self.conversion($0, tenant) }
+    }
+
+    /// Those that nobody has worked on for a while: their process is gone, or a service was away.
+    func open(_ tenant: TenantID, idleSince time: Timestamp) async throws -> [StoredConversion] {
+        let rows = try await database.query(
+            tenant,
+            """
+            select \(Self.columns) from \(schema: tenant).conversions
+            where phase in ('running', 'compensating') and updated_at < \(time) order by updated_at limit 100
+            """)
+        return try rows.map { try Self.conversion($0, tenant) }
+    }
+
+    private static func conversion(_ row: Row, _ tenant: TenantID) throws -> StoredConversion {
+        let request: JSON = try row.get(2)
+        let actor: JSON = try row.get(3)
+        let saga = try ConversionSaga(
+            id: row.get(0), leadID: row.get(1), wantsContact: request["contact"]?.object != nil,
+            wantsOpportunity: request["opportunity"]?.object != nil, phase: row.get(5), results: row.get(6),
+            reason: row.get(7), attempts: Int(row.get(8, as: Int32.self)))
+        let principal = Principal(
+            tenant: tenant, subject: actor["subject"]?.string ?? "",
+            kind: .init(rawValue: actor["kind"]?.string ?? "") ?? .user,
+            role: actor["role"]?.string ?? "", permissions: ["backdate"], visibility: .all)
+        return StoredConversion(saga: saga, request: request, principal: principal, occurredAt: try row.get(4))
+    }
+
+    private static func actor(_ principal: Principal) -> JSON {
+        ["subject": principal.subject.json, "kind": principal.kind.rawValue.json, "role": principal.role.json]
+    }
+}
+
+extension ConversionSaga {
+    var storedResults: JSON {
+        var results = JSONObject()
+        for (step, result) in self.results {
+            results[step.rawValue] = [
+                "id": result.id.json, "isMade": result.isMade.json, "version": .int(result.version),
+                "isUndone": undone.contains(step).json,
+            ]
+        }
+        return .object(results)
+    }
+
+    /// From its stored state: the events that led there are told again.
+    init(
+        id: UUID, leadID: UUID, wantsContact: Bool, wantsOpportunity: Bool, phase: String, results: JSON,
+        reason: String?, attempts: Int
+    ) throws {
+        var saga = ConversionSaga(
+            id: id, leadID: leadID, wantsContact: wantsContact, wantsOpportunity: wantsOpportunity)
+        for step in saga.steps {
+            guard let stored = results[step.rawValue],
+                let object = stored["id"]?.string.flatMap({ UUID(uuidString: $0) })
+            else { continue }
+            let result = Result(
+                id: object, isMade: stored["isMade"]?.bool ?? false, version: stored["version"]?.int ?? 1)
+            saga = .evolve(saga, .done(step, result))
+        }
+        if phase == Phase.compensating.rawValue || phase == Phase.failed.rawValue,
+            let step = saga.steps.first(where: { saga.results[$0] == nil }) ?? saga.steps.last
+        {
+            saga = .evolve(saga, .refused(step, reason: reason ?? "refused"))
+            for step in saga.steps where results[step.rawValue]?["isUndone"]?.bool == true {
+                saga = .evolve(saga, .undid(step))
+            }
+        }
+        if phase == Phase.completed.rawValue || phase == Phase.failed.rawValue { saga = .evolve(saga, .closed) }
+        for _ in 0..<min(attempts, 20) { saga = .evolve(saga, .delayed) }
+        self = saga
+    }
+}

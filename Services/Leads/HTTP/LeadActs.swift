@@ -1,0 +1,137 @@
+import Contracts
+import Entities
+import Foundation
+import HTTP
+import JSON
+import Postgres
+import Resources
+import Tenancy
+import Values
+
+/// The acts on a lead that are no plain change of fields.
+struct LeadActs: Sendable {
+    let leads: Resource<Lead>
+
+    private static let happened = FieldDefinition(
+        "occurredAt", .timestamp, zh: "发生时间", en: "Occurred at", help: "For the past; needs backdate.")
+
+    var endpoints: [Endpoint] {
+        [
+            act(
+                "status", id: "setLeadStatus", summary: "Move to another status",
+                fields: [
+                    FieldDefinition("status", .choice(of: LeadStatus.self), zh: "状态", en: "Status", .required),
+                    FieldDefinition("reason", .string(max: 500), zh: "原因", en: "Reason"),
+                ]
+            ) { given, _, _ in .setStatus(given.value("status") ?? .new, reason: given.value("reason")) },
+            act("qualify", id: "qualifyLead", summary: "Call it qualified", fields: []) { _, _, _ in
+                .setStatus(.qualified)
+            },
+            act(
+                "disqualify", id: "disqualifyLead", summary: "Call it disqualified",
+                fields: [FieldDefinition("reason", .string(max: 500), zh: "原因", en: "Reason", .required)]
+            ) { given, _, _ in .setStatus(.disqualified, reason: given.value("reason")) },
+            act(
+                "assign", id: "assignLead", summary: "Give it to a person or a team", permission: "leads.assign",
+                fields: [
+                    FieldDefinition("ownerId", .reference(to: "user"), zh: "负责人", en: "Owner"),
+                    FieldDefinition("teamId", .reference(to: "team"), zh: "团队", en: "Team"),
+                    FieldDefinition("reason", .string(max: 500), zh: "原因", en: "Reason"),
+                ]
+            ) { given, _, _ in
+                .assign(
+                    Assignment(
+                        owner: given.value("ownerId"), team: given.value("teamId"), rule: nil, ruleName: nil,
+                        why: [given.value("reason") ?? "assigned by hand"]))
+            },
+            act(
+                "activities", id: "addLeadActivity", summary: "Record what was done",
+                fields: [
+                    FieldDefinition("kind", .choice(of: Activity.Kind.self), zh: "类型", en: "Kind", .required),
+                    FieldDefinition("text", .text, zh: "内容", en: "Text"),
+                    FieldDefinition("outcome", .string, zh: "结果", en: "Outcome"),
+                ]
+            ) { given, lead, context in
+                .addActivity(
+                    Activity(
+                        id: UUIDv7.make(), leadID: lead.id, kind: given.value("kind") ?? .note,
+                        text: given.value("text"), outcome: given.value("outcome"), at: context.occurredAt,
+                        by: context.principal.subjectID))
+            },
+            items("activities", id: "listLeadActivities", summary: "What was done with it") { lead, schema in
+                """
+                select jsonb_build_object('id', id, 'kind', kind, 'text', text, 'outcome', outcome,
+                    'at', shared.rfc3339(at), 'by', by_id)
+                from \(schema).activities where lead_id = \(lead) order by at desc, id desc limit 500
+                """
+            },
+            items("touches", id: "listLeadTouches", summary: "Each time it came to us") { lead, schema in
+                """
+                select jsonb_build_object('id', id, 'source', source, 'product', product, 'need', need,
+                    'at', shared.rfc3339(at), 'externalSystem', external_system, 'externalId', external_id)
+                from \(schema).touches where lead_id = \(lead) order by at, id limit 500
+                """
+            },
+        ]
+    }
+
+    private func act(
+        _ verb: String, id: String, summary: String, permission: Permission = "leads.write",
+        fields: [FieldDefinition],
+        command: @escaping @Sendable (FieldChanges, Lead, WriteContext) -> LeadCommand
+    ) -> Endpoint {
+        let schema = ObjectSchema(id.prefix(1).uppercased() + id.dropFirst(), fields + [Self.happened])
+        return Endpoint(
+            .post, "/v1/leads/{id}/\(verb)", id: id, summary: summary, tags: ["leads"], permission: permission,
+            parameters: [leads.idParameter, .ifMatch, .idempotencyKey],
+            body: .json(
+                Schema(schema.name, schema.jsonSchema(.create)), required: fields.contains(where: \.isRequired)),
+            responses: [leads.shown()], errors: [.notFound, .versionMismatch, .conflict, .ruleViolated]
+        ) { call in
+            let (body, asked) = try await call.write()
+            let given = try schema.validate(create: body)
+            let context = try asked.happened(at: given.value("occurredAt"))
+            return try await leads.change(call.path.string("id"), context) { old in
+                try Self.modification(of: old, command(given, old, context), context)
+            }
+        }
+    }
+
+    /// A command's events as one change: the first names it, each leaves its mark.
+    static func modification(of old: Lead, _ command: LeadCommand, _ context: WriteContext) throws -> Modification<Lead>
+    {
+        let events = try Lead.decide(old, command, context.lead)
+        let new = events.reduce(old, Lead.evolve)
+        guard let first = events.first else { return Modification(from: old, to: old) }
+        return Modification(
+            from: old, to: new, first.happening(context), statements: events.flatMap { $0.statements(context) })
+    }
+
+    private func items(
+        _ name: String, id: String, summary: String, select: @escaping @Sendable (UUID, SchemaName) -> SQL
+    ) -> Endpoint {
+        Endpoint(
+            .get, "/v1/leads/{id}/\(name)", id: id, summary: summary, tags: ["leads"], permission: "leads.read",
+            parameters: [leads.idParameter],
+            responses: [
+                ResponseSpec(200, "The items.", schema: Schema("LeadItems", ["type": "object", "required": ["items"]]))
+            ], errors: [.notFound]
+        ) { call in
+            let tenant = try call.tenant
+            let lead = try await leads.visible(call.path.string("id"), try call.caller, tenant: tenant)
+            let rows = try await leads.environment.database.query(tenant, select(lead.id, SchemaName(tenant)))
+            return .json(["items": .array(try rows.map { try $0.get(0, as: JSON.self) })])
+        }
+    }
+}
+
+extension Activity.Kind: LabelledChoice {
+    var labels: (zh: String, en: String) {
+        switch self {
+        case .call: ("电话", "Call")
+        case .visit: ("拜访", "Visit")
+        case .message: ("消息", "Message")
+        case .note: ("备注", "Note")
+        }
+    }
+}

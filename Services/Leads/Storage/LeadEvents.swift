@@ -1,0 +1,69 @@
+import Contracts
+import Entities
+import Foundation
+import HTTP
+import JSON
+import Postgres
+import Resources
+import Values
+
+extension LeadEvent {
+    /// What is told of it.
+    func happening(_ context: WriteContext) -> Happening {
+        let by = context.principal.subjectID
+        switch self {
+        case .statusChanged(let from, let to, let reason, let time):
+            var details = LeadStatusChanged()
+            (details.fromStatus, details.toStatus, details.reason) = (from.rawValue, to.rawValue, reason)
+            (details.at, details.by) = (time, by)
+            return Happening("status-changed", details: details.json.object ?? [:])
+        case .assigned(let assignment, let previous):
+            var details = LeadAssigned()
+            (details.ruleId, details.ruleName, details.reasons) = (assignment.rule, assignment.ruleName, assignment.why)
+            (details.fromOwnerId, details.by) = (previous, by)
+            return Happening("assigned", details: details.json.object ?? [:])
+        case .activityAdded(let activity):
+            return Happening(
+                "activity-added",
+                details: [
+                    "activityId": activity.id.json, "kind": activity.kind.rawValue.json, "text": activity.text.json,
+                    "outcome": activity.outcome.json, "at": activity.at.json, "by": activity.by.json,
+                ])
+        case .nextStepSet: return .updated
+        case .touched(let touch):
+            var details = LeadTouched()
+            (details.source, details.product, details.need, details.at) =
+                (touch.source, touch.product, touch.need, touch.at)
+            return Happening("touched", details: details.json.object ?? [:])
+        case .graded: return Happening("graded")
+        case .conversionStarted(let saga):
+            return Happening("conversion-started", details: ["conversionId": saga.json, "by": by.json])
+        case .converted(let saga, let account, let contact, let opportunity, let time):
+            return Happening(
+                "converted",
+                details: [
+                    "conversionId": saga.json, "accountId": account.json, "contactId": contact.json,
+                    "opportunityId": opportunity.json, "at": time.json, "by": by.json,
+                ])
+        case .conversionFailed(let saga, let reason):
+            return Happening("conversion-failed", details: ["conversionId": saga.json, "reason": reason.json])
+        }
+    }
+
+    /// What is stored beside the lead.
+    func statements(_ context: WriteContext) -> [SQL] {
+        let schema = SchemaName(context.tenant)
+        switch self {
+        case .activityAdded(let activity):
+            return [
+                """
+                insert into \(schema).activities (id, lead_id, kind, text, outcome, at, by_id)
+                values (\(activity.id), \(activity.leadID), \(activity.kind.rawValue), \(activity.text),
+                    \(activity.outcome), \(activity.at), \(activity.by))
+                """
+            ]
+        case .touched(let touch): return [touch.insert(into: schema, lead: touch.leadID)]
+        default: return []
+        }
+    }
+}

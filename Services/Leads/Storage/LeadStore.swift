@@ -1,0 +1,177 @@
+import Contracts
+import Entities
+import Foundation
+import HTTP
+import JSON
+import Postgres
+import Resources
+import Tenancy
+import Text
+import Values
+
+/// Leads at the door: duplicates, touches, and what a change of one means.
+struct LeadStore: Sendable {
+    let environment: ResourceEnvironment
+
+    var resource: Resource<Lead> {
+        Resource(
+            "leads", environment: environment,
+            ownership: Ownership(owner: { $0.ownerID }, team: { $0.teamID }),
+            rules: ResourceRules(
+                creating: { try await create($0) },
+                changing: { modification, _, context in
+                    var result = modification
+                    if result.new.nextStep != result.old.nextStep || result.new.nextStepAt != result.old.nextStepAt {
+                        _ = try Lead.decide(
+                            result.old, .setNextStep(result.new.nextStep, at: result.new.nextStepAt), context.lead)
+                    }
+                    try result.new.validateCreation()
+                    result.new.updatedAt = context.now
+                    return result.new == result.old ? modification : result
+                },
+                columns: { lead in
+                    [("search", "\(Self.searchText(lead))"), ("match_keys", "\(lead.matchKeys.map(\.text))")]
+                }),
+            searchColumn: "search", searchText: { foldedText($0) })
+    }
+
+    private static func searchText(_ lead: Lead) -> String {
+        let names = [lead.company, lead.person].compactMap(\.self)
+        let parts = names + names.map { Pinyin.searchText($0) } + [lead.phone, lead.email].compactMap(\.self)
+        return foldedText(parts.joined(separator: " "))
+    }
+
+    // MARK: - Creation
+
+    private func create(_ drafts: [Draft<Lead>]) async throws -> [Creation<Lead>] {
+        guard let tenant = drafts.first?.context.tenant else { return [] }
+        let leads = drafts.map(Self.completed)
+        let keys = leads.map(\.matchKeys)
+        let schema = SchemaName(tenant)
+        let table = resource.table
+        let results = try await environment.database.flight(
+            tenant,
+            [
+                "select policy from \(schema).duplicate_policy",
+                """
+                \(table.select(schema)) where match_keys && \(Array(Set(keys.joined().map(\.text)))) \
+                and deleted_at is null order by last_touch_at desc limit \(20 * drafts.count)
+                """,
+            ], options: .read)
+        let policy = try results[0].first.map { DuplicatePolicy(try $0.get(0, as: JSON.self)) } ?? DuplicatePolicy()
+        // Leads of this batch are candidates for those behind them.
+        var known = try results[1].map { try table.record($0) }
+        var creations: [Creation<Lead>] = []
+        for (draft, lead) in zip(drafts, leads) {
+            let creation = decide(lead, known, policy, draft.context)
+            switch creation {
+            case .create(let made, _, _, _): known.append(made)
+            case .change(let old, let new, _, _, _):
+                known.removeAll { $0.id == old.id }
+                known.append(new)
+            default: break
+            }
+            creations.append(creation)
+        }
+        return creations
+    }
+
+    /// With what follows from the rest.
+    private static func completed(_ draft: Draft<Lead>) -> Lead {
+        var lead = draft.record
+        lead.lastTouchAt = draft.context.occurredAt
+        lead.lastSource = lead.source
+        lead.ownerID = lead.ownerID ?? draft.context.userID
+        return lead
+    }
+
+    private func decide(
+        _ lead: Lead, _ known: [Lead], _ policy: DuplicatePolicy, _ context: WriteContext
+    ) -> Creation<Lead> {
+        do {
+            try lead.validateCreation()
+        } catch {
+            return .refuse(Problem(translating: error) ?? Problem(.ruleViolated))
+        }
+        let keys = lead.matchKeys
+        let candidates = known.map {
+            DuplicateCandidate(id: $0.id, keys: Set($0.matchKeys), status: $0.status, lastTouchAt: $0.lastTouchAt)
+        }
+        let touch = Touch(of: lead, at: context.occurredAt)
+        switch DuplicateDecision.decide(keys, candidates: candidates, policy: policy, at: context.occurredAt) {
+        case .create(let duplicates):
+            var details = LeadCreated()
+            details.duplicates = duplicates.map(\.id)
+            return .create(
+                lead, statements: [touch.insert(into: SchemaName(context.tenant), lead: lead.id)],
+                happening: Happening("created", details: details.json.object ?? [:]),
+                answer: ["duplicates": .array(duplicates.map(\.json))])
+        case .link(let duplicate):
+            guard let old = known.first(where: { $0.id == duplicate.id }) else { return .refuse(Problem(.conflict)) }
+            return link(touch, to: old, duplicate, context)
+        case .block(let duplicate):
+            let text = LocalizedText(
+                en: "This lead is there already: \(duplicate.id.lowercased).", zh: "该线索已存在：\(duplicate.id.lowercased)。")
+            return .refuse(Problem(.duplicate, text, extras: ["duplicates": [duplicate.json]]))
+        }
+    }
+
+    private func link(
+        _ touch: Touch, to old: Lead, _ duplicate: Duplicate, _ context: WriteContext
+    ) -> Creation<Lead> {
+        let new = Lead.evolve(old, .touched(touch))
+        var details = LeadTouched()
+        (details.source, details.product, details.need, details.at) = (
+            touch.source, touch.product, touch.need, touch.at
+        )
+        return .change(
+            from: old, to: new, statements: [touch.insert(into: SchemaName(context.tenant), lead: old.id)],
+            happening: Happening("touched", details: details.json.object ?? [:]),
+            answer: ["duplicates": [duplicate.json]])
+    }
+}
+
+extension WriteContext {
+    /// What the rules of leads know of a write.
+    var lead: LeadContext { LeadContext(actor: principal.subjectID, at: occurredAt, now: now) }
+}
+
+extension MatchKey {
+    /// As it is stored.
+    var text: String { "\(kind.rawValue):\(value)" }
+}
+
+extension Duplicate {
+    var json: JSON { ["id": id.json, "score": score.json, "why": why.map { $0.why(language: "en") }.json] }
+}
+
+extension Touch {
+    init(of lead: Lead, at time: Timestamp) {
+        self.init(
+            id: UUIDv7.make(), leadID: lead.id, source: lead.source, at: time, product: lead.product, need: lead.need,
+            externalSystem: lead.externalSystem, externalID: lead.externalID)
+    }
+
+    func insert(into schema: SchemaName, lead: UUID) -> SQL {
+        """
+        insert into \(schema).touches (id, lead_id, source, at, product, need, external_system, external_id)
+        values (\(id), \(lead), \(source), \(at), \(product), \(need), \(externalSystem), \(externalID))
+        """
+    }
+}
+
+extension DuplicatePolicy {
+    /// From its stored form.
+    init(_ json: JSON) {
+        self.init()
+        action = json["policy"]?.string.flatMap(Action.init) ?? action
+        if let names = json["keys"]?.array {
+            keys = Set(names.compactMap { $0.string.flatMap(MatchKeyKind.init) })
+        }
+        if let days = json["windowDays"] { windowDays = days.int.map { Int($0) } }
+    }
+
+    var json: JSON {
+        ["policy": action.rawValue.json, "keys": keys.map(\.rawValue).sorted().json, "windowDays": windowDays.json]
+    }
+}
