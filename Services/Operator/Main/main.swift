@@ -1,1 +1,4 @@
 import Operator
+import ServiceKit
+
+await Operator.tool.main()

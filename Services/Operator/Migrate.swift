@@ -1,0 +1,105 @@
+import EventLog
+import Foundation
+import Gateway
+import Customers
+import Leads
+import Opportunities
+import Postgres
+import Resources
+import Runtime
+import ServiceKit
+import Tenancy
+import Values
+
+/// `guanxi migrate`: the only command that speaks to databases.
+///
+/// Makes what is missing and brings what is behind up to date; touches nothing else, so it may run as often as one
+/// likes and goes on where an earlier run was stopped.
+struct Migrate: Sendable {
+    let console: Console
+    let group: EventLoopGroup
+    let superuser: PostgresConfiguration
+
+    /// The services with a database, and their own migrations.
+    static let services: [(name: String, migrations: @Sendable () throws -> [MigrationSet])] = [
+        (GatewayService.name, GatewayService.migrations),
+        (LeadsService.name, LeadsService.migrations),
+        (OpportunitiesService.name, OpportunitiesService.migrations),
+        (CustomersService.name, CustomersService.migrations),
+    ]
+
+    static let command = Command(
+        "migrate", summary: "Prepare the databases and bring every tenant up to date.",
+        options: [
+            .init(
+                "database-url", value: "URL", environment: "GUANXI_DATABASE_URL",
+                help: "The PostgreSQL server, as superuser."),
+            .init(
+                "operator-key-file", value: "FILE",
+                help: "Where the first operator's key is written; nothing is made when the file is there."),
+        ],
+        examples: [
+            (
+                command: "guanxi migrate --database-url postgresql://postgres@db/postgres --operator-key-file operator.key",
+                meaning: "Prepares a new installation."
+            )
+        ]
+    ) { invocation in
+        let url = try invocation.required("database-url")
+        let group = EventLoopGroup(count: 1, name: "guanxi")
+        let task = Task(executorPreference: group.next()) {
+            let migrate = Migrate(
+                console: invocation.console, group: group, superuser: try PostgresConfiguration(url: url))
+            try await migrate.run()
+            if let file = invocation["operator-key-file"] { try await migrate.makeOperatorKey(file) }
+        }
+        do {
+            try await task.value
+        } catch let error as PostgresError where error.isUnavailable {
+            throw CommandFailure("\(error). Check --database-url and that the server runs", code: .unavailable)
+        }
+    }
+
+    func run() async throws {
+        let start = ContinuousClock.now
+        let bootstrap = Bootstrap(superuser: superuser, loginPassword: superuser.password, group: group)
+        var (steps, tenants) = (0, 0)
+        steps += try await bootstrap.prepare(database: Backbone.logDatabaseName, sets: [EventLogSchema.log()]).count
+        for service in Self.services {
+            let sets = try Backbone.migrations(with: service.migrations())
+            let name = Backbone.databaseName(service.name)
+            let applied = try await bootstrap.prepare(database: name, sets: sets)
+            steps += applied.count
+            let database = database(name)
+            let report = try await TenantProvisioner(database, sets: sets).migrateAll { tenant, error in
+                if let error { console.note("\(service.name): tenant \(tenant) stays behind: \(error)\n") }
+            }
+            await database.database.close()
+            tenants += report.migrated.count
+            console.write("\(service.name): \(applied.count) migrations, \(report.migrated.count) tenants brought up to date\n")
+            guard report.failed.isEmpty else {
+                throw CommandFailure("\(report.failed.count) tenants of \(service.name) stay behind: run it again")
+            }
+        }
+        let seconds = start.duration(to: .now).inSeconds
+        console.write("done: \(steps) migrations, \(tenants) tenants, \(String(format: "%.1f", seconds)) s\n")
+    }
+
+    /// Makes the first operator's key, readable by the file's owner alone.
+    func makeOperatorKey(_ path: String) async throws {
+        guard !FileManager.default.fileExists(atPath: path) else { return }
+        let database = database(Backbone.databaseName(GatewayService.name))
+        let key = try await GatewayService.createOperatorKey("first operator", database: database)
+        await database.database.close()
+        let made = FileManager.default.createFile(
+            atPath: path, contents: Data((key + "\n").utf8), attributes: [.posixPermissions: 0o600])
+        guard made else { throw CommandFailure("\(path) cannot be written: choose another --operator-key-file") }
+        console.write("operator's key: written to \(path)\n")
+    }
+
+    private func database(_ name: String) -> TenantDatabase {
+        var configuration = superuser.with(database: name)
+        configuration.connectionsPerLoop = 6
+        return TenantDatabase(database: PostgresDatabase(group: group, configuration: configuration))
+    }
+}
