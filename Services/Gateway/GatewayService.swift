@@ -8,8 +8,9 @@ import Runtime
 import Security
 import ServiceKit
 import Tenancy
+import Values
 
-/// The gateway: identity, tenants, the directory of people, and the way to the services.
+/// The gateway: who calls, for which tenant, and which service answers.
 public enum GatewayService {
     public static let name = "gateway"
 
@@ -18,64 +19,83 @@ public enum GatewayService {
         [try MigrationSet(name: name, folder: Bundle.module.bundleURL.appending(path: "Migrations"))]
     }
 
-    static let rate = ConfigurationKey(
-        "rate-limit", default: 2_000, in: 1...1_000_000,
-        help: "Requests a second of one user or key that go on for ever.")
-    static let tenantRate = ConfigurationKey(
-        "tenant-rate-limit", default: 10_000, in: 1...10_000_000,
-        help: "Requests a second of one tenant that go on for ever.")
-
     public static func compose(_ context: ServiceContext) async throws -> ServiceComposition {
+        let settings = GatewaySettings(context.configuration)
         let backbone = try Backbone(context, migrations: try migrations())
-        let (database, environment) = (backbone.database, backbone.environment)
+        let database = backbone.database
+
+        // Who calls.
         let cache = TokenCache<Identity>()
-        let keys = SigningKeys(database: database, rotation: .seconds(30 * 86_400))
+        let keys = SigningKeys(database: database, rotation: settings.keyRotation)
         let revocations = Revocations(database: database, cache: cache)
-        let passwords = Passwords(cost: .standard)
+        let accounts = Accounts(database: database)
         let authenticator = Authenticator(
-            keys: keys, accounts: Accounts(database: database), directory: database.directory,
-            revocations: revocations, cache: cache)
-        let internalURLs = context.settings.internalURLs.filter { $0.key != name }
-        let registry = TenantRegistry(
-            database: database, provisioner: backbone.provisioner, client: context.client,
-            internalURLs: internalURLs, keys: keys, committed: { backbone.relay.nudge() })
+            keys: keys, accounts: accounts, directory: database.directory, revocations: revocations, cache: cache)
+        let passwords = Passwords(cost: settings.passwordCost)
+        let sessions = Sessions(
+            database: database, keys: keys, passwords: passwords, throttle: LoginThrottle(database: database),
+            revocations: revocations)
+        let resets = PasswordResets(database: database, passwords: passwords, revocations: revocations)
         let apiKeys = APIKeys(database: database, revocations: revocations)
-        let sessions = SessionRoutes(
-            sessions: Sessions(
-                database: database, keys: keys, passwords: passwords, throttle: LoginThrottle(database: database),
-                revocations: revocations),
-            resets: PasswordResets(database: database, passwords: passwords, revocations: revocations), keys: keys)
-        let endpoints =
-            sessions.endpoints + TenantRoutes(registry: registry, apiKeys: apiKeys).endpoints
-            + APIKeyRoutes(apiKeys: apiKeys).endpoints + Directory(environment, revocations: revocations).endpoints
-            + OperatorRoutes(client: context.client, internalURLs: internalURLs, keys: keys).endpoints
-        let documents = try DocumentRoutes(
-            client: context.client, internalURLs: internalURLs, keys: keys, own: endpoints)
-        let proxy = ServiceProxy(client: context.client, keys: keys, serviceURLs: context.settings.serviceURLs)
-        let limits = RateLimits(
-            tenant: limit(context.configuration[tenantRate]), caller: limit(context.configuration[rate]))
+
+        // For which tenant.
+        let services = ServiceSettings.services.filter { $0 != name }
+        let internals = context.internalURLs
+        let lifecycle = TenantLifecycle(
+            store: TenantStore(database: database) { backbone.relay.nudge() }, provisioner: backbone.provisioner,
+            services: services.map { ($0, internals[$0] ?? "") }, client: context.client, keys: keys,
+            logger: context.logger)
+        let directory = Directory(backbone.environment)
+
+        // Which service answers.
+        let proxy = ServiceProxy(client: context.client, keys: keys)
+        let forwarded = Backend.paths.flatMap { service, prefixes in
+            proxy.mounts(to: service, at: context.settings.serviceURLs[service] ?? "", prefixes: prefixes)
+        }
+
+        let api =
+            SessionAPI(sessions: sessions, resets: resets).endpoints
+            + TokenAPI(accounts: accounts, keys: keys).endpoints
+            + ProfileAPI(users: directory.users, directory: database.directory).endpoints + directory.endpoints
+            + APIKeyAPI(keys: apiKeys).endpoints + TenantAPI(lifecycle: lifecycle, keys: apiKeys).endpoints
+            + OperatorAPI(client: context.client, internalURLs: internals, keys: keys).endpoints
+        let document = APIDocument(
+            own: try OpenAPI.document(info: APIDocument.info, endpoints: api),
+            services: services.map { ($0, internals[$0] ?? "") },
+            client: context.client, logger: context.logger)
+        let documents = DocumentAPI(
+            document: document, keys: keys,
+            problems: ProblemType.common + [.invalidCredentials, .tenantSuspended])
+
         let router = try Router(
-            endpoints + documents.endpoints, mounts: proxy.mounts,
-            middleware: [AuthenticationMiddleware(authenticator: authenticator), limits],
+            api + documents.endpoints, mounts: forwarded,
+            middleware: [AuthenticationMiddleware(authenticator: authenticator), RateLimits(settings.limits)],
             events: context.telemetry.events, translate: { Problem(translating: $0) })
+
         return try backbone.composition(
-            handler: router.handler, endpoints: endpoints,
+            handler: SecurityHeaders.around(router.handler), endpoints: api,
             components: [
                 Part("signing keys", start: { try await keys.load() }, run: { try await keys.run() }),
                 Part("revocations", start: { try await revocations.look() }, run: { try await revocations.run() }),
-            ], keys: { keys.keySet })
-    }
-
-    private static func limit(_ rate: Int) -> RateLimits.Limit {
-        RateLimits.Limit(rate: Double(rate), burst: Double(rate) * 2)
-    }
-
-    /// Makes a key of the platform's operators; answered once.
-    public static func createOperatorKey(_ name: String, database: TenantDatabase) async throws -> String {
-        try await OperatorKeys(database: database).create(name).text
+                Part("tenants", run: { try await lifecycle.run() }),
+                Part("API document", run: { try await document.run() }),
+            ],
+            keys: { keys.keySet })
     }
 
     public static let program = ServiceProgram(
-        name: name, summary: "Identity, tenants, people, and the way to the services.",
-        keys: [.init(rate), .init(tenantRate)], compose: compose)
+        name: name, summary: "Who calls, for which tenant, and which service answers.", keys: GatewaySettings.keys,
+        compose: compose)
+
+    /// Makes a key for an operator; its text is shown this once.
+    public static func createOperatorKey(_ name: String, database: TenantDatabase) async throws -> String {
+        try await OperatorKeys(database: database).create(name).text
+    }
+}
+
+extension ServiceContext {
+    /// Where each service's internal port is, this one's too.
+    fileprivate var internalURLs: [String: String] {
+        settings.internalURLs.merging([GatewayService.name: settings.gatewayInternalURL]) { $1 }
+    }
 }

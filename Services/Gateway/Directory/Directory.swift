@@ -1,3 +1,4 @@
+import Contracts
 import Entities
 import Foundation
 import HTTP
@@ -7,40 +8,173 @@ import Tenancy
 import Text
 import Values
 
-/// The tenant's people and their order: users, teams, business lines.
+/// Users, teams and business lines of the tenants. Whatever changes what somebody may or sees revokes what is remembered
+/// of him, so that it holds everywhere within a second.
 struct Directory: Sendable {
     let users: Resource<User>
     let teams: Resource<Team>
     let businessLines: Resource<BusinessLine>
 
-    init(_ environment: ResourceEnvironment, revocations: Revocations) {
+    init(_ environment: ResourceEnvironment) {
         users = Resource(
             "users", environment: environment,
             rules: ResourceRules(
-                changing: { modification, _, context in Self.change(modification, context) },
-                deleting: { modification, context in Self.change(modification, context) },
+                creating: { drafts in
+                    for draft in drafts { try await Self.check(draft.record, environment, draft.context) }
+                    return drafts.map { draft in
+                        Self.may(draft.record.role, draft.context) ? .create(draft.record) : .refuse(Self.tooMuch)
+                    }
+                },
+                changing: { modification, _, context in
+                    try await Self.check(modification.new, environment, context)
+                    return try Self.changed(modification, context)
+                },
+                deleting: { modification, context in
+                    var modification = modification
+                    let id = modification.old.id
+                    modification.statements = [
+                        "delete from \(schema: context.tenant).sessions where user_id = \(id)",
+                        Revocation.statement(id.lowercased),
+                    ]
+                    return modification
+                },
                 columns: { user in
                     let parts = [user.name, Pinyin.searchText(user.name), user.login, user.email ?? ""]
                     return [("search", "\(foldedText(parts.joined(separator: " ")))")]
                 }),
             searchColumn: "search", searchText: { foldedText($0) })
-        teams = Resource("teams", environment: environment)
+        teams = Resource(
+            "teams", environment: environment,
+            rules: ResourceRules(
+                creating: { drafts in
+                    for draft in drafts { try await Self.check(draft.record, environment, draft.context) }
+                    return drafts.map { .create($0.record, statements: [Self.treeChanged]) }
+                },
+                changing: { modification, _, context in
+                    try await Self.check(modification.new, environment, context)
+                    var modification = modification
+                    if modification.old != modification.new { modification.statements = [Self.treeChanged] }
+                    return modification
+                },
+                deleting: { modification, context in
+                    let used = try await environment.database.query(
+                        context.tenant,
+                        """
+                        select 1 from \(schema: context.tenant).users where team_id = \(modification.old.id)
+                            and deleted_at is null
+                        union all select 1 from \(schema: context.tenant).teams where parent_id = \(modification.old.id)
+                            and deleted_at is null limit 1
+                        """)
+                    guard used.isEmpty else {
+                        throw Problem(
+                            .conflict,
+                            .init(
+                                en: "Move the team's users and the teams below it first.", zh: "请先移走该团队的成员及下级团队。"))
+                    }
+                    var modification = modification
+                    modification.statements = [Self.treeChanged]
+                    return modification
+                }))
         businessLines = Resource("business-lines", environment: environment)
     }
 
-    var endpoints: [Endpoint] { users.endpoints() + teams.endpoints() + businessLines.endpoints() }
+    var endpoints: [Endpoint] {
+        users.endpoints() + teams.endpoints() + businessLines.endpoints()
+    }
 
-    /// Tokens are looked at again when what they mean may have changed.
-    private static func change(_ modification: Modification<User>, _ context: WriteContext) -> Modification<User> {
+    // MARK: - Users
+
+    /// Nobody gives anybody more than he may himself.
+    private static func may(_ role: Role, _ context: WriteContext) -> Bool {
+        role.permissions.isSubset(of: context.principal.permissions)
+    }
+
+    private static let tooMuch = Problem(
+        .forbidden,
+        .init(en: "A user cannot be given more than you may yourself.", zh: "授予用户的权限不能超出您本人的权限。"))
+
+    private static func changed(
+        _ modification: Modification<User>, _ context: WriteContext
+    ) throws -> Modification<User> {
+        var modification = modification
         let (old, new) = (modification.old, modification.new)
-        var result = modification
+        if old.role != new.role, !may(new.role, context) || !may(old.role, context) { throw tooMuch }
         if old.status != new.status {
-            result.happening = Happening(new.status == .active ? "reactivated" : "deactivated")
+            modification.happening = Happening(new.status == .active ? "reactivated" : "deactivated")
         }
-        let matters =
-            old.status != new.status || old.role != new.role || old.teamID != new.teamID
-            || old.deletedAt != new.deletedAt
-        if matters { result.statements.append(Revocation.statement(old.id.lowercased)) }
-        return result
+        if (old.role, old.status, old.teamID, old.language) != (new.role, new.status, new.teamID, new.language) {
+            modification.statements.append(Revocation.statement(new.id.lowercased))
+        }
+        if new.status == .inactive {
+            modification.statements.append(
+                "delete from \(schema: context.tenant).sessions where user_id = \(new.id)")
+        }
+        return modification
+    }
+
+    private static func check(
+        _ user: User, _ environment: ResourceEnvironment, _ context: WriteContext
+    ) async throws {
+        guard user.login.wholeMatch(of: /[^\s\/]+/) != nil else {
+            throw Problem.validation([
+                FieldError("/login", code: "format", .init(en: "Leave out spaces and /.", zh: "不能包含空格和 /。"))
+            ])
+        }
+        try await requireThere(
+            [("/teamId", "teams", user.teamID), ("/managerId", "users", user.managerID)], environment, context)
+        guard user.managerID != user.id else {
+            throw Problem.validation([
+                FieldError("/managerId", code: "self", .init(en: "Nobody manages himself.", zh: "不能以本人为上级。"))
+            ])
+        }
+    }
+
+    // MARK: - Teams
+
+    /// What managers see follows from the tree: everybody of the tenant is looked at anew.
+    private static var treeChanged: SQL { Revocation.statement(Revocation.everybody) }
+
+    private static func check(
+        _ team: Team, _ environment: ResourceEnvironment, _ context: WriteContext
+    ) async throws {
+        try await requireThere(
+            [("/parentId", "teams", team.parentID), ("/managerId", "users", team.managerID)], environment, context)
+        guard let parent = team.parentID else { return }
+        let above = try await environment.database.query(
+            context.tenant,
+            """
+            with recursive above as (
+                select id, parent_id, 1 as level from \(schema: context.tenant).teams where id = \(parent)
+                union all select t.id, t.parent_id, a.level + 1 from \(schema: context.tenant).teams t
+                join above a on t.id = a.parent_id where a.level < 50)
+            select id from above
+            """)
+        guard above.count < 50, try !above.contains(where: { try $0.get(0) == team.id }) else {
+            throw Problem.validation([
+                FieldError(
+                    "/parentId", code: "cycle",
+                    .init(en: "A team cannot be below itself.", zh: "团队不能位于自身之下。"))
+            ])
+        }
+    }
+
+    // MARK: - References
+
+    private static func requireThere(
+        _ references: [(path: String, table: String, id: UUID?)], _ environment: ResourceEnvironment,
+        _ context: WriteContext
+    ) async throws {
+        let named = references.compactMap { reference in reference.id.map { (reference.path, reference.table, $0) } }
+        guard !named.isEmpty else { return }
+        let results = try await environment.database.flight(
+            context.tenant,
+            named.map { path, table, id in
+                "select 1 from \(schema: context.tenant).\(ident: table) where id = \(id) and deleted_at is null"
+            })
+        let missing = zip(named, results).filter { $1.isEmpty }.map { named, _ in
+            FieldError(
+                named.0, code: "unknownReference", .init(en: "There is no such object.", zh: "不存在该对象。"))
+        }
+        guard missing.isEmpty else { throw Problem.validation(missing) }
     }
 }

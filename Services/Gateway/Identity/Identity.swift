@@ -46,7 +46,7 @@ extension Role {
 extension Permission {
     /// What platform operators may; no role of a tenant has these.
     static let manageTenants: Permission = "tenants.manage"
-    static let operateServices: Permission = "services.operate"
+    static let operateServices: Permission = "platform.operate"
 }
 
 extension Principal {

@@ -2,70 +2,115 @@ import HTTP
 import Synchronization
 import Values
 
-/// A token bucket for each tenant and for each of its callers: bursts pass, floods wait.
-///
-/// Counted by each instance for itself. Headers as in draft-ietf-httpapi-ratelimit-headers.
+/// How many requests a second somebody may make.
+struct RateLimit: Sendable, Hashable {
+    /// The policy's name in the headers.
+    let name: String
+    let perSecond: Double
+
+    /// What may be saved up: two seconds' worth, so that a burst is no offence.
+    var burst: Double { max(1, perSecond * 2) }
+}
+
+/// A token bucket: holds what is left, and refills with time.
+struct TokenBucket: Sendable {
+    private var tokens: Double
+    private var filled: ContinuousClock.Instant
+
+    init(_ limit: RateLimit, now: ContinuousClock.Instant) { (tokens, filled) = (limit.burst, now) }
+
+    /// Takes one token. Answers what is left, or how long to wait for the next.
+    mutating func take(_ limit: RateLimit, now: ContinuousClock.Instant) -> (left: Int, wait: Duration?) {
+        tokens = min(limit.burst, tokens + filled.duration(to: now).inSeconds * limit.perSecond)
+        filled = now
+        guard tokens >= 1 else { return (0, .seconds((1 - tokens) / limit.perSecond)) }
+        tokens -= 1
+        return (Int(tokens), nil)
+    }
+
+    func isFull(_ limit: RateLimit, now: ContinuousClock.Instant) -> Bool {
+        tokens + filled.duration(to: now).inSeconds * limit.perSecond >= limit.burst
+    }
+}
+
+/// Keeps each tenant, each user or key, and each address of strangers within its limit. Counted in each instance.
 final class RateLimits: Middleware {
-    struct Limit: Sendable {
-        /// Requests a second that go on for ever.
-        let rate: Double
-        /// Requests that may come at once.
-        let burst: Double
+    struct Limits: Sendable {
+        var tenant = RateLimit(name: "tenant", perSecond: 10_000)
+        var caller = RateLimit(name: "caller", perSecond: 5_000)
+        /// Of requests that need no identity: log-ins, documents.
+        var stranger = RateLimit(name: "address", perSecond: 20)
     }
 
-    private struct Bucket {
-        var tokens: Double
-        var at: ContinuousClock.Instant
+    private enum Key: Hashable {
+        case tenant(TenantID)
+        case caller(String)
+        case address(String)
     }
 
-    private let tenantLimit: Limit
-    private let callerLimit: Limit
-    private let buckets = Mutex<[String: Bucket]>([:])
+    /// Most buckets kept; full ones are forgotten first.
     private static let capacity = 50_000
 
-    init(tenant: Limit, caller: Limit) { (tenantLimit, callerLimit) = (tenant, caller) }
+    private let limits: Limits
+    private let buckets = Mutex<[Key: TokenBucket]>([:])
+    private let clock: @Sendable () -> ContinuousClock.Instant
+
+    init(_ limits: Limits = Limits(), clock: @escaping @Sendable () -> ContinuousClock.Instant = { .now }) {
+        (self.limits, self.clock) = (limits, clock)
+    }
 
     func respond(
         to call: Call, next: @Sendable (Call) async throws -> HTTPResponse
     ) async throws -> HTTPResponse {
-        guard let principal = call.principal, let tenant = principal.tenant else { return try await next(call) }
-        let now = ContinuousClock.now
-        let (remaining, wait) = buckets.withLock { buckets in
-            if buckets.count > Self.capacity { buckets.removeAll() }
-            let own = Self.take(&buckets["\(tenant)/\(principal.subject)"], callerLimit, now)
-            guard own.wait == nil else { return own }
-            let all = Self.take(&buckets[tenant.text], tenantLimit, now)
-            return all.wait == nil ? (min(own.remaining, all.remaining), nil) : all
-        }
+        let (limit, left, wait) = take(call)
         if let wait {
-            throw Problem(.rateLimited, retryAfter: wait, headers: headers(0, wait))
+            throw Problem(
+                .rateLimited, retryAfter: wait,
+                headers: [("RateLimit-Policy", Self.policy(limit)), ("RateLimit", Self.state(limit, 0, wait))])
         }
         var response = try await next(call)
-        for (name, value) in headers(remaining, nil) { response.headers.add(name, value) }
+        response.headers["RateLimit-Policy"] = Self.policy(limit)
+        response.headers["RateLimit"] = Self.state(limit, left, .seconds(1))
         return response
     }
 
-    private static func take(
-        _ bucket: inout Bucket?, _ limit: Limit, _ now: ContinuousClock.Instant
-    ) -> (remaining: Int, wait: Duration?) {
-        var current = bucket ?? Bucket(tokens: limit.burst, at: now)
-        let passed = current.at.duration(to: now).inSeconds
-        current.tokens = min(limit.burst, current.tokens + passed * limit.rate)
-        current.at = now
-        defer { bucket = current }
-        guard current.tokens >= 1 else { return (0, .seconds((1 - current.tokens) / limit.rate)) }
-        current.tokens -= 1
-        return (Int(current.tokens), nil)
+    /// Takes a token of every bucket the call belongs to; answers the tightest.
+    private func take(_ call: Call) -> (RateLimit, left: Int, wait: Duration?) {
+        let now = clock()
+        guard let principal = call.principal else {
+            let (left, wait) = take(.address(call.request.remoteAddress), limits.stranger, now)
+            return (limits.stranger, left, wait)
+        }
+        let (left, wait) = take(.caller(principal.subject), limits.caller, now)
+        guard wait == nil, let tenant = principal.tenant else { return (limits.caller, left, wait) }
+        let (tenantLeft, tenantWait) = take(.tenant(tenant), limits.tenant, now)
+        return tenantWait != nil || tenantLeft < left
+            ? (limits.tenant, tenantLeft, tenantWait) : (limits.caller, left, nil)
     }
 
-    private func headers(_ remaining: Int, _ wait: Duration?) -> [(name: String, value: String)] {
-        let seconds = Int((wait?.inSeconds ?? 0).rounded(.up))
-        return [
-            (
-                "RateLimit-Policy",
-                "\"caller\";q=\(Int(callerLimit.burst));w=\(Int(callerLimit.burst / callerLimit.rate))"
-            ),
-            ("RateLimit", "\"caller\";r=\(remaining);t=\(seconds)"),
-        ]
+    private func take(_ key: Key, _ limit: RateLimit, _ now: ContinuousClock.Instant) -> (left: Int, wait: Duration?) {
+        buckets.withLock { buckets in
+            if buckets.count >= Self.capacity {
+                buckets = buckets.filter { !$0.value.isFull(self.limit(of: $0.key), now: now) }
+                if buckets.count >= Self.capacity { buckets.removeAll() }
+            }
+            return buckets[key, default: TokenBucket(limit, now: now)].take(limit, now: now)
+        }
+    }
+
+    private func limit(of key: Key) -> RateLimit {
+        switch key {
+        case .tenant: limits.tenant
+        case .caller: limits.caller
+        case .address: limits.stranger
+        }
+    }
+
+    // draft-ietf-httpapi-ratelimit-headers
+
+    private static func policy(_ limit: RateLimit) -> String { "\"\(limit.name)\";q=\(Int(limit.burst));w=2" }
+
+    private static func state(_ limit: RateLimit, _ left: Int, _ wait: Duration) -> String {
+        "\"\(limit.name)\";r=\(left);t=\(max(1, Int(wait.inSeconds.rounded(.up))))"
     }
 }

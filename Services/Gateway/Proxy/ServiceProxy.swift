@@ -2,45 +2,67 @@ import HTTP
 import Runtime
 import ServiceKit
 
-/// The way from the gateway to the services: whoever was proven goes along as a signed identity, nothing else does.
+/// Which service answers which paths.
+enum Backend {
+    static let paths: [(service: String, prefixes: [String])] = [
+        (
+            "leads",
+            [
+                "/v1/leads", "/v1/sources", "/v1/assignment-rules", "/v1/grade-rules", "/v1/grade-thresholds",
+                "/v1/duplicate-policy",
+            ]
+        ),
+        ("opportunities", ["/v1/opportunities", "/v1/products", "/v1/pipelines", "/v1/targets", "/v1/forecast"]),
+        ("customers", ["/v1/accounts", "/v1/contacts", "/v1/orders", "/v1/lifecycle-policy"]),
+        ("analytics", ["/v1/analytics"]),
+    ]
+}
+
+/// Sends requests on to the services, in the caller's name.
 struct ServiceProxy: Sendable {
+    /// For an answer to an ordinary request, and to one that moves much data (bulk, imports).
+    static let patience = Duration.seconds(30)
+    static let longPatience = Duration.seconds(600)
+
     let client: HTTPClient
     let keys: SigningKeys
-    let serviceURLs: [String: String]
 
-    /// Which service answers below which path.
-    static let paths: [(service: String, prefixes: [String])] = [
-        ("leads", ["leads", "sources", "assignment-rules", "grade-rules", "grade-thresholds", "duplicate-policy"]),
-        ("opportunities", ["opportunities", "products", "pipelines", "targets", "forecast"]),
-        ("customers", ["accounts", "contacts", "orders", "lifecycle-policy"]),
-        ("analytics", ["analytics"]),
-    ]
-
-    /// Headers in which somebody could claim to be somebody.
-    static let identityHeaders = [
-        IdentityToken.header, "Authorization", "Cookie", "Forwarded", "X-Forwarded-For", "X-Forwarded-Host",
-        "X-Forwarded-Proto", "X-Real-IP", "X-Tenant", "X-User",
-    ]
-
-    var mounts: [Mount] {
-        Self.paths.flatMap { service, prefixes in
-            prefixes.map { prefix in
-                Mount("/v1/\(prefix)", id: "\(service).\(prefix)", permission: .anyCaller, timeout: .seconds(310)) {
-                    call in
-                    try await forward(call, to: service)
-                }
+    /// The way to a service for every path it answers.
+    func mounts(to service: String, at base: String, prefixes: [String]) -> [Mount] {
+        prefixes.map { prefix in
+            Mount(prefix, id: "forward.\(service)", permission: .anyCaller, timeout: Self.longPatience) { call in
+                try await forward(call.request, as: try call.caller, to: service, at: base)
             }
         }
     }
 
-    private func forward(_ call: Call, to service: String) async throws -> HTTPResponse {
-        let caller = try call.caller
-        guard caller.tenant != nil else { throw Problem(.forbidden) }
-        guard let base = serviceURLs[service] else { throw Problem(.unavailable) }
-        var headers: HTTPHeaders = [IdentityToken.header: try keys.minter.token(for: caller)]
-        if let trace = TraceContext.current { headers["traceparent"] = trace.traceparent }
-        return try await client.forward(
-            call.request,
-            Forwarding(base: base, removing: Self.identityHeaders, setting: headers, deadline: call.deadline))
+    private func forward(
+        _ request: HTTPRequest, as caller: Principal, to service: String, at base: String
+    ) async throws -> HTTPResponse {
+        var setting: HTTPHeaders = [
+            IdentityToken.header: try keys.minter.token(for: caller), "X-Forwarded-For": request.remoteAddress,
+        ]
+        ServiceClient.propagate(into: &setting)
+        let isLong = request.path.hasSuffix("/bulk") || request.path.hasSuffix("/imports")
+        let forwarding = Forwarding(
+            base: base, removing: Self.claims(in: request.headers), setting: setting,
+            deadline: .after(isLong ? Self.longPatience : Self.patience))
+        do { return try await client.forward(request, forwarding) } catch let error as HTTPClientError
+            where error.reason == .unreachable
+        {
+            throw Problem(
+                .unavailable,
+                .init(en: "The \(service) service does not answer now.", zh: "\(service) 服务暂时无响应。"),
+                retryAfter: .seconds(1))
+        }
+    }
+
+    /// Headers by which a client could pose as somebody, or that are not the services' business.
+    static func claims(in headers: HTTPHeaders) -> [String] {
+        headers.fields.map(\.name).filter { name in
+            let name = name.lowercased()
+            return ["authorization", "cookie", "forwarded", "x-real-ip"].contains(name)
+                || ["guanxi-", "x-guanxi-", "x-forwarded-"].contains { name.hasPrefix($0) }
+        }
     }
 }

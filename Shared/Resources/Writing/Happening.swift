@@ -33,7 +33,7 @@ extension Aggregate {
         _ happening: Happening, from old: Self? = nil, source: String, _ context: WriteContext
     ) -> CloudEvent? {
         let entity = Self.catalogue
-        let type = "\(entity.name).\(happening.name)"
+        let type = "\(Self.eventPrefix).\(happening.name)"
         guard let definition = EventCatalogue[type: type] else { return nil }
         let data = definition.data(
             of: entity.encode(self), previous: old.map { entity.previous($0, comparedWith: self) } ?? [:],
@@ -42,5 +42,10 @@ extension Aggregate {
             id: UUIDv7.make(at: context.now), source: source, type: type, aggregateType: entity.name,
             aggregateID: id.lowercased, time: context.occurredAt, tenant: context.tenant, sequence: version,
             traceparent: context.traceparent, actor: context.principal.subject, data: data)
+    }
+
+    /// `business-line` of the entity `businessLine`.
+    static var eventPrefix: String {
+        catalogue.name.reduce(into: "") { $0 += $1.isUppercase ? "-" + $1.lowercased() : String($1) }
     }
 }

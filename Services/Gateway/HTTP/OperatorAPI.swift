@@ -6,7 +6,7 @@ import Runtime
 import ServiceKit
 
 /// What platform operators ask of the running services.
-struct OperatorRoutes: Sendable {
+struct OperatorAPI: Sendable {
     let client: HTTPClient
     let internalURLs: [String: String]
     let keys: SigningKeys
@@ -18,13 +18,19 @@ struct OperatorRoutes: Sendable {
                 "/internal/status"),
             get(
                 "/v1/platform/dead-letters", id: "listDeadLetters", summary: "Events that could not be applied",
-                "/internal/dead-letters"),
+                "/internal/dead-letters", parameters: [.query("tenant", "Only of this tenant.")]),
             Endpoint(
                 .post, "/v1/platform/dead-letters/redrive", id: "redriveDeadLetters",
                 summary: "Apply parked events again", tags: ["platform"], permission: .operateServices,
+                body: .json(Self.redrive, required: false),
                 responses: [ResponseSpec(200, "By service.", schema: Schema("PlatformAnswer", ["type": "object"]))]
-            ) { _ in
-                try await ask(.post, "/internal/dead-letters/redrive", body: .object([:]))
+            ) { call in
+                var body = try await call.json().object ?? [:]
+                let service = body["service"]?.string
+                body["service"] = nil
+                return try await ask(
+                    .post, "/internal/dead-letters/redrive", body: .object(body), of: service.map { [$0] },
+                    patience: .seconds(60))
             },
             Endpoint(
                 .post, "/v1/platform/analytics/rebuild", id: "rebuildAnalytics",
@@ -41,11 +47,27 @@ struct OperatorRoutes: Sendable {
         ]
     }
 
-    private func get(_ path: String, id: String, summary: String, _ internalPath: String) -> Endpoint {
+    /// What to apply again: all, or one letter of a service, or those of a tenant or a consumer group.
+    private static let redrive = Schema(
+        "Redrive",
+        [
+            "type": "object",
+            "properties": [
+                "service": ["type": ["string", "null"]], "id": ["type": ["integer", "null"]],
+                "tenant": ["type": ["string", "null"]], "group": ["type": ["string", "null"]],
+            ], "additionalProperties": false,
+        ])
+
+    private func get(
+        _ path: String, id: String, summary: String, _ internalPath: String, parameters: [Parameter] = []
+    ) -> Endpoint {
         Endpoint(
             .get, path, id: id, summary: summary, tags: ["platform"], permission: .operateServices,
+            parameters: parameters,
             responses: [ResponseSpec(200, "By service.", schema: Schema("PlatformAnswer", ["type": "object"]))]
-        ) { _ in try await ask(.get, internalPath) }
+        ) { call in
+            try await ask(.get, internalPath + (call.request.query.map { "?\($0)" } ?? ""))
+        }
     }
 
     /// The answers of the services; one that does not answer says why.

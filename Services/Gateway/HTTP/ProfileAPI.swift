@@ -1,0 +1,88 @@
+import Contracts
+import Entities
+import HTTP
+import JSON
+import Resources
+import Tenancy
+
+/// Who am I, and what may which role.
+struct ProfileAPI: Sendable {
+    let users: Resource<User>
+    let directory: TenantDirectory
+
+    private static let me = Schema(
+        "Me",
+        [
+            "type": "object",
+            "required": ["id", "kind", "role", "permissions", "visibility", "teamIds", "tenant", "user"],
+            "properties": [
+                "id": ["type": "string"], "kind": ["type": "string", "enum": ["user", "apiKey", "operator"]],
+                "role": ["type": "string"], "permissions": ["type": "array", "items": ["type": "string"]],
+                "visibility": ["type": "string", "enum": ["own", "team", "subtree", "all"]],
+                "teamIds": ["type": "array", "items": .uuidSchema], "tenant": ["type": ["object", "null"]],
+                "user": ["type": ["object", "null"]],
+            ],
+        ])
+
+    private static let roles = Schema(
+        "Roles",
+        [
+            "type": "object", "required": ["items"],
+            "properties": [
+                "items": [
+                    "type": "array",
+                    "items": [
+                        "type": "object", "required": ["role", "visibility", "permissions"],
+                        "properties": [
+                            "role": ["type": "string"], "visibility": ["type": "string"],
+                            "permissions": ["type": "array", "items": ["type": "string"]],
+                        ],
+                    ],
+                ]
+            ],
+        ])
+
+    var endpoints: [Endpoint] {
+        [
+            Endpoint(
+                .get, "/v1/me", id: "getMe", summary: "Who the caller is and what he may", tags: ["sessions"],
+                permission: .anyCaller, responses: [ResponseSpec(200, "The caller.", schema: Self.me)], handle: me),
+            Endpoint(
+                .get, "/v1/roles", id: "listRoles", summary: "The permission matrix", tags: ["users"],
+                permission: .anyCaller, responses: [ResponseSpec(200, "Each role.", schema: Self.roles)]
+            ) { _ in
+                let items = Role.allCases.map { role -> JSON in
+                    [
+                        "role": role.rawValue.json, "zh": role.labels.zh.json, "en": role.labels.en.json,
+                        "visibility": role.visibility.rawValue.json,
+                        "permissions": PermissionMatrix.permissions(of: role).sorted().json,
+                    ]
+                }
+                return .json(["items": .array(items)])
+            },
+        ]
+    }
+
+    private func me(_ call: Call) async throws -> HTTPResponse {
+        let caller = try call.caller
+        var tenant: JSON = .null
+        var user: JSON = .null
+        if let id = caller.tenant {
+            let known = try await directory.active(id)
+            tenant = [
+                "id": id.json, "slug": known.slug.json, "name": known.name.json, "timeZone": known.timeZone.json,
+                "currency": known.currency.json,
+            ]
+            if caller.kind == .user, let subject = caller.subjectID,
+                let record = try await users.find(subject, tenant: id)
+            {
+                user = users.entity.encode(record)
+            }
+        }
+        return .json([
+            "id": caller.subject.json, "kind": caller.kind.rawValue.json, "role": caller.role.json,
+            "permissions": caller.permissions.map(\.name).sorted().json, "visibility": caller.visibility.rawValue.json,
+            "teamIds": caller.teamIDs.json, "tenant": tenant, "user": user,
+        ])
+    }
+}
