@@ -1,7 +1,8 @@
+import Analytics
+import Customers
 import EventLog
 import Foundation
 import Gateway
-import Customers
 import Leads
 import Opportunities
 import Postgres
@@ -26,6 +27,7 @@ struct Migrate: Sendable {
         (LeadsService.name, LeadsService.migrations),
         (OpportunitiesService.name, OpportunitiesService.migrations),
         (CustomersService.name, CustomersService.migrations),
+        (AnalyticsService.name, AnalyticsService.migrations),
     ]
 
     static let command = Command(
@@ -40,7 +42,8 @@ struct Migrate: Sendable {
         ],
         examples: [
             (
-                command: "guanxi migrate --database-url postgresql://postgres@db/postgres --operator-key-file operator.key",
+                command:
+                    "guanxi migrate --database-url postgresql://postgres@db/postgres --operator-key-file operator.key",
                 meaning: "Prepares a new installation."
             )
         ]
@@ -76,7 +79,8 @@ struct Migrate: Sendable {
             }
             await database.database.close()
             tenants += report.migrated.count
-            console.write("\(service.name): \(applied.count) migrations, \(report.migrated.count) tenants brought up to date\n")
+            console.write(
+                "\(service.name): \(applied.count) migrations, \(report.migrated.count) tenants brought up to date\n")
             guard report.failed.isEmpty else {
                 throw CommandFailure("\(report.failed.count) tenants of \(service.name) stay behind: run it again")
             }

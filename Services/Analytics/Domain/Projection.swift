@@ -1,0 +1,75 @@
+/// A table with one row for each aggregate of a kind, made from the last snapshot alone.
+///
+/// The columns are SQL over `s`, the snapshot. The same text applies events as they come and rebuilds from the history,
+/// so that the two cannot differ.
+struct Projection: Sendable {
+    /// The member of the event's data that holds the snapshot.
+    let aggregate: String
+    let table: String
+    let columns: [(name: String, expression: String)]
+
+    private static let deleted = ("deleted", "coalesce(s->>'deletedAt', '') <> ''")
+    private static let amount = [
+        ("amount", "(s->'amount'->>'amount')::numeric"), ("currency", "s->'amount'->>'currency'"),
+    ]
+    private static let belonging = [
+        uuid("owner_id", "ownerId"), uuid("team_id", "teamId"), uuid("business_line_id", "businessLineId"),
+    ]
+
+    private static func text(_ name: String, _ member: String) -> (String, String) { (name, "s->>'\(member)'") }
+    private static func uuid(_ name: String, _ member: String) -> (String, String) { (name, "(s->>'\(member)')::uuid") }
+    private static func time(_ name: String, _ member: String) -> (String, String) {
+        (name, "(s->>'\(member)')::timestamptz")
+    }
+    private static func date(_ name: String, _ member: String) -> (String, String) { (name, "(s->>'\(member)')::date") }
+
+    static let all: [Projection] = [
+        Projection(
+            aggregate: "user", table: "users",
+            columns: [
+                text("name", "name"), text("login", "login"), uuid("team_id", "teamId"),
+                uuid("manager_id", "managerId"),
+                text("role", "role"),
+            ]),
+        Projection(
+            aggregate: "team", table: "teams",
+            columns: [
+                text("name", "name"), uuid("parent_id", "parentId"), uuid("manager_id", "managerId"),
+                text("region", "region"),
+            ]),
+        Projection(aggregate: "product", table: "products", columns: [text("name", "name"), text("series", "series")]),
+        Projection(aggregate: "businessLine", table: "business_lines", columns: [text("name", "name")]),
+        Projection(
+            aggregate: "target", table: "target_facts",
+            columns: [text("period", "period")] + amount + belonging + [deleted]),
+        Projection(
+            aggregate: "lead", table: "lead_facts",
+            columns: [
+                time("created_at", "createdAt"), time("converted_at", "convertedAt"), text("status", "status"),
+                text("source", "source"), text("grade", "grade"), text("product", "product"),
+                uuid("account_id", "accountId"),
+            ] + belonging + [deleted]),
+        Projection(
+            aggregate: "opportunity", table: "opportunity_facts",
+            columns: [
+                ("opened_at", "coalesce(s->>'openedAt', s->>'createdAt')::timestamptz"),
+                date("close_date", "closeDate"), text("status", "status"), text("stage", "stage"),
+                text("stage_name", "stageName"), ("win_rate", "(s->>'winRate')::int"),
+                date("expected_close_date", "expectedCloseDate"), text("source", "source"), uuid("lead_id", "leadId"),
+                uuid("account_id", "accountId"), ("product_id", "(s->'productLines'->0->>'productId')::uuid"),
+                ("product_name", "s->'productLines'->0->>'name'"),
+            ] + amount + belonging + [deleted]),
+        Projection(
+            aggregate: "account", table: "account_facts",
+            columns: [
+                text("name", "name"), time("created_at", "createdAt"), text("source", "source"),
+                uuid("lead_id", "leadId"),
+            ] + belonging + [deleted]),
+        Projection(
+            aggregate: "order", table: "order_facts",
+            columns: [
+                uuid("account_id", "accountId"), date("ordered_on", "orderedOn"), text("status", "status"),
+                uuid("product_id", "productId"),
+            ] + amount + belonging + [deleted]),
+    ]
+}

@@ -1,0 +1,86 @@
+import Contracts
+import HTTP
+import Values
+
+/// What a report counts.
+enum Subject: String, Sendable, CaseIterable {
+    case leads, opportunities, customers
+}
+
+/// By what a report groups.
+enum Dimension: String, Sendable, CaseIterable {
+    case product, owner, manager, region, account, stage, source, grade, businessLine
+    case day, week, month, quarter
+    case lifecycle, cohort
+
+    var isPeriod: Bool { [.day, .week, .month, .quarter].contains(self) }
+
+    func isKnown(to subject: Subject) -> Bool {
+        switch self {
+        case .lifecycle, .cohort: subject == .customers
+        case .stage: subject == .opportunities
+        default: true
+        }
+    }
+}
+
+/// A question to a report.
+struct ReportQuery: Sendable, Hashable {
+    var subject: Subject
+    /// None, one or two.
+    var dimensions: [Dimension] = []
+    /// Both inclusive, in the tenant's time zone; nil is open.
+    var from: CalendarDate?
+    var to: CalendarDate?
+    /// The day at whose end things are looked at; nil is now.
+    var asOf: CalendarDate?
+    var thresholds = LifecycleThresholds()
+
+    init(_ subject: Subject) { self.subject = subject }
+
+    init(_ subject: Subject, _ query: Query) throws {
+        self.subject = subject
+        dimensions = try Self.dimensions(try query.list("groupBy"), subject)
+        (from, to, asOf) = (try query.date("from"), try query.date("to"), try query.date("asOf"))
+        if let from, let to, to < from {
+            throw Problem.parameter("to", code: "range", .init(en: "to lies before from.", zh: "to 早于 from。"))
+        }
+        let usual = LifecycleThresholds()
+        thresholds = LifecycleThresholds(
+            stableFromOrder: try query.int("stableFromOrder", 2...10_000, default: usual.stableFromOrder),
+            atRiskAfterDays: try query.int("atRiskAfterDays", 1...36_500, default: usual.atRiskAfterDays),
+            lostAfterDays: try query.int("lostAfterDays", 2...36_500, default: usual.lostAfterDays))
+        try thresholds.validate()
+    }
+
+    static func dimensions(_ words: [String], _ subject: Subject) throws -> [Dimension] {
+        let known = Dimension.allCases.filter { $0.isKnown(to: subject) }
+        let dimensions = words.map { word in known.first { $0.rawValue == word } }
+        guard !dimensions.contains(nil) else {
+            let names = known.map(\.rawValue).joined(separator: ", ")
+            throw Problem.parameter(
+                "groupBy", code: "choice",
+                .init(en: "groupBy takes one or two of \(names).", zh: "groupBy 可取其中一至两项：\(names)。"))
+        }
+        guard dimensions.count <= 2, Set(dimensions).count == dimensions.count,
+            dimensions.count(where: { $0?.isPeriod == true }) <= 1
+        else {
+            throw Problem.parameter(
+                "groupBy", code: "range",
+                .init(
+                    en: "groupBy takes one or two different words, at most one of them a period.",
+                    zh: "groupBy 最多两项，不得重复，且至多一项为时间周期。"))
+        }
+        return dimensions.compactMap { $0 }
+    }
+}
+
+/// A part of a whole.
+enum Ratio {
+    /// With four digits, halves away from zero; nil when there is no whole.
+    static func of(_ part: Int64, _ whole: Int64) -> Double? {
+        guard whole > 0 else { return nil }
+        // Integers decide the rounding: a division of doubles may lie just below a half.
+        return Double((part * 20_000 + whole) / (2 * whole)) / 10_000
+    }
+}

@@ -1,0 +1,164 @@
+import Foundation
+import HTTP
+import Postgres
+import Tenancy
+import Values
+
+/// The statement that answers a report: facts become happenings (what, on which day, worth how much, whose), which are
+/// counted by dimension.
+struct ReportStatement: Sendable {
+    let query: ReportQuery
+    let tenant: Tenant
+    let principal: Principal
+    /// Lifecycle states of accounts, when the report groups by them.
+    var states: (accounts: [UUID], states: [String])?
+
+    private var schema: SchemaName { tenant.schema }
+
+    /// Columns: kind, whether it is the total, name and id and owners of each dimension, count, sum.
+    var sql: SQL {
+        let keys = query.dimensions.enumerated().map { column($1, $0) }
+        let names = query.dimensions.indices.map { "name\($0), id\($0)" }.joined(separator: ", ")
+        let groups = names.isEmpty ? "" : "(kind, \(names)), "
+        let isTotal = names.isEmpty ? "true" : "grouping(\(names.split(separator: ",")[0])) = 1"
+        let owners =
+            query.dimensions.contains(where: { [.manager, .region].contains($0) })
+            ? "(array_agg(distinct owner_id) filter (where owner_id is not null))[1:51]" : "null::uuid[]"
+        return """
+            with happening as (\(happenings)), keyed as (
+                select f.kind, f.amount, f.owner_id\(keys.joined(separator: ""))
+                from happening f
+                left join \(schema).users o on o.id = f.owner_id
+                left join \(schema).teams t on t.id = coalesce(o.team_id, f.team_id)
+                left join \(schema).users m on m.id = coalesce(t.manager_id, o.manager_id)
+                left join \(schema).products p on p.id = f.product_id
+                left join \(schema).account_facts a on a.id = f.account_id
+                left join \(schema).business_lines b on b.id = f.business_line_id
+                left join \(schema).lead_facts l on l.id = f.lead_id
+                \(stateJoin)
+                where \(conditions.joined(separator: " and "))
+            )
+            select kind, \(raw: isTotal) as is_total, \(raw: owners) as owners, count(*) as number,
+                coalesce(sum(amount), 0)::text as sum\(raw: names.isEmpty ? "" : ", " + names)
+            from keyed group by grouping sets (\(raw: groups)(kind))
+            """
+    }
+
+    private var zone: SQL { "\(tenant.timeZone)" }
+
+    // MARK: - What happened
+
+    private var happenings: SQL {
+        switch query.subject {
+        case .leads:
+            """
+            select k.kind, (x.created_at at time zone \(zone))::date as day, null::numeric as amount, x.owner_id, x.team_id,
+                x.account_id, null::uuid as product_id, x.product as product_name, x.business_line_id,
+                null::text as stage, x.source, x.grade, null::uuid as lead_id, null::date as first_order
+            from \(schema).lead_facts x cross join lateral (values ('created', true),
+                ('converted', x.status = 'converted' and \(until("(x.converted_at at time zone \(zone))::date"))))
+                as k(kind, happened)
+            where not x.deleted and k.happened
+            """
+        case .opportunities:
+            """
+            select k.kind, k.day, \(inCurrency("x")) as amount, x.owner_id, x.team_id, x.account_id, x.product_id,
+                x.product_name, x.business_line_id, x.stage, x.source, null::text as grade, x.lead_id,
+                null::date as first_order
+            from \(schema).opportunity_facts x cross join lateral (values
+                ('created', (x.opened_at at time zone \(zone))::date), (x.status, x.close_date),
+                (case when \(isOpen) then 'open' end, null)) as k(kind, day)
+            where not x.deleted and (k.kind in ('created', 'open') or (k.kind in ('won', 'lost') and k.day is not null))
+            """
+        case .customers: customers
+        }
+    }
+
+    /// A customer there since his first order is one even where his record is younger.
+    private var customers: SQL {
+        """
+        select 'customers' as kind, least((x.created_at at time zone \(zone))::date, r.first_order) as day,
+            null::numeric as amount, x.owner_id, x.team_id, x.id as account_id, null::uuid as product_id,
+            null::text as product_name, x.business_line_id, null::text as stage, x.source, null::text as grade,
+            x.lead_id, r.first_order
+        from \(schema).account_facts x left join (\(firstOrders)) r on r.account_id = x.id
+        where not x.deleted
+        union all
+        select 'orders', x.ordered_on, \(inCurrency("x")), coalesce(x.owner_id, c.owner_id),
+            coalesce(x.team_id, c.team_id), x.account_id, x.product_id, null,
+            coalesce(x.business_line_id, c.business_line_id), null, c.source, null, c.lead_id, r.first_order
+        from \(schema).order_facts x left join \(schema).account_facts c on c.id = x.account_id
+        left join (\(firstOrders)) r on r.account_id = x.account_id
+        where not x.deleted and x.status = 'placed'
+        """
+    }
+
+    private var firstOrders: SQL {
+        """
+        select account_id, min(ordered_on) as first_order from \(schema).order_facts
+        where not deleted and status = 'placed' group by account_id
+        """
+    }
+
+    /// Whether an opportunity is open on the day that is looked at.
+    private var isOpen: SQL {
+        guard let asOf = query.asOf else { return "x.status = 'open'" }
+        return """
+            (x.opened_at at time zone \(zone))::date <= \(asOf)
+            and (x.status = 'open' or x.close_date > \(asOf))
+            """
+    }
+
+    private func until(_ day: SQL) -> SQL {
+        guard let asOf = query.asOf else { return "true" }
+        return "\(day) <= \(asOf)"
+    }
+
+    private func inCurrency(_ alias: String) -> SQL {
+        "case when \(raw: alias).currency = \(tenant.currency) then \(raw: alias).amount end"
+    }
+
+    // MARK: - By what
+
+    private func column(_ dimension: Dimension, _ index: Int) -> SQL {
+        let (name, id): (String, String) =
+            switch dimension {
+            case .product: ("coalesce(p.name, f.product_name)", "f.product_id::text")
+            case .owner: ("o.name", "f.owner_id::text")
+            case .manager: ("m.name", "m.id::text")
+            case .region: ("t.region", "null::text")
+            case .account: ("a.name", "f.account_id::text")
+            case .stage: ("f.stage", "null::text")
+            case .source: ("f.source", "null::text")
+            case .grade: ("coalesce(f.grade, l.grade)", "null::text")
+            case .businessLine: ("b.name", "f.business_line_id::text")
+            case .day: ("to_char(f.day, 'YYYY-MM-DD')", "null::text")
+            case .week: ("to_char(f.day, 'IYYY-\"W\"IW')", "null::text")
+            case .month: ("to_char(f.day, 'YYYY-MM')", "null::text")
+            case .quarter: ("to_char(f.day, 'YYYY-\"Q\"Q')", "null::text")
+            case .lifecycle: ("s.state", "null::text")
+            case .cohort: ("to_char(f.first_order, 'YYYY-MM')", "null::text")
+            }
+        return SQL(raw: ", \(name) as name\(index), \(id) as id\(index)")
+    }
+
+    private var stateJoin: SQL {
+        guard let states else { return "" }
+        return
+            "left join unnest(\(states.accounts), \(states.states)) as s(account_id, state) on s.account_id = f.account_id"
+    }
+
+    private var conditions: [SQL] {
+        var conditions: [SQL] = ["true"]
+        if let from = query.from { conditions.append("(f.day is null or f.day >= \(from))") }
+        if let to = query.to { conditions.append("(f.day is null or f.day <= \(to))") }
+        if let asOf = query.asOf { conditions.append("(f.day is null or f.day <= \(asOf))") }
+        switch principal.visibility {
+        case .all: break
+        case .own: conditions.append("f.owner_id = \(principal.subjectID)")
+        case .team, .subtree:
+            conditions.append("(f.owner_id = \(principal.subjectID) or f.team_id = any(\(principal.teamIDs)))")
+        }
+        return conditions
+    }
+}
