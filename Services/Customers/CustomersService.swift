@@ -23,7 +23,7 @@ public enum CustomersService {
             environment: backbone.environment, accounts: accounts, contacts: contacts, orders: orders)
         return try backbone.composition(
             endpoints: endpoints.all,
-            internalEndpoints: Conversions(accounts: accounts, contacts: contacts).endpoints,
+            internalEndpoints: Conversions.steps(accounts, contacts).endpoints,
             components: [LifecycleClock(accounts: accounts, logger: context.logger)])
     }
 

@@ -2,6 +2,7 @@ import Contracts
 import Entities
 import Foundation
 import HTTP
+import JSON
 import Postgres
 import Resources
 import ServiceKit
@@ -36,7 +37,11 @@ public enum OpportunitiesService {
                 + [pipelines.versions] + opportunities.resource.endpoints()
                 + OpportunityActs(opportunities: opportunities).endpoints
                 + targets.endpoints([.create, .read, .change, .delete]),
-            internalEndpoints: [], seed: { try await pipelines.seed($0) })
+            internalEndpoints: SagaSteps(environment)
+                .step(
+                    "opportunity", opportunities.resource,
+                    complete: { $0.leadID = $1["leadId"]?.string.flatMap { UUID(uuidString: $0) } }
+                ).endpoints, seed: { try await pipelines.seed($0) })
     }
 
     public static let program = ServiceProgram(
