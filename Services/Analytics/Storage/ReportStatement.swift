@@ -66,7 +66,7 @@ struct ReportStatement: Sendable {
                 x.product_name, x.business_line_id, x.stage, x.source, null::text as grade, x.lead_id,
                 null::date as first_order
             from \(schema).opportunity_facts x cross join lateral (values
-                ('created', (x.opened_at at time zone \(zone))::date), (x.status, x.close_date),
+                ('created', (x.opened_at at time zone \(zone))::date), (nullif(x.status, 'open'), x.close_date),
                 (case when \(isOpen) then 'open' end, null)) as k(kind, day)
             where not x.deleted and (k.kind in ('created', 'open') or (k.kind in ('won', 'lost') and k.day is not null))
             """
