@@ -8,13 +8,14 @@ public enum DatabaseProblems {
     public static func problem(for error: any Error) -> Problem? {
         switch error {
         case let error as PostgresError where error.isUnavailable: Problem(.unavailable, retryAfter: .seconds(1))
-        case let error as PostgresError: problem(sqlState: error.sqlState)
-        case let error as TenancyError: problem(for: error)
+        case let error as PostgresError: answer(sqlState: error.sqlState)
+        case let error as TenancyError: answer(to: error)
         default: nil
         }
     }
 
-    private static func problem(for error: TenancyError) -> Problem {
+    // Not named `problem(for:)`, too: overloads that differ in the argument alone would call each other.
+    private static func answer(to error: TenancyError) -> Problem {
         switch error {
         // Its tokens are refused at the gateway; here it may be a moment earlier or later.
         case .unknown: Problem(.notFound)
@@ -30,7 +31,7 @@ public enum DatabaseProblems {
         }
     }
 
-    private static func problem(sqlState: String) -> Problem? {
+    private static func answer(sqlState: String) -> Problem? {
         switch sqlState {
         case SQLState.queryCanceled, SQLState.lockNotAvailable: Problem(.deadlineExceeded, retryAfter: .seconds(1))
         case SQLState.badUTF8: Problem(.malformedRequest, .init(en: "Texts cannot hold NUL.", zh: "文本不能包含 NUL 字符。"))
