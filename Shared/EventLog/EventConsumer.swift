@@ -83,6 +83,13 @@ public final class EventConsumer: Sendable {
 
     /// Stops applying after the batch under way; the log is held back. Partitions stay assigned.
     public func pause() { progress.withLock { $0.isPaused = true } }
+
+    /// Pauses, and returns when the batch under way is done: nothing of this instance writes until ``resume()``.
+    public func pauseAndSettle() async throws {
+        pause()
+        repeat { try await Task.sleep(for: .milliseconds(20)) } while progress.withLock { $0.busySince != nil }
+    }
+
     public func resume() { progress.withLock { $0.isPaused = false } }
 
     // MARK: - One batch

@@ -48,52 +48,59 @@ struct GroupKey: Sendable, Hashable {
 
 /// Addresses of the lists behind figures.
 enum Drill {
-    /// - Returns: nil when no list can be asked for exactly these records.
+    /// A link for each figure; null where no list can be asked for exactly these records.
     static func members(_ query: ReportQuery, _ keys: [GroupKey]) -> JSON {
-        let filters = keys.filter { !$0.dimension.isPeriod }.map { filter($0, query.subject) }
-        let periods = keys.filter(\.dimension.isPeriod)
-        guard periods.allSatisfy({ $0.name != nil }), !filters.contains(nil) else { return .null }
-        let range = periods.first.flatMap { days($0) }
+        let period = keys.first(where: \.dimension.isPeriod)
+        let range = period.flatMap(days)
         let from = [query.from, range?.lowerBound].compactMap { $0 }.max()
         let to = [query.to, range?.upperBound].compactMap { $0 }.min()
-        func link(_ list: String, _ fixed: [String], date: String?) -> JSON {
-            var parts = fixed + filters.compactMap { $0 }.filter { !$0.isEmpty }
+        func link(_ list: List, _ fixed: [String] = [], date: String?) -> JSON {
+            let filters = keys.filter { !$0.dimension.isPeriod }.map { filter($0, list) }
+            guard !filters.contains(nil), period == nil || (range != nil && date != nil), query.asOf == nil else {
+                return .null
+            }
+            var parts = fixed + filters.compactMap { $0 }
             if let date {
                 if let from { parts.append("\(date).gte=\(from)") }
                 if let to { parts.append("\(date).lt=\(to.adding(days: 1))") }
             }
-            return .string("/v1/\(list)" + (parts.isEmpty ? "" : "?" + parts.joined(separator: "&")))
+            return .string("/v1/\(list.rawValue)" + (parts.isEmpty ? "" : "?" + parts.joined(separator: "&")))
         }
         switch query.subject {
         case .leads:
             return [
-                "created": link("leads", [], date: "createdAt"),
-                "converted": link("leads", ["status=converted"], date: "createdAt"),
+                "created": link(.leads, date: "createdAt"),
+                "converted": link(.leads, ["status=converted"], date: "createdAt"),
             ]
         case .opportunities:
             return [
-                "created": link("opportunities", [], date: "openedAt"),
-                "won": link("opportunities", ["status=won"], date: "closeDate"),
-                "lost": link("opportunities", ["status=lost"], date: "closeDate"),
-                "open": periods.isEmpty ? link("opportunities", ["status=open"], date: nil) : .null,
+                "created": link(.opportunities, date: "openedAt"),
+                "won": link(.opportunities, ["status=won"], date: "closeDate"),
+                "lost": link(.opportunities, ["status=lost"], date: "closeDate"),
+                "open": link(.opportunities, ["status=open"], date: nil),
             ]
         case .customers:
             return [
-                "customers": link("accounts", [], date: "createdAt"), "orders": link("orders", [], date: "orderedOn"),
+                "customers": link(.accounts, date: "createdAt"),
+                "orders": link(.orders, ["status=placed"], date: "orderedOn"),
             ]
         }
     }
 
-    /// nil when the lists have no such filter.
-    private static func filter(_ key: GroupKey, _ subject: Subject) -> String? {
-        switch key.dimension {
-        case .owner: reference("ownerId", key)
-        case .account: reference("accountId", key)
-        case .businessLine: reference("businessLineId", key)
-        case .stage, .source: reference(key.dimension.rawValue, key)
-        case .grade where subject == .leads: reference("grade", key)
-        case .lifecycle: reference("lifecycle", key)
-        case .manager, .region:
+    private enum List: String { case leads, opportunities, accounts, orders }
+
+    /// nil when the list has no such filter.
+    private static func filter(_ key: GroupKey, _ list: List) -> String? {
+        switch (key.dimension, list) {
+        case (.owner, _): reference("ownerId", key)
+        case (.businessLine, _): reference("businessLineId", key)
+        case (.account, .opportunities), (.account, .orders): reference("accountId", key)
+        case (.product, .orders): reference("productId", key)
+        case (.stage, .opportunities): reference("stage", key)
+        case (.source, .leads), (.source, .opportunities), (.source, .accounts): reference("source", key)
+        case (.grade, .leads): reference("grade", key)
+        case (.lifecycle, .accounts): reference("lifecycle", key)
+        case (.manager, _), (.region, _):
             (1...50).contains(key.owners.count) ? "ownerId=\(key.owners.joined(separator: ","))" : nil
         default: nil
         }

@@ -55,8 +55,8 @@ struct Rebuild: Sendable {
                 $0.status == .active && (wanted == nil || wanted == $0.id.text || wanted == $0.slug)
             }
             guard wanted == nil || !tenants.isEmpty else { throw Problem(.notFound) }
-            consumer?.pause()
             defer { consumer?.resume() }
+            try await consumer?.pauseAndSettle()
             var (before, after): (JSONObject, JSONObject) = ([:], [:])
             for tenant in tenants {
                 let outcome = try await run(tenant)
