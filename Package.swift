@@ -121,14 +121,15 @@ let operatorTool: [Target] = [
         name: "Operator",
         dependencies: [
             "Runtime", "HTTP", "Postgres", "EventLog", "Tenancy", "ServiceKit", "JSON", "Values", "CSV", "Gateway",
-            "Leads", "Opportunities", "Customers", "Analytics", "Security",
+            "Leads", "Opportunities", "Customers", "Analytics", "Security", "Contracts", "Resources", "Kafka",
         ], path: "Services/Operator", exclude: ["Main", "README.md"], swiftSettings: strict),
     .executableTarget(
         name: "guanxi", dependencies: ["Operator", "ServiceKit"], path: "Services/Operator/Main",
         swiftSettings: strict),
     .testTarget(
-        name: "OperatorTests", dependencies: ["Operator", "TestKit"], path: "Tests/OperatorTests",
-        swiftSettings: strict),
+        name: "OperatorTests",
+        dependencies: ["Operator", "TestKit", "Gateway", "ServiceKit", "Postgres", "JSON", "CSV", "HTTP"],
+        path: "Tests/OperatorTests", swiftSettings: strict),
 ]
 
 /// Tests of the whole: real services, a real database, a real broker.
