@@ -1,4 +1,5 @@
 import Contracts
+import EventLog
 import Foundation
 import HTTP
 import Postgres
@@ -17,7 +18,8 @@ public enum LeadsService {
     public static func compose(_ context: ServiceContext) async throws -> ServiceComposition {
         let backbone = try Backbone(context, migrations: try migrations())
         let environment = backbone.environment
-        let leads = LeadStore(environment: environment).resource
+        let policies = Policies(environment: environment) { [relay = backbone.relay] in relay.nudge() }
+        let leads = LeadStore(environment: environment, policies: policies).resource
         let sources = Resource<Source>(
             "sources", environment: environment,
             rules: ResourceRules(
@@ -46,7 +48,8 @@ public enum LeadsService {
             endpoints: leads.endpoints() + LeadActs(leads: leads).endpoints
                 + [ConvertEndpoint(leads: leads, runner: runner).endpoint]
                 + sources.endpoints([.create, .read, .change, .delete])
-                + LeadSettings(environment: environment).endpoints,
+                + LeadSettings(environment: environment).endpoints + policies.endpoints,
+            consumers: [backbone.consumer("leads", topics: [.gateway], handlers: [DirectoryCopy()])],
             components: [runner])
     }
 

@@ -4,7 +4,8 @@ import Values
 
 /// What makes two leads one: the kinds of match keys a tenant may use.
 enum MatchKeyKind: String, Sendable, Hashable, CaseIterable {
-    case externalID, creditCode, phone, email, companyProduct, company
+    case externalID = "externalId"
+    case creditCode, phone, email, companyProduct, company
 
     /// How sure a match on this key alone is.
     var score: Double {

@@ -81,6 +81,7 @@ enum LeadStatus: String, Sendable, Hashable, CaseIterable {
     }
 }
 
+// swift-format-ignore: AlwaysUseLowerCamelCase
 enum Grade: String, Sendable, Hashable, CaseIterable { case A, B, C, D }
 
 /// Something done with a lead 跟进.

@@ -12,11 +12,13 @@ import Values
 /// Leads at the door: duplicates, touches, and what a change of one means.
 struct LeadStore: Sendable {
     let environment: ResourceEnvironment
+    let policies: Policies
 
     var resource: Resource<Lead> {
         Resource(
             "leads", environment: environment,
             ownership: Ownership(owner: { $0.ownerID }, team: { $0.teamID }),
+            inputs: [FieldDefinition("ownerLogin", .string, zh: "负责人登录名", en: "Owner's login or e-mail")],
             rules: ResourceRules(
                 creating: { try await create($0) },
                 changing: { modification, _, context in
@@ -26,6 +28,9 @@ struct LeadStore: Sendable {
                             result.old, .setNextStep(result.new.nextStep, at: result.new.nextStepAt), context.lead)
                     }
                     try result.new.validateCreation()
+                    if let grading = try await policies.policy(of: context.tenant).grades?.grade(result.new) {
+                        (result.new.grade, result.new.points) = (grading.grade, grading.points)
+                    }
                     result.new.updatedAt = context.now
                     return result.new == result.old ? modification : result
                 },
@@ -45,8 +50,8 @@ struct LeadStore: Sendable {
 
     private func create(_ drafts: [Draft<Lead>]) async throws -> [Creation<Lead>] {
         guard let tenant = drafts.first?.context.tenant else { return [] }
-        let leads = drafts.map(Self.completed)
-        let keys = leads.map(\.matchKeys)
+        let rules = try await policies.policy(of: tenant)
+        let keys = drafts.map(\.record.matchKeys)
         let schema = SchemaName(tenant)
         let table = resource.table
         let results = try await environment.database.flight(
@@ -57,16 +62,20 @@ struct LeadStore: Sendable {
                 \(table.select(schema)) where match_keys && \(Array(Set(keys.joined().map(\.text)))) \
                 and deleted_at is null order by last_touch_at desc limit \(20 * drafts.count)
                 """,
-            ], options: .read)
+            ] + (rules.usesTurns ? [Policies.turns(schema)] : []), options: .read)
         let policy = try results[0].first.map { DuplicatePolicy(try $0.get(0, as: JSON.self)) } ?? DuplicatePolicy()
         // Leads of this batch are candidates for those behind them.
         var known = try results[1].map { try table.record($0) }
+        var turns = rules.usesTurns ? try Policies.readTurns(results[2]) : RoundRobin()
         var creations: [Creation<Lead>] = []
-        for (draft, lead) in zip(drafts, leads) {
-            let creation = decide(lead, known, policy, draft.context)
+        for draft in drafts {
+            let creation = decide(draft, known, policy, rules, &turns)
             switch creation {
             case .create(let made, _, _, _): known.append(made)
-            case .change(let old, let new, _, _, _):
+            case .change(let old, var new, _, _, _):
+                // As `prepare` leaves it: another touch in this batch builds on it.
+                new.version = old.version + 1
+                new.updatedAt = draft.context.now
                 known.removeAll { $0.id == old.id }
                 known.append(new)
             default: break
@@ -76,23 +85,33 @@ struct LeadStore: Sendable {
         return creations
     }
 
-    /// With what follows from the rest.
-    private static func completed(_ draft: Draft<Lead>) -> Lead {
-        var lead = draft.record
-        lead.lastTouchAt = draft.context.occurredAt
-        lead.lastSource = lead.source
-        lead.ownerID = lead.ownerID ?? draft.context.userID
-        return lead
-    }
-
     private func decide(
-        _ lead: Lead, _ known: [Lead], _ policy: DuplicatePolicy, _ context: WriteContext
+        _ draft: Draft<Lead>, _ known: [Lead], _ policy: DuplicatePolicy, _ rules: LeadPolicy,
+        _ turns: inout RoundRobin
     ) -> Creation<Lead> {
         do {
-            try lead.validateCreation()
+            try draft.record.validateCreation()
+            if let same = Self.same(draft.record, known) { return .unchanged(same) }
+            var lead = draft.record
+            lead.lastTouchAt = draft.context.occurredAt
+            lead.lastSource = lead.source
+            return try decide(&lead, draft, known, policy, rules, &turns)
         } catch {
             return .refuse(Problem(translating: error) ?? Problem(.ruleViolated))
         }
+    }
+
+    /// The same record of the same system sent again: a repeated import doubles nothing.
+    private static func same(_ lead: Lead, _ known: [Lead]) -> Lead? {
+        guard let id = lead.externalID else { return nil }
+        return known.first { $0.externalID == id && $0.externalSystem == lead.externalSystem }
+    }
+
+    private func decide(
+        _ lead: inout Lead, _ draft: Draft<Lead>, _ known: [Lead], _ policy: DuplicatePolicy, _ rules: LeadPolicy,
+        _ turns: inout RoundRobin
+    ) throws -> Creation<Lead> {
+        let context = draft.context
         let keys = lead.matchKeys
         let candidates = known.map {
             DuplicateCandidate(id: $0.id, keys: Set($0.matchKeys), status: $0.status, lastTouchAt: $0.lastTouchAt)
@@ -100,10 +119,13 @@ struct LeadStore: Sendable {
         let touch = Touch(of: lead, at: context.occurredAt)
         switch DuplicateDecision.decide(keys, candidates: candidates, policy: policy, at: context.occurredAt) {
         case .create(let duplicates):
+            let turn = try rules.complete(&lead, draft, &turns)
             var details = LeadCreated()
             details.duplicates = duplicates.map(\.id)
             return .create(
-                lead, statements: [touch.insert(into: SchemaName(context.tenant), lead: lead.id)],
+                lead,
+                statements: [touch.insert(into: SchemaName(context.tenant), lead: lead.id)]
+                    + (turn.map { [$0.store(in: SchemaName(context.tenant))] } ?? []),
                 happening: Happening("created", details: details.json.object ?? [:]),
                 answer: ["duplicates": .array(duplicates.map(\.json))])
         case .link(let duplicate):

@@ -1,0 +1,159 @@
+import Entities
+import Foundation
+import HTTP
+import JSON
+import Postgres
+import Resources
+import Synchronization
+import Tenancy
+import Values
+
+/// What a tenant's rules make of a new lead: compiled, so that a lead costs no parsing.
+struct LeadPolicy: Sendable {
+    let assignment: AssignmentRules
+    /// nil when the tenant has no grade rules: its leads have no grade.
+    let grades: GradeRules?
+    let roster: Roster
+    let usesTurns: Bool
+    /// Ids of active people by login and e-mail.
+    let people: [String: UUID]
+}
+
+/// The rules of assignment and grading.
+final class Policies: Sendable {
+    let environment: ResourceEnvironment
+    let assignmentRules: Resource<AssignmentRule>
+    let gradeRules: Resource<GradeRule>
+    private let cache: Cache
+
+    /// So long another instance's change may stay unseen; a change through this one is seen at once.
+    private static let freshness = Duration.seconds(1)
+
+    /// - Parameter committed: called after each commit; wakes the outbox's relay.
+    init(environment shared: ResourceEnvironment, committed: @escaping @Sendable () -> Void) {
+        let cache = Cache()
+        self.cache = cache
+        let writer = Writer(database: shared.database) {
+            cache.known.withLock { $0.removeAll() }
+            committed()
+        }
+        let environment = ResourceEnvironment(writer: writer, cursors: shared.cursors, source: shared.source)
+        self.environment = environment
+        assignmentRules = Resource(
+            "assignment-rules", environment: environment,
+            rules: Self.checked(environment) { rule, custom, context in
+                try rule.assign.validate()
+                _ = try Lead.condition(rule.when, custom: custom, context: context)
+            })
+        gradeRules = Resource(
+            "grade-rules", environment: environment,
+            rules: Self.checked(environment) { rule, custom, context in
+                _ = try Lead.condition(rule.when, custom: custom, context: context)
+            })
+    }
+
+    /// Rules whose records are checked against the catalogue of leads before they are kept.
+    private static func checked<Record: Aggregate>(
+        _ environment: ResourceEnvironment,
+        _ check: @escaping @Sendable (Record, CustomFields, TextContext) throws -> Void
+    ) -> ResourceRules<Record> {
+        let checkAll: @Sendable ([Record], TenantID) async throws -> Void = { records, tenant in
+            let custom = try await environment.customFields.fields(of: "lead", tenant: tenant)
+            let context = try await environment.database.directory.active(tenant).textContext
+            for record in records { try check(record, custom, context) }
+        }
+        return ResourceRules(
+            creating: { drafts in
+                guard let tenant = drafts.first?.context.tenant else { return [] }
+                var creations: [Creation<Record>] = []
+                for draft in drafts {
+                    do {
+                        try await checkAll([draft.record], tenant)
+                        creations.append(.create(draft.record))
+                    } catch {
+                        guard let problem = Problem(translating: error) else { throw error }
+                        creations.append(.refuse(problem))
+                    }
+                }
+                return creations
+            },
+            changing: { modification, _, context in
+                try await checkAll([modification.new], context.tenant)
+                return modification
+            })
+    }
+
+    func policy(of tenant: TenantID) async throws -> LeadPolicy {
+        if let (policy, until) = cache.known.withLock({ $0[tenant] }), until > .now { return policy }
+        let policy = try await load(tenant)
+        cache.known.withLock { $0[tenant] = (policy, .now + Self.freshness) }
+        return policy
+    }
+
+    private final class Cache: Sendable {
+        let known = Mutex<[TenantID: (policy: LeadPolicy, until: ContinuousClock.Instant)]>([:])
+    }
+
+    private func load(_ tenant: TenantID) async throws -> LeadPolicy {
+        let schema = SchemaName(tenant)
+        let results = try await environment.database.flight(
+            tenant,
+            [
+                "\(assignmentRules.table.select(schema)) where deleted_at is null and active",
+                "\(gradeRules.table.select(schema)) where deleted_at is null and active",
+                "select value from \(schema).grade_thresholds",
+                "select id, login, email, team_id from \(schema).users where active order by id",
+            ], options: .read)
+        let custom = try await environment.customFields.fields(of: "lead", tenant: tenant)
+        let context = try await environment.database.directory.active(tenant).textContext
+        let assignments = try results[0].map { try assignmentRules.table.record($0) }
+        let grades = try results[1].map { try gradeRules.table.record($0) }
+        let thresholds = try Self.thresholds(results[2])
+        var roster = Roster(people: [], teams: [:])
+        var people: [String: UUID] = [:]
+        for row in results[3] {
+            let id: UUID = try row.get(0)
+            roster.people.insert(id)
+            people[try row.get(1, as: String.self).lowercased()] = id
+            if let email = try row.get(2, as: String?.self) { people[email.lowercased()] = id }
+            guard let team = try row.get(3, as: UUID?.self) else { continue }
+            roster.teams[team, default: []].append(id)
+            roster.teamOf[id] = team
+        }
+        return LeadPolicy(
+            assignment: try AssignmentRules(assignments, custom: custom, context: context),
+            grades: grades.isEmpty
+                ? nil : try GradeRules(grades, thresholds: thresholds, custom: custom, context: context),
+            roster: roster, usesTurns: assignments.contains { $0.assign.teamID != nil }, people: people)
+    }
+
+    private static func thresholds(_ rows: Rows) throws -> GradeThresholds {
+        try rows.first.map { try GradeThresholds(json: try $0.get(0, as: JSON.self)) } ?? GradeThresholds()
+    }
+
+    func thresholds(of tenant: TenantID) async throws -> GradeThresholds {
+        try Self.thresholds(
+            try await environment.database.query(
+                tenant, "select value from \(schema: tenant).grade_thresholds"))
+    }
+
+    func store(_ thresholds: GradeThresholds, _ tenant: TenantID) async throws {
+        try await environment.writer.commit(
+            tenant,
+            [
+                """
+                insert into \(schema: tenant).grade_thresholds (value) values (\(thresholds.json))
+                on conflict (id) do update set value = excluded.value
+                """
+            ])
+    }
+
+    /// Whose turn it was in each team.
+    static func turns(_ schema: SchemaName) -> SQL { "select team_id, user_id from \(schema).turns" }
+
+    static func readTurns(_ rows: Rows) throws -> RoundRobin {
+        var turns = RoundRobin()
+        for row in rows { turns.lastAssigned[try row.get(0)] = try row.get(1, as: UUID.self) }
+        return turns
+    }
+}

@@ -1,0 +1,109 @@
+import Foundation
+import Testing
+
+@testable import Leads
+
+private typealias Saga = ConversionSaga
+
+/// What three services would do, as far as the saga can see.
+private struct World {
+    var saga = Saga(id: UUID(), leadID: UUID(), wantsContact: true, wantsOpportunity: true)
+    var refuses: Saga.Step?
+    /// Objects by idempotency key: the same command is answered the same again.
+    var made: [String: Saga.Result] = [:]
+    var archived: [UUID] = []
+    /// The account was there before.
+    var accountExists = false
+    var touched: Set<Saga.Step> = []
+
+    /// Runs to the end; `crashBefore` forgets the answer of that many actions, as a crash does.
+    mutating func run(crashes: Int = 0) -> Saga.Action? {
+        var crashes = crashes
+        var last: Saga.Action?
+        for _ in 0..<50 {
+            guard let action = saga.nextAction else { return last }
+            let event = perform(action)
+            if crashes > 0 {
+                crashes -= 1
+                saga = Saga.evolve(saga, .delayed)
+                continue
+            }
+            saga = Saga.evolve(saga, event)
+            last = action
+        }
+        return nil
+    }
+
+    private mutating func perform(_ action: Saga.Action) -> Saga.Event {
+        switch action {
+        case .perform(let step, _) where step == refuses: return .refused(step, reason: "no")
+        case .perform(let step, let key):
+            let fresh = Saga.Result(id: UUID(), isMade: !(step == .account && accountExists), version: 1)
+            let result = made[key] ?? fresh
+            made[key] = result
+            return .done(step, result)
+        case .undo(let step, let result, _):
+            if touched.contains(step) { return .kept(step) }
+            archived.append(result.id)
+            return .undid(step)
+        case .finish, .giveUp: return .closed
+        }
+    }
+}
+
+@Suite struct ConversionSagaRulesTests {
+    @Test func `three steps, once, with their links`() {
+        var world = World()
+        let last = world.run()
+        let ids = Saga.Step.allCases.compactMap { world.saga.results[$0]?.id }
+        #expect(last == .finish(account: ids[0], contact: ids[1], opportunity: ids[2]))
+        #expect(world.saga.phase == .completed && world.made.count == 3)
+    }
+
+    @Test(arguments: 1...6)
+    func `a crash after any action repeats it and makes nothing twice`(crashes: Int) {
+        var world = World()
+        _ = world.run(crashes: crashes)
+        #expect(world.saga.phase == .completed && world.made.count == 3)
+        #expect(world.saga.attempts == 0 || crashes > 0)
+    }
+
+    @Test(arguments: ConversionSaga.Step.allCases)
+    func `a refused step undoes what the saga made, newest first`(step: ConversionSaga.Step) {
+        var world = World()
+        world.refuses = step
+        #expect(world.run() == .giveUp(reason: "no"))
+        let before = Saga.Step.allCases.prefix { $0 != step }.compactMap { world.saga.results[$0]?.id }
+        #expect(world.archived == before.reversed())
+        #expect(world.saga.phase == .failed && world.saga.nextAction == nil)
+    }
+
+    @Test func `what was there before, or was touched since, stays`() {
+        var world = World()
+        (world.refuses, world.accountExists, world.touched) = (.opportunity, true, [.contact])
+        #expect(world.run() == .giveUp(reason: "no"))
+        #expect(world.archived.isEmpty && world.saga.phase == .failed)
+    }
+
+    @Test func `late answers change nothing, or are undone`() throws {
+        var saga = Saga(id: UUID(), leadID: UUID(), wantsContact: false, wantsOpportunity: true)
+        let result = Saga.Result(id: UUID(), isMade: true, version: 1)
+        saga = Saga.evolve(saga, .done(.account, result))
+        #expect(Saga.evolve(saga, .done(.account, Saga.Result(id: UUID(), isMade: true, version: 1))) == saga)
+        #expect(Saga.evolve(saga, .closed) == saga, "not finished yet")
+        saga = Saga.evolve(saga, .refused(.opportunity, reason: "closed"))
+        saga = Saga.evolve(saga, .done(.opportunity, result))
+        guard case .undo(.opportunity, result, _)? = saga.nextAction else { return #expect(Bool(false)) }
+    }
+
+    @Test func `pauses grow and end at a minute`() {
+        var saga = Saga(id: UUID(), leadID: UUID(), wantsContact: false, wantsOpportunity: false)
+        #expect(saga.steps == [.account] && saga.pause == .zero)
+        var pauses: [Duration] = []
+        for _ in 0..<20 {
+            saga = Saga.evolve(saga, .delayed)
+            pauses.append(saga.pause)
+        }
+        #expect(pauses.first == .milliseconds(200) && pauses.last == .seconds(60) && pauses == pauses.sorted())
+    }
+}
