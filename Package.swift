@@ -135,7 +135,8 @@ let operatorTool: [Target] = [
 /// Tests of the whole: real services, a real database, a real broker.
 let wholeTests: [Target] = ["EndToEnd", "Isolation"].map { name in
     .testTarget(
-        name: "\(name)Tests", dependencies: ["TestKit", "HTTP", "Postgres", "JSON", "Values", "Runtime", "Security", "CSV"],
+        name: "\(name)Tests",
+        dependencies: ["TestKit", "HTTP", "Postgres", "JSON", "Values", "Runtime", "Security", "CSV"],
         path: "Tests/\(name)Tests", swiftSettings: strict)
 }
 

@@ -111,11 +111,13 @@ extension Resource {
 
     /// Deletes: the record stays for 90 days and can be restored.
     public func delete(_ key: String, _ context: WriteContext) async throws -> HTTPResponse {
-        try await change(key, context, answer: { _, _ in .noContent }) { old in
-            var new = old
-            new.deletedAt = context.now
-            return try await rules.deleting(Modification(from: old, to: new, .deleted), context)
-        }
+        try await change(
+            key, context, answer: { _, _ in .noContent },
+            decide: { old in
+                var new = old
+                new.deletedAt = context.now
+                return try await rules.deleting(Modification(from: old, to: new, .deleted), context)
+            })
     }
 
     public func restore(_ key: String, _ context: WriteContext) async throws -> HTTPResponse {
