@@ -132,15 +132,7 @@ let operatorTool: [Target] = [
         path: "Tests/OperatorTests", swiftSettings: strict),
 ]
 
-/// Tests of the whole: real services, a real database, a real broker.
-let wholeTests: [Target] = ["EndToEnd", "Isolation"].map { name in
-    .testTarget(
-        name: "\(name)Tests",
-        dependencies: ["TestKit", "HTTP", "Postgres", "JSON", "Values", "Runtime", "Security", "CSV"],
-        path: "Tests/\(name)Tests", swiftSettings: strict)
-}
-
 let package = Package(
     name: "Guanxi",
-    targets: cLibraries + technique.flatMap { $0 } + services.flatMap { $0 } + operatorTool + wholeTests
+    targets: cLibraries + technique.flatMap { $0 } + services.flatMap { $0 } + operatorTool
 )

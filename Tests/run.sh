@@ -70,7 +70,7 @@ python_environment() { "$ROOT/deploy/local/python.sh" >/dev/null; }
 python_tests() { python_environment; pytest_folder "Python tests" Tests/RealData; }
 
 # The whole platform as processes, from outside: API by a fuzzer, topics by a foreign client, kills in the middle.
-platform_tests() { python_environment; pytest_folder "platform tests" Tests/Platform; }
+platform_tests() { python_environment; export GUANXI_BUILD=debug; pytest_folder "platform tests" Tests/Platform; }
 
 parts=("$@"); [ $# -gt 0 ] || parts=(lint swift python platform)
 for part in "${parts[@]}"; do

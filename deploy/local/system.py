@@ -53,8 +53,9 @@ class System:
         return int((self.folder / "pids" / f"{service}.pid").read_text())
 
     def database(self, name):
-        """libpq's words for one of its databases, as the superuser."""
-        return f"{environment(self.folder / 'services.env', {})['GUANXI_DATABASE_URL']} dbname={name}"
+        """The address of one of its databases, as the superuser."""
+        url = environment(self.folder / "services.env", {})["GUANXI_DATABASE_URL"]
+        return url.replace("/postgres?", f"/{name}?")
 
     def kill(self, service):
         """SIGKILL, as a crash; back when the process is gone."""
