@@ -30,8 +30,8 @@ def fill(operator, unit, count):
     prices = products(tenant, unit)
     pipeline = tenant.ensure("/v1/pipelines", [{
         "name": unit["pipeline"], "template": "custom", "stages": [
-            {"key": key, "zh": unit["stages"][order], "en": key.capitalize(), "winRate": rate},
-             "order": order + 1} for order, (key, rate) in enumerate(STAGES)]}])[unit["pipeline"]]
+            {"key": key, "zh": unit["stages"][order], "en": key.capitalize(), "winRate": rate}
+            for order, (key, rate) in enumerate(STAGES)]}])[unit["pipeline"]]
     leads = [lead(unit, number, chance, today) for number in range(count)]
     made = capture(tenant, leads)
     plans = [plan(body, made[body["externalId"]], chance, today, prices) for body in leads]

@@ -48,13 +48,8 @@ private enum ProcessFigures {
         return fields.count > 1 ? Double(fields[1]).map { $0 * Double(sysconf(Int32(_SC_PAGESIZE))) } : nil
     }
 
-    /// `getrusage`.
-    static var processorSeconds: Double {
-        var usage = rusage()
-        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-        func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
-        return seconds(usage.ru_utime) + seconds(usage.ru_stime)
-    }
+    /// `clock(3)`: user and system time, in microseconds by POSIX.
+    static var processorSeconds: Double { Double(clock()) / 1_000_000 }
 
     static var openDescriptors: Int? {
         (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd"))?.count
