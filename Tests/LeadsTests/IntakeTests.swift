@@ -87,4 +87,16 @@ import Values
             #expect(touches == 2)
         }
     }
+
+    @Test func `every endpoint has its own route, operation and schema`() async throws {
+        try await LeadsFixture.with { service in
+            let endpoints =
+                service.leads.endpoints() + LeadActs(leads: service.leads).endpoints
+                + LeadSettings(environment: service.environment).endpoints + service.policies.endpoints
+            _ = try Router(endpoints, events: RouterEvents(unexpected: { error, _, _ in Issue.record("\(error)") }))
+            let document = try OpenAPI.document(
+                info: OpenAPI.Info(title: "Leads", version: "1", description: ""), endpoints: endpoints)
+            #expect(document["paths"]?["/v1/assignment-rules/dry-run"]?["post"] != nil)
+        }
+    }
 }
