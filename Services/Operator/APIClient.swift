@@ -86,7 +86,7 @@ struct APIClient: Sendable {
 }
 
 extension Invocation {
-    /// The value of an option that may stand in a path.
+    /// The text as a segment of a path.
     func segment(_ text: String) -> String { PercentCoding.encode(text) }
 
     /// Runs `body` on a loop of its own with the API as the operator.

@@ -88,7 +88,7 @@ enum ImportCommand {
             "\(created) created, \(existing) were there already, \(refusals.count) refused\n"
         }
         guard refusals.isEmpty else {
-            throw CommandFailure("\(refusals.count) rows were refused: correct them and import the file again")
+            throw CommandFailure("\(refusals.count) of the rows were refused: correct them and import the file again")
         }
     }
 }

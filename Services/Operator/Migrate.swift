@@ -92,12 +92,22 @@ struct Migrate: Sendable {
     /// Makes the first operator's key, readable by the file's owner alone.
     func makeOperatorKey(_ path: String) async throws {
         guard !FileManager.default.fileExists(atPath: path) else { return }
+        // The file first, and never readable by others: a key that cannot be kept is not made.
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            throw CommandFailure("\(path) cannot be written: choose another --operator-key-file")
+        }
+        let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
         let database = database(Backbone.databaseName(GatewayService.name))
-        let key = try await GatewayService.createOperatorKey("first operator", database: database)
+        do {
+            let key = try await GatewayService.createOperatorKey("first operator", database: database)
+            try file.write(contentsOf: Data((key + "\n").utf8))
+        } catch {
+            unlink(path)
+            await database.database.close()
+            throw error
+        }
         await database.database.close()
-        let made = FileManager.default.createFile(
-            atPath: path, contents: Data((key + "\n").utf8), attributes: [.posixPermissions: 0o600])
-        guard made else { throw CommandFailure("\(path) cannot be written: choose another --operator-key-file") }
         console.write("operator's key: written to \(path)\n")
     }
 
