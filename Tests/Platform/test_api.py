@@ -123,7 +123,9 @@ def test_no_tenant_sees_another(platform):
 
 def test_bad_tokens_are_refused(platform):
     api = platform.tenant("tokens")
-    token = api.ok("POST", "/v1/token")["access_token"]
+    token = api.ok(
+        "POST", "/v1/token", b"grant_type=client_credentials",
+        Content_Type="application/x-www-form-urlencoded")["access_token"]
     assert Caller(platform.port, token).ok("GET", "/v1/me")["kind"] == "apiKey"
     head, claims, signature = token.split(".")
     bad = [f"{head}.{claims}.", f"{head}.{claims}.{signature[:-4]}AAAA", f"eyJhbGciOiJub25lIn0.{claims}.", "gx_0_0",
