@@ -31,6 +31,9 @@ public final class TestPostgres: Sendable {
         return try await task.value
     }
 
+    /// Another server of this process, for tests whose databases have fixed names (whole services).
+    public static func separate(_ name: String) async throws -> TestPostgres { try await launched("-\(name)") }
+
     private init(superuser: PostgresConfiguration, folder: String?) {
         self.superuser = superuser
         self.folder = folder
@@ -99,7 +102,11 @@ public final class TestPostgres: Sendable {
         if let url = ProcessInfo.processInfo.environment["GUANXI_TEST_POSTGRES"] {
             return TestPostgres(superuser: try PostgresConfiguration(url: url), folder: nil)
         }
-        let folder = "/tmp/gx-pg-\(ProcessInfo.processInfo.processIdentifier)"
+        return try await launched("")
+    }
+
+    private static func launched(_ suffix: String) async throws -> TestPostgres {
+        let folder = "/tmp/gx-pg-\(ProcessInfo.processInfo.processIdentifier)\(suffix)"
         try await launch(folder)
         return TestPostgres(
             superuser: PostgresConfiguration(host: folder, database: "postgres", login: "postgres"), folder: folder)
@@ -134,15 +141,15 @@ public final class TestPostgres: Sendable {
         process.standardInput = input
         process.standardOutput = output
         try process.run()
-        lifeline.withLock { $0 = input }
+        lifelines.withLock { $0.append(input) }
         let said = try await Blocking.run { String(decoding: output.fileHandleForReading.availableData, as: UTF8.self) }
         guard said.hasPrefix("ready") else {
             throw Failure(description: "PostgreSQL 15 did not start (`make setup` installs it): \(said)")
         }
     }
 
-    /// The pipe whose end is the server's end.
-    private static let lifeline = Mutex<Pipe?>(nil)
+    /// The pipes whose end is the servers' end.
+    private static let lifelines = Mutex<[Pipe]>([])
 
     /// Stops the private server (`immediate`: as a crash would) and starts it again on the same data.
     public func restart() async throws {

@@ -8,10 +8,12 @@ import Values
 
 /// The keys that sign the gateway's tokens, the same on every instance: stored, rotated, published.
 ///
-/// The youngest key signs. Those before it verify for another hour, longer than any token lives.
+/// A new key is published for a minute before it signs, so that every instance and service knows it by then. Those
+/// before it verify for another hour, longer than any token lives.
 final class SigningKeys: Sendable {
     /// How often the stored keys are looked at.
     static let interval = Duration.seconds(15)
+    static let introduction = Duration.seconds(60)
     static let overlap = Duration.seconds(3_600)
 
     private struct State {
@@ -61,12 +63,11 @@ final class SigningKeys: Sendable {
     }
 
     /// Reads the stored keys; makes a new one where there is none or the youngest is old.
-    func load() async throws {
+    func load(now: Timestamp = .now()) async throws {
         let rotation = rotation
         let keys = try await database.shared { transaction in
             try await transaction.query("select pg_advisory_xact_lock(\(Self.lock))")
             var keys = try await Self.stored(transaction)
-            let now = Timestamp.now()
             if keys.first.map({ now - $0.createdAt >= rotation }) ?? true {
                 let new = try SigningKey.generate()
                 let jwk = try JSON.parse(new.privateJWK())
@@ -82,14 +83,15 @@ final class SigningKeys: Sendable {
                 try await transaction.query("delete from shared.signing_keys where id = any(\(expired))")
                 keys.removeAll { expired.contains($0.key.id) }
             }
-            return keys.map(\.key)
+            return keys
         }
+        let introduced = keys.first { now - $0.createdAt >= Self.introduction } ?? keys.last
         state.withLock { state in
-            guard let first = keys.first else { return }
-            state.keySet = KeySet(keys.map(\.publicKey))
-            guard state.current?.id != first.id else { return }
-            state.current = first
-            state.minter = IdentityMinter(issuer: AccessToken.issuer, key: first)
+            guard let key = introduced?.key else { return }
+            state.keySet = KeySet(keys.map(\.key.publicKey))
+            guard state.current?.id != key.id else { return }
+            state.current = key
+            state.minter = IdentityMinter(issuer: AccessToken.issuer, key: key)
         }
     }
 

@@ -1,0 +1,294 @@
+import Foundation
+import HTTP
+import JSON
+import Security
+import Tenancy
+import Testing
+import Values
+
+@testable import Gateway
+
+@Suite struct IdentityTests {
+    // MARK: - Sessions
+
+    @Test func aSessionLivesByItsRefreshTokenAndEndsWhenOneIsUsedTwice() async throws {
+        let gateway = try await GatewayFixture.shared()
+        let unit = try await gateway.unit()
+        _ = try await gateway.user("ann", in: unit)
+        let first = try await gateway.logIn("ANN", in: unit)
+        #expect(first.status == 201)
+        #expect(first.headers["Cache-Control"] == "no-store")
+        let old = try #require(first.json["refreshToken"]?.string)
+        let second = try await gateway.call(.post, "/v1/sessions/refresh", ["refreshToken": old.json])
+        let access = try #require(second.json["accessToken"]?.string)
+        #expect(try await gateway.me(access) == 200)
+        // The old one again: it is in two hands.
+        #expect(try await gateway.call(.post, "/v1/sessions/refresh", ["refreshToken": old.json]).status == 401)
+        #expect(try await gateway.me(access) == 401)
+        let new = try #require(second.json["refreshToken"]?.string)
+        #expect(try await gateway.call(.post, "/v1/sessions/refresh", ["refreshToken": new.json]).status == 401)
+    }
+
+    @Test func loggingOutEndsTheAccessTokenAtOnce() async throws {
+        let gateway = try await GatewayFixture.shared()
+        let unit = try await gateway.unit()
+        _ = try await gateway.user("ann", in: unit)
+        let (ended, other) = (
+            try await gateway.accessToken("ann", in: unit), try await gateway.accessToken("ann", in: unit)
+        )
+        #expect(try await gateway.me(ended) == 200)
+        #expect(try await gateway.call(.delete, "/v1/sessions/current", as: ended).status == 204)
+        #expect(try await gateway.me(ended) == 401)
+        #expect(try await gateway.me(other) == 200)
+    }
+
+    @Test func whateverIsWrongLooksTheSameAndGuessingRests() async throws {
+        let gateway = try await GatewayFixture.shared()
+        let unit = try await gateway.unit()
+        _ = try await gateway.user("ann", in: unit)
+        let nowhere = GatewayFixture.Unit(id: unit.id, slug: "no-such-unit", key: "")
+        var answers: [JSON] = []
+        for answer in [
+            try await gateway.logIn("ann", password: "wrong", in: unit), try await gateway.logIn("bob", in: unit),
+            try await gateway.logIn("ann", in: nowhere),
+        ] {
+            #expect(answer.status == 401)
+            var json = answer.json.object ?? [:]
+            json["requestId"] = nil
+            answers.append(.object(json))
+        }
+        #expect(Set(answers).count == 1)
+        // Somebody who exists and somebody who does not are locked alike.
+        for login in ["ann", "ghost"] {
+            var last = 0
+            for _ in 0..<LoginThrottle.free + 1 {
+                last = try await gateway.logIn(login, password: "wrong", in: unit).status
+            }
+            #expect(last == 429)
+        }
+        let locked = try await gateway.logIn("ann", in: unit)
+        #expect(locked.status == 429)
+        #expect(locked.headers["Retry-After"].flatMap { Int($0) }.map { (1...30).contains($0) } == true)
+    }
+
+    @Test func aPasswordResetWorksOnceAndEndsSessions() async throws {
+        let gateway = try await GatewayFixture.shared()
+        let unit = try await gateway.unit()
+        let id = try await gateway.user("ann", in: unit)
+        let before = try await gateway.accessToken("ann", in: unit)
+        let reset = try await gateway.call(.post, "/v1/users/\(id)/password-reset", as: unit.key)
+        let token = try #require(reset.json["token"]?.string)
+        func redeem(_ password: String) async throws -> Int {
+            try await gateway.call(.post, "/v1/password-resets/\(token)", ["password": password.json]).status
+        }
+        #expect(try await redeem("short") == 422)
+        #expect(try await redeem("another fine one") == 204)
+        #expect(try await redeem("and one more time") == 404)
+        #expect(try await gateway.me(before) == 401)
+        #expect(try await gateway.logIn("ann", in: unit).status == 401)
+        #expect(try await gateway.logIn("ann", password: "another fine one", in: unit).status == 201)
+    }
+
+    @Test func whoIsDeactivatedOrChangesRoleIsKnownWithinASecond() async throws {
+        let gateway = try await GatewayFixture.shared()
+        let unit = try await gateway.unit()
+        let id = try await gateway.user("ann", in: unit)
+        let token = try await gateway.accessToken("ann", in: unit)
+        #expect(try await gateway.call(.get, "/v1/leads", as: token).json["role"] == "sales")
+        let promoted = try await gateway.call(.patch, "/v1/users/\(id)", ["role": "manager"], as: unit.key)
+        #expect(promoted.status == 200)
+        try await withinASecond { try await gateway.call(.get, "/v1/leads", as: token).json["role"] == "manager" }
+        #expect(try await gateway.call(.patch, "/v1/users/\(id)", ["status": "inactive"], as: unit.key).status == 200)
+        try await withinASecond { try await gateway.me(token) == 401 }
+        #expect(try await gateway.logIn("ann", in: unit).status == 401)
+    }
+
+    @Test func aManagerSeesTheTeamsBelow() async throws {
+        let gateway = try await GatewayFixture.shared()
+        let unit = try await gateway.unit()
+        func team(_ name: String, under parent: String? = nil) async throws -> String {
+            let team = try await gateway.call(
+                .post, "/v1/teams", ["name": name.json, "parentId": parent.json], as: unit.key)
+            return try #require(team.json["id"]?.string)
+        }
+        let top = try await team("top")
+        _ = try await gateway.user("head", role: "manager", team: top, in: unit)
+        let token = try await gateway.accessToken("head", in: unit)
+        func seen() async throws -> Set<String> {
+            let answer = try await gateway.call(.get, "/v1/leads", as: token)
+            #expect(answer.json["visibility"] == "subtree")
+            return Set((answer.json["teams"]?.array ?? []).compactMap(\.string))
+        }
+        #expect(try await seen() == [top])
+        let middle = try await team("middle", under: top)
+        let bottom = try await team("bottom", under: middle)
+        let other = try await team("other")
+        try await withinASecond { try await seen() == [top, middle, bottom] }
+        let cycle = try await gateway.call(.patch, "/v1/teams/\(top)", ["parentId": bottom.json], as: unit.key)
+        #expect(cycle.status == 422)
+        #expect(
+            try await gateway.call(.patch, "/v1/teams/\(middle)", ["parentId": other.json], as: unit.key).status == 200)
+        try await withinASecond { try await seen() == [top] }
+    }
+
+    /// Waits until something is so, as it must be within a second.
+    private func withinASecond(_ condition: () async throws -> Bool) async throws {
+        let asked = ContinuousClock.now
+        while try await !condition() {
+            try #require(asked.duration(to: .now) < .seconds(10))
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        #expect(asked.duration(to: .now) < .seconds(1))
+    }
+
+    // MARK: - Tokens
+
+    /// Claims of a user's token, as the gateway would sign them.
+    private func claims(_ unit: GatewayFixture.Unit, _ subject: String, _ session: UUID, expires: Int64) throws -> JSON
+    {
+        var claims =
+            AccessToken(
+                tenant: unit.id, subject: try #require(UUID(uuidString: subject)), kind: .user, session: session
+            ).claims(now: expires - AccessToken.lifetime).object ?? [:]
+        claims["exp"] = .int(expires)
+        return .object(claims)
+    }
+
+    @Test func forgedExpiredAndForeignTokensAreRefused() async throws {
+        let gateway = try await GatewayFixture.shared()
+        let (unit, other) = (try await gateway.unit(), try await gateway.unit())
+        let id = try await gateway.user("ann", in: unit)
+        let good = try await gateway.accessToken("ann", in: unit)
+        let payload = try #require(Base64URL.decode(good.split(separator: ".")[1]))
+        let header = try #require(Base64URL.decode(good.split(separator: ".")[0]))
+        let told = try JSON.parse(payload)
+        let session = try #require(told["sid"]?.string.flatMap { UUID(uuidString: $0) })
+        let now = Timestamp.now().microseconds / 1_000_000
+
+        let keys = SigningKeys(database: gateway.database, rotation: .seconds(86_400))
+        try await keys.load()
+        func signed(_ claims: JSON, _ signer: TokenSigner) throws -> String { try signer.sign(claims) }
+        let live = try claims(unit, id, session, expires: now + 60)
+        #expect(try await gateway.me(signed(live, keys.signer)) == 200)
+        // Expired, and of another purpose.
+        #expect(try await gateway.me(signed(claims(unit, id, session, expires: now - 60), keys.signer)) == 401)
+        let internalType = TokenSigner(key: try keys.signer.key, type: "guanxi-identity+jwt")
+        #expect(try await gateway.me(signed(live, internalType)) == 401)
+        // The same words of another key.
+        #expect(try await gateway.me(signed(live, TokenSigner(key: try .generate(), type: AccessToken.type))) == 401)
+        // The user and session of one tenant under the name of another.
+        #expect(try await gateway.me(signed(claims(other, id, session, expires: now + 60), keys.signer)) == 401)
+
+        // Unsigned, and signed with the public key as a secret.
+        let body = good.split(separator: ".")[1]
+        func headed(_ algorithm: String) throws -> String {
+            var json = try JSON.parse(header).object ?? [:]
+            json["alg"] = .string(algorithm)
+            return Base64URL.encode(JSON.object(json).serialize()) + "." + body
+        }
+        #expect(try await gateway.me(headed("none") + ".") == 401)
+        #expect(try await gateway.me(headed("none") + "." + good.split(separator: ".")[2]) == 401)
+        let symmetric = try headed("HS256")
+        let mac = Digest.hmacSHA256(key: keys.keySet.jwks.serialize(), Array(symmetric.utf8))
+        #expect(try await gateway.me(symmetric + "." + Base64URL.encode(mac.bytes)) == 401)
+        #expect(try await gateway.me("garbage") == 401)
+        #expect(try await gateway.me(good) == 200)
+    }
+
+    @Test func aNewKeyIsPublishedBeforeItSignsAndTheOldOnesStillVerify() async throws {
+        let gateway = try await GatewayFixture.shared()
+        let keys = SigningKeys(database: gateway.database, rotation: .seconds(86_400))
+        try await keys.load()
+        let old = try keys.signer.key.id
+        let rotating = SigningKeys(database: gateway.database, rotation: .zero)
+        try await rotating.load()
+        #expect(try rotating.signer.key.id == old)
+        // Another instance, a minute later.
+        try await keys.load(now: .now() + SigningKeys.introduction)
+        let new = try keys.signer.key.id
+        #expect(new != old)
+        #expect(rotating.keySet[new] != nil && keys.keySet[old] != nil)
+    }
+
+    // MARK: - API keys
+
+    @Test func aRevokedKeyIsRefusedHereAtOnceAndElsewhereWithinASecond() async throws {
+        let gateway = try await GatewayFixture.shared()
+        let unit = try await gateway.unit()
+        let made = try await gateway.call(.post, "/v1/api-keys", ["name": "crm", "role": "sales"], as: unit.key)
+        let key = try #require(made.json["key"]?.string)
+        let id = try #require(made.json["id"]?.string)
+        #expect(try await gateway.me(key) == 200)
+
+        // Another instance on the same database, which has seen the key.
+        let cache = TokenCache<Identity>()
+        let revocations = Revocations(database: gateway.database, cache: cache)
+        let elsewhere = Authenticator(
+            keys: SigningKeys(database: gateway.database, rotation: .seconds(86_400)),
+            accounts: Accounts(database: gateway.database), directory: gateway.database.directory,
+            revocations: revocations, cache: cache)
+        try await revocations.look()
+        try await withThrowingTaskGroup { group in
+            group.addTask { try await revocations.run() }
+            _ = try await elsewhere.identify(key)
+            let asked = ContinuousClock.now
+            #expect(try await gateway.call(.delete, "/v1/api-keys/\(id)", as: unit.key).status == 204)
+            #expect(try await gateway.me(key) == 401)
+            while (try? await elsewhere.identify(key)) != nil {
+                try #require(asked.duration(to: .now) < .seconds(10))
+                try await Task.sleep(for: .milliseconds(5))
+            }
+            #expect(asked.duration(to: .now) < .seconds(1))
+            group.cancelAll()
+        }
+        #expect(try await gateway.call(.get, "/v1/api-keys/\(id)", as: unit.key).json["revokedAt"]?.string != nil)
+    }
+
+    @Test func withoutNewsOfRevocationsNobodyIsBelieved() async throws {
+        let gateway = try await GatewayFixture.shared()
+        let revocations = Revocations(database: gateway.database, cache: TokenCache())
+        #expect(throws: Problem.self) { try revocations.requireNews() }
+        try await revocations.look()
+        #expect(throws: Never.self) { try revocations.requireNews() }
+    }
+
+    @Test func scopesNarrowARoleAndNobodyGivesMoreThanHeMay() async throws {
+        let gateway = try await GatewayFixture.shared()
+        let unit = try await gateway.unit()
+        let narrow = try await gateway.call(
+            .post, "/v1/api-keys",
+            ["name": "n", "role": "sales", "scopes": ["leads.read", "api-keys.write", "api-keys.read"]], as: unit.key)
+        let key = try #require(narrow.json["key"]?.string)
+        // Sales may not make keys, so the scope gives nothing.
+        #expect(try await gateway.call(.get, "/v1/leads", as: key).json["permissions"] == ["leads.read"])
+        #expect(try await gateway.call(.post, "/v1/api-keys", ["name": "x", "role": "sales"], as: key).status == 403)
+        let makers = try await gateway.call(
+            .post, "/v1/api-keys", ["name": "m", "role": "admin", "scopes": ["api-keys.write"]], as: unit.key)
+        let maker = try #require(makers.json["key"]?.string)
+        #expect(try await gateway.call(.post, "/v1/api-keys", ["name": "x", "role": "admin"], as: maker).status == 403)
+        let unknown = try await gateway.call(
+            .post, "/v1/api-keys", ["name": "x", "role": "admin", "scopes": ["leads.eat"]], as: unit.key)
+        #expect(unknown.status == 422)
+        #expect(unknown.json["errors"]?[0]?["path"] == "/scopes/0")
+        let past = try await gateway.call(
+            .post, "/v1/api-keys", ["name": "x", "role": "admin", "expiresAt": "2020-01-01T00:00:00Z"], as: unit.key)
+        #expect(past.status == 422)
+    }
+
+    @Test func aKeyIsExchangedForATokenByClientCredentials() async throws {
+        let gateway = try await GatewayFixture.shared()
+        let unit = try await gateway.unit()
+        func token(_ form: String) async throws -> GatewayFixture.Answer {
+            try await gateway.call(
+                .post, "/v1/token", headers: ["Content-Type": "application/x-www-form-urlencoded"],
+                raw: Array(form.utf8))
+        }
+        let answer = try await token("grant_type=client_credentials&client_secret=\(unit.key)")
+        #expect(answer.status == 200)
+        #expect(try await gateway.me(try #require(answer.json["access_token"]?.string)) == 200)
+        let wrong = try await token("grant_type=client_credentials&client_secret=\(unit.key.dropLast())x")
+        #expect(wrong.status == 401)
+        #expect(wrong.json["error"] == "invalid_client")
+        #expect(try await token("grant_type=password&client_secret=\(unit.key)").status == 400)
+    }
+}
