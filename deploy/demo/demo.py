@@ -57,7 +57,7 @@ def rules(tenant, unit, teams, users):
         {"key": key, "name": name, "kind": kind} for key, name, kind in unit["sources"]], "key")
     by_region = [
         {"name": region, "position": position, "active": True,
-         "when": {"field": "region", "operator": "equals", "value": region},
+         "when": {"field": "region", "op": "eq", "value": region},
          "assign": {"teamId": teams[region]["id"], "strategy": "roundRobin"}}
         for position, region in enumerate(unit["regions"], 1)]
     rest = {"name": unit["rest"], "position": len(by_region) + 1, "active": True, "when": None,
@@ -106,7 +106,7 @@ def plan(body, there, chance, today, prices):
     return {
         "externalId": body["externalId"], "lead": there, "reach": reach, "end": end, "start": start,
         "product": body["product"], "quantity": quantity,
-        "name": f"{body['company']}: {body['productInterest']}",
+        "name": f"{body['company']}: {body['product']}",
         "days": [start + timedelta(step * (today - start).days // 7) for step in range(7)],
         "amount": {**price, "amount": f"{int(price['amount'][:-3]) * quantity}.00"}}
 

@@ -11,8 +11,8 @@ NANHUA = {
         ("tang.ruoxi", "唐若溪", "sales", "广州"), ("peng.siyan", "彭思砚", "sales", "东莞"),
     ],
     "sources": [
-        ("website", "官网", "web"), ("expo", "展会", "event"), ("referral", "转介绍", "referral"),
-        ("visit", "陌拜", "visit"),
+        ("website", "官网", "ownSite"), ("expo", "展会", "event"), ("referral", "转介绍", "referral"),
+        ("visit", "陌拜", "coldVisit"),
     ],
     "products": [
         ("云杉存储 S2", "云杉", ["云杉S2"], 68000), ("云杉存储 S8", "云杉", ["云杉S8"], 246000),
@@ -37,8 +37,8 @@ HARDWARE = {
         ("june.park", "June Park", "sales", "West"),
     ],
     "sources": [
-        ("website", "Web site", "web"), ("fair", "Trade fair", "event"), ("referral", "Referral", "referral"),
-        ("ads", "Ad platform", "ads"),
+        ("website", "Web site", "ownSite"), ("fair", "Trade fair", "event"), ("referral", "Referral", "referral"),
+        ("ads", "Ad platform", "adPlatform"),
     ],
     "products": [
         ("Rack R1", "Rack", ["RackR1"], 4800), ("Rack R4", "Rack", [], 26700), ("Desk D2", "Desk", [], 550),
