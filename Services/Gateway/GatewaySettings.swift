@@ -16,7 +16,7 @@ struct GatewaySettings: Sendable {
         "rate-limit-caller", default: 5_000, in: 1...1_000_000,
         help: "Requests a second of one user or API key, per instance.")
     private static let addressRate = ConfigurationKey(
-        "rate-limit-address", default: 20, in: 1...1_000_000,
+        "rate-limit-address", default: 100, in: 1...1_000_000,
         help: "Requests a second without identity (log-ins, documents) from one address, per instance.")
     private static let cost = ConfigurationKey(
         "password-cost", default: Cost.standard, help: "What hashing a password costs; light only for tests.")

@@ -286,6 +286,14 @@ import Values
         let answer = try await token("grant_type=client_credentials&client_secret=\(unit.key)")
         #expect(answer.status == 200)
         #expect(try await gateway.me(try #require(answer.json["access_token"]?.string)) == 200)
+        let basic = Data("gx:\(unit.key)".utf8).base64EncodedString()
+        for header in ["Bearer \(unit.key)", "Basic \(basic)"] {
+            let answer = try await gateway.call(
+                .post, "/v1/token",
+                headers: ["Content-Type": "application/x-www-form-urlencoded", "Authorization": header],
+                raw: Array("grant_type=client_credentials".utf8))
+            #expect(answer.status == 200)
+        }
         let wrong = try await token("grant_type=client_credentials&client_secret=\(unit.key.dropLast())x")
         #expect(wrong.status == 401)
         #expect(wrong.json["error"] == "invalid_client")

@@ -12,7 +12,7 @@ struct TokenAPI: Sendable {
     private static let schema = Schema(
         "TokenRequest",
         [
-            "type": "object", "required": ["grant_type", "client_secret"],
+            "type": "object", "required": ["grant_type"],
             "properties": [
                 "grant_type": ["type": "string", "enum": ["client_credentials"]],
                 "client_id": ["type": "string", "description": "The key's id; may be left out."],
@@ -24,7 +24,9 @@ struct TokenAPI: Sendable {
         [
             Endpoint(
                 .post, "/v1/token", id: "createToken", summary: "Exchange an API key for an access token",
-                description: "OAuth 2 client credentials; HTTP Basic works, too.", tags: ["sessions"],
+                description:
+                    "OAuth 2 client credentials; the key may also come as HTTP Basic's password or as the bearer.",
+                tags: ["sessions"],
                 permission: .everyone,
                 body: RequestBody(
                     mediaTypes: ["application/x-www-form-urlencoded"], schema: Self.schema, limit: 4_096,
@@ -53,7 +55,7 @@ struct TokenAPI: Sendable {
                 .init(en: "Send grant_type=client_credentials.", zh: "请发送 grant_type=client_credentials。"),
                 extras: ["error": "unsupported_grant_type"])
         }
-        let secret = try Self.basicPassword(call.request) ?? form.string("client_secret") ?? ""
+        let secret = try Self.authorization(call.request) ?? form.string("client_secret") ?? ""
         let now = Timestamp.now().microseconds / 1_000_000
         guard let credential = Credential(secret, kind: .apiKey),
             let identity = try await accounts.apiKey(credential, now: now), let tenant = identity.principal.tenant
@@ -65,10 +67,16 @@ struct TokenAPI: Sendable {
             headers: ["Cache-Control": "no-store"])
     }
 
-    private static func basicPassword(_ request: HTTPRequest) -> String? {
-        guard let header = request.headers["Authorization"], header.lowercased().hasPrefix("basic "),
-            let bytes = Data(base64Encoded: String(header.dropFirst(6)))
-        else { return nil }
-        return String(decoding: bytes, as: UTF8.self).split(separator: ":", maxSplits: 1).last.map(String.init)
+    /// The key in the header: as HTTP Basic's password, or as the bearer itself.
+    private static func authorization(_ request: HTTPRequest) -> String? {
+        let parts = (request.headers["Authorization"] ?? "").split(separator: " ")
+        guard parts.count == 2 else { return nil }
+        switch parts[0].lowercased() {
+        case "bearer": return String(parts[1])
+        case "basic":
+            guard let bytes = Data(base64Encoded: String(parts[1])) else { return nil }
+            return String(decoding: bytes, as: UTF8.self).split(separator: ":", maxSplits: 1).last.map(String.init)
+        default: return nil
+        }
     }
 }

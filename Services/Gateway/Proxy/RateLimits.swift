@@ -39,7 +39,7 @@ final class RateLimits: Middleware {
         var tenant = RateLimit(name: "tenant", perSecond: 10_000)
         var caller = RateLimit(name: "caller", perSecond: 5_000)
         /// Of requests that need no identity: log-ins, documents.
-        var stranger = RateLimit(name: "address", perSecond: 20)
+        var stranger = RateLimit(name: "address", perSecond: 100)
     }
 
     private enum Key: Hashable {
