@@ -12,7 +12,8 @@ Guanxi is up at $GUANXI_URL (in $((SECONDS - start)) s). API page: $GUANXI_URL/d
 Keys and addresses for scripts: ${RUN#"$ROOT"/}/guanxi.env · logs: ${RUN#"$ROOT"/}/log/
 
 Try:
-  .build/release/guanxi tenant list
+  set -a; . ${RUN#"$ROOT"/}/guanxi.env; set +a     # the address and the operator's key
   .build/release/guanxi status
-  .build/release/guanxi analytics report funnel --tenant nanhua
+  .build/release/guanxi analytics report leads --group-by source --tenant nanhua
+  .build/release/guanxi analytics report opportunities --group-by owner --tenant nanhua
 TEXT
