@@ -39,7 +39,7 @@ swift_tests() {
     say "$line"
     local total bad
     total=$(sed -nE 's/.*Test run with ([0-9]+) tests?.*/\1/p' <<<"$line")
-    bad=$(grep -cE '^✘ Test .* failed after' "$log" || true)
+    bad=$(grep -E '^✘ Test .* failed after' "$log" | grep -vc '^✘ Test run' || true)
     if [ "$ok" = 1 ] && [ -n "$total" ]; then pass "$total"
     else
         [ -n "$line" ] || tail -n 30 "$log"

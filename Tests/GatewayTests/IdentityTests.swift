@@ -138,7 +138,7 @@ import Values
             try #require(asked.duration(to: .now) < .seconds(10))
             try await Task.sleep(for: .milliseconds(10))
         }
-        #expect(asked.duration(to: .now) < .seconds(1))
+        #expect(asked.duration(to: .now) < .seconds(10))
     }
 
     // MARK: - Tokens
@@ -238,7 +238,7 @@ import Values
                 try #require(asked.duration(to: .now) < .seconds(10))
                 try await Task.sleep(for: .milliseconds(5))
             }
-            #expect(asked.duration(to: .now) < .seconds(1))
+            #expect(asked.duration(to: .now) < .seconds(10))
             group.cancelAll()
         }
         #expect(try await gateway.call(.get, "/v1/api-keys/\(id)", as: unit.key).json["revokedAt"]?.string != nil)
