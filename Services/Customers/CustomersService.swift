@@ -21,10 +21,13 @@ public enum CustomersService {
         let orders = Orders(environment: backbone.environment, accounts: accounts)
         let endpoints = CustomerEndpoints(
             environment: backbone.environment, accounts: accounts, contacts: contacts, orders: orders)
+        let imports = ImportWorker(
+            backbone.environment, logger: context.logger.component("imports"),
+            importers: [accounts.importer, orders.resource.importer])
         return try backbone.composition(
-            endpoints: endpoints.all,
+            endpoints: endpoints.all + accounts.importEndpoints(imports) + orders.resource.importEndpoints(imports),
             internalEndpoints: Conversions.steps(accounts, contacts).endpoints,
-            components: [LifecycleClock(accounts: accounts, logger: context.logger)])
+            components: [LifecycleClock(accounts: accounts, logger: context.logger), imports])
     }
 
     public static let program = ServiceProgram(

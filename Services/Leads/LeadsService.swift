@@ -44,13 +44,15 @@ public enum LeadsService {
             services: [
                 .account: customers, .contact: customers, .opportunity: context.internalClient("opportunities"),
             ], logger: context.logger.component("conversions"))
+        let imports = ImportWorker(
+            environment, logger: context.logger.component("imports"), importers: [leads.importer])
         return try backbone.composition(
-            endpoints: leads.endpoints() + LeadActs(leads: leads).endpoints
+            endpoints: leads.endpoints() + leads.importEndpoints(imports) + LeadActs(leads: leads).endpoints
                 + [ConvertEndpoint(leads: leads, runner: runner).endpoint]
                 + sources.endpoints([.create, .read, .change, .delete])
                 + LeadSettings(environment: environment).endpoints + policies.endpoints,
             consumers: [backbone.consumer("leads", topics: [.gateway], handlers: [DirectoryCopy()])],
-            components: [runner])
+            components: [runner, imports])
     }
 
     public static let program = ServiceProgram(

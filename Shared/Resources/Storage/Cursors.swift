@@ -36,6 +36,23 @@ public struct Cursors: Sendable {
         return position
     }
 
+    /// Of a list in the order of a number.
+    func make(number: Int64, binding: String) -> String {
+        let payload = Array(String(number).utf8)
+        return Base64URL.encode(payload + tag(payload, binding))
+    }
+
+    func readNumber(_ text: String, binding: String) throws(Problem) -> Int64 {
+        guard text.utf8.count <= 100, let bytes = Base64URL.decode(text), bytes.count > Self.tagLength else {
+            throw Self.refused
+        }
+        let payload = Array(bytes.dropLast(Self.tagLength))
+        guard constantTimeEquals(tag(payload, binding), Array(bytes.suffix(Self.tagLength))),
+            let number = Int64(String(decoding: payload, as: UTF8.self))
+        else { throw Self.refused }
+        return number
+    }
+
     private func tag(_ payload: [UInt8], _ binding: String) -> [UInt8] {
         Array(Digest.hmacSHA256(key: key, payload + [0] + Array(binding.utf8)).bytes.prefix(Self.tagLength))
     }

@@ -1,0 +1,151 @@
+import Foundation
+import HTTP
+import JSON
+import Postgres
+import ServiceKit
+import Tenancy
+import Testing
+import Values
+
+@testable import Leads
+@testable import Resources
+
+/// Imports of files through their endpoints and worker, on a real database.
+@Suite struct ImportTests {
+    @Test func `a file with a mark and labels as headings is imported, and bad rows stop no other`() async throws {
+        try await LeadsFixture.with { service in
+            let imports = Imports(service)
+            let file =
+                "\u{FEFF}公司,Region,Unknown\n\"甲,公司\",浙江,1\n丙,too,many,cells\nB\"roken,x,y\n,浙江,no company\n丁,上海,2\n"
+            let id = try await imports.send(Array(file.utf8))
+            try await imports.worker.runOne(service.tenant.id)
+            let job = try await imports.get("/v1/leads/imports/\(id)")
+            #expect(job["status"] == "done" && job["rows"] == 5 && job["created"] == 2 && job["refused"] == 3)
+            #expect(job["ignoredColumns"] == ["Unknown"] && !(job["finishedAt"]?.isNull ?? true))
+            let first = try await imports.get("/v1/leads/imports/\(id)/rows?status=refused&limit=2")
+            #expect(first["items"]?.array?.compactMap { $0["line"]?.int } == [3, 4])
+            let cursor = try #require(first["nextCursor"]?.string)
+            let second = try await imports.get("/v1/leads/imports/\(id)/rows?status=refused&limit=2&cursor=\(cursor)")
+            #expect(second["items"]?.array?.compactMap { $0["line"]?.int } == [5] && second["nextCursor"] == .null)
+            #expect(try await imports.companies() == ["丁", "甲,公司"])
+            #expect(try await service.count("select count(*) from \(service.tenant.schema).import_chunks") == 0)
+        }
+    }
+
+    @Test func `GB18030 with a mapping is read, and a file of no known column fails with a reason`() async throws {
+        try await LeadsFixture.with { service in
+            let imports = Imports(service)
+            // "名,电话\n北京,13800138000\n" in GB18030.
+            let bytes: [UInt8] =
+                [0xC3, 0xFB, 0x2C, 0xB5, 0xE7, 0xBB, 0xB0, 0x0A, 0xB1, 0xB1, 0xBE, 0xA9, 0x2C]
+                + Array("13800138000\n".utf8)
+            let id = try await imports.send(
+                bytes, query: "?encoding=gb18030&mapping=%7B%22%E5%90%8D%22:%22company%22%7D")
+            let other = try await imports.send(Array("foo\nbar\n".utf8))
+            while try await imports.worker.runOne(service.tenant.id) {}
+            #expect(try await imports.get("/v1/leads/imports/\(id)")["created"] == 1)
+            #expect(try await imports.companies() == ["北京"])
+            let failed = try await imports.get("/v1/leads/imports/\(other)")
+            #expect(failed["status"] == "failed" && failed["error"]?.string?.contains("mapping") == true)
+        }
+    }
+
+    @Test func `a worker stopped half-way and run again, twice at once, doubles and loses nothing`() async throws {
+        try await LeadsFixture.with { service in
+            let imports = Imports(service)
+            let lines = (0..<1_250).map { "C\($0),R\n" }.joined()
+            let id = try await imports.send(Array(("company,region\n" + lines).utf8))
+            let (tenant, schema) = (service.tenant.id, service.tenant.schema)
+            let stopped = Task { try await imports.worker.runOne(tenant) }
+            while try await service.count("select count(*) from \(schema).leads") < 250 { await Task.yield() }
+            stopped.cancel()
+            _ = await stopped.result
+            let left = try await service.count("select rows from \(schema).imports")
+            #expect(left >= 250 && left < 1_250)
+            // Its lease is over, and two take it one after the other, the first still at work.
+            let release: SQL = "update \(schema).imports set leased_until = now() - interval '1 second'"
+            let store = ImportStore(writer: service.environment.writer)
+            try await store.writer.commit(tenant, [release])
+            let job = try #require(try await store.take(["leads"], tenant: tenant))
+            try await store.writer.commit(tenant, [release])
+            async let other: Void = service.leads.importer.run(job, tenant)
+            _ = try? await imports.worker.runOne(tenant)
+            _ = try? await other
+            try await store.writer.commit(tenant, [release])
+            _ = try await imports.worker.runOne(tenant)
+            let done = try await imports.get("/v1/leads/imports/\(id)")
+            #expect(done["status"] == "done" && done["rows"] == 1_250 && done["created"] == 1_250)
+            #expect(try await service.count("select count(*) from \(schema).leads") == 1_250)
+            #expect(try await service.count("select count(distinct company) from \(schema).leads") == 1_250)
+        }
+    }
+
+    @Test func `the same key and file is one job`() async throws {
+        try await LeadsFixture.with { service in
+            let imports = Imports(service)
+            let file = Array("company\nX\n".utf8)
+            let first = try await imports.send(file, key: "k")
+            let second = try await imports.send(file, key: "k")
+            #expect(first == second)
+            #expect(try await service.count("select count(*) from \(service.tenant.schema).imports") == 1)
+        }
+    }
+}
+
+/// The endpoints behind a router, and a worker that runs when told.
+private struct Imports: Sendable {
+    let service: LeadsFixture
+    let worker: ImportWorker
+
+    init(_ service: LeadsFixture) {
+        self.service = service
+        worker = ImportWorker(
+            service.environment, logger: Logger(service: "leads"), importers: [service.leads.importer])
+    }
+
+    private func answer(_ request: HTTPRequest) async throws -> HTTPResponse {
+        let principal = Principal(
+            tenant: service.tenant.id, subject: "test", kind: .apiKey, role: "admin",
+            permissions: ["import", "leads.read", "leads.write"], visibility: .all)
+        let router = try Router(
+            service.leads.endpoints() + service.leads.importEndpoints(worker),
+            middleware: [Known(principal: principal)],
+            events: RouterEvents(unexpected: { error, _, _ in Issue.record("\(error)") }),
+            translate: { Problem(translating: $0) })
+        return await router.handler(request)
+    }
+
+    /// Sends a file in pieces; answers the job's id.
+    func send(_ bytes: [UInt8], query: String = "", key: String? = nil) async throws -> String {
+        var headers: HTTPHeaders = ["Content-Type": "text/csv; charset=utf-8"]
+        if let key { headers["Idempotency-Key"] = key }
+        let response = try await answer(
+            HTTPRequest(.post, "/v1/leads/imports\(query)", headers: headers, body: .bytes(bytes)))
+        let job = try service.read(response).body
+        try #require(response.status == .accepted, "\(job)")
+        let id = try #require(job["id"]?.string)
+        #expect(response.headers["Location"] == "/v1/leads/imports/\(id)" && job["status"] == "queued")
+        return id
+    }
+
+    func get(_ path: String) async throws -> JSON {
+        try service.read(try await answer(HTTPRequest(.get, path))).body
+    }
+
+    func companies() async throws -> [String] {
+        try await service.environment.database.query(
+            service.tenant.id, "select company from \(service.tenant.schema).leads order by company collate \"C\""
+        ).map { try $0.get(0, as: String.self) }
+    }
+}
+
+/// Every call comes from this principal.
+private struct Known: Middleware {
+    let principal: Principal
+
+    func respond(to call: Call, next: @Sendable (Call) async throws -> HTTPResponse) async throws -> HTTPResponse {
+        var call = call
+        call.principal = principal
+        return try await next(call)
+    }
+}
