@@ -66,18 +66,24 @@ struct LeadStore: Sendable {
         let policy = try results[0].first.map { DuplicatePolicy(try $0.get(0, as: JSON.self)) } ?? DuplicatePolicy()
         // Leads of this batch are candidates for those behind them.
         var known = try results[1].map { try table.record($0) }
+        // Made once for each lead: keys of names are dear, and every draft looks at all of them.
+        var candidates = known.map { DuplicateCandidate($0) }
         var turns = rules.usesTurns ? try Policies.readTurns(results[2]) : RoundRobin()
         var creations: [Creation<Lead>] = []
         for draft in drafts {
-            let creation = decide(draft, known, policy, rules, &turns)
+            let creation = decide(draft, known, candidates, policy, rules, &turns)
             switch creation {
-            case .create(let made, _, _, _): known.append(made)
+            case .create(let made, _, _, _):
+                known.append(made)
+                candidates.append(DuplicateCandidate(made))
             case .change(let old, var new, _, _, _):
                 // As `prepare` leaves it: another touch in this batch builds on it.
                 new.version = old.version + 1
                 new.updatedAt = draft.context.now
                 known.removeAll { $0.id == old.id }
                 known.append(new)
+                candidates.removeAll { $0.id == old.id }
+                candidates.append(DuplicateCandidate(new))
             default: break
             }
             creations.append(creation)
@@ -86,8 +92,8 @@ struct LeadStore: Sendable {
     }
 
     private func decide(
-        _ draft: Draft<Lead>, _ known: [Lead], _ policy: DuplicatePolicy, _ rules: LeadPolicy,
-        _ turns: inout RoundRobin
+        _ draft: Draft<Lead>, _ known: [Lead], _ candidates: [DuplicateCandidate], _ policy: DuplicatePolicy,
+        _ rules: LeadPolicy, _ turns: inout RoundRobin
     ) -> Creation<Lead> {
         do {
             try draft.record.validateCreation()
@@ -95,7 +101,7 @@ struct LeadStore: Sendable {
             var lead = draft.record
             lead.lastTouchAt = draft.context.occurredAt
             lead.lastSource = lead.source
-            return try decide(&lead, draft, known, policy, rules, &turns)
+            return try decide(&lead, draft, known, candidates, policy, rules, &turns)
         } catch {
             return .refuse(Problem(translating: error) ?? Problem(.ruleViolated))
         }
@@ -108,14 +114,12 @@ struct LeadStore: Sendable {
     }
 
     private func decide(
-        _ lead: inout Lead, _ draft: Draft<Lead>, _ known: [Lead], _ policy: DuplicatePolicy, _ rules: LeadPolicy,
-        _ turns: inout RoundRobin
+        _ lead: inout Lead, _ draft: Draft<Lead>, _ known: [Lead], _ candidates: [DuplicateCandidate],
+        _ policy: DuplicatePolicy,
+        _ rules: LeadPolicy, _ turns: inout RoundRobin
     ) throws -> Creation<Lead> {
         let context = draft.context
         let keys = lead.matchKeys
-        let candidates = known.map {
-            DuplicateCandidate(id: $0.id, keys: Set($0.matchKeys), status: $0.status, lastTouchAt: $0.lastTouchAt)
-        }
         let touch = Touch(of: lead, at: context.occurredAt)
         switch DuplicateDecision.decide(keys, candidates: candidates, policy: policy, at: context.occurredAt) {
         case .create(let duplicates):
@@ -195,5 +199,11 @@ extension DuplicatePolicy {
 
     var json: JSON {
         ["policy": action.rawValue.json, "keys": keys.map(\.rawValue).sorted().json, "windowDays": windowDays.json]
+    }
+}
+
+extension DuplicateCandidate {
+    fileprivate init(_ lead: Lead) {
+        self.init(id: lead.id, keys: Set(lead.matchKeys), status: lead.status, lastTouchAt: lead.lastTouchAt)
     }
 }
