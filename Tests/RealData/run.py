@@ -25,7 +25,7 @@ from system import LOGS, SERVICES, System  # noqa: E402
 DATASETS = ("hardware", "education", "music")
 
 
-SAMPLE_SCALE = 5  # long enough to be loaded that services can be killed meanwhile
+SAMPLE_SCALE = 12  # long enough to be loaded that services can be killed meanwhile
 
 
 class Run:

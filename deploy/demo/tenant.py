@@ -16,15 +16,24 @@ class Tenant:
 
     def __init__(self, operator, slug, name, time_zone, currency, industry=None):
         self.slug, self.currency = slug, currency
-        try:
-            self.info = operator.get(f"/v1/tenants/{slug}")
-        except ApiError as error:
-            if error.status != 404:
-                raise
-            self.info = operator.post("/v1/tenants", {
-                "slug": slug, "name": name, "timeZone": time_zone, "currency": currency, "industry": industry})
-            note(f"tenant {slug} made")
+        self.info = self.find_or_make(operator, {
+            "slug": slug, "name": name, "timeZone": time_zone, "currency": currency, "industry": industry})
         self.api = caller(operator, self.info["id"], "demo loader", "admin")
+
+    @staticmethod
+    def find_or_make(operator, body):
+        """One that is being made, or whose making was cut off, is waited for: it comes to be, or it goes."""
+        while True:
+            try:
+                info = operator.get(f"/v1/tenants/{body['slug']}")
+            except ApiError as error:
+                if error.status != 404:
+                    raise
+                info = operator.post("/v1/tenants", body, attempt=time.monotonic_ns())
+                note(f"tenant {body['slug']} made")
+            if info["status"] not in ("provisioning", "deleting"):
+                return info
+            time.sleep(1)
 
     def named(self, path, field="name"):
         """What a collection holds, by `field`."""

@@ -88,7 +88,7 @@ struct ReportEndpoints: Sendable {
         return Endpoint(
             .get, "/v1/analytics/\(subject.rawValue)", id: id, summary: summary, description: description,
             tags: ["analytics"], permission: "analytics.read", parameters: Self.parameters(subject),
-            responses: Self.shown(Self.answer), errors: [.invalidParameter]
+            responses: Self.shown(Self.answer), errors: [.invalidParameter, .ruleViolated]
         ) { call in
             let query = try ReportQuery(subject, call.query)
             return try await answer(call) { tenant, principal in
@@ -107,7 +107,7 @@ struct ReportEndpoints: Sendable {
                 + "of them and what was won in the period stand against the target.", tags: ["analytics"],
             permission: "analytics.read",
             parameters: [.query("period", "2026, 2026-Q4 or 2026-11; this quarter when missing."), Self.waitFor],
-            responses: Self.shown(schema), errors: [.invalidParameter]
+            responses: Self.shown(schema), errors: [.invalidParameter, .ruleViolated]
         ) { call in
             let word = try call.query.string("period")
             return try await answer(call) { tenant, principal in

@@ -59,7 +59,10 @@ public struct ServiceContext: Sendable {
 
     /// The component that serves a router's endpoints where the service listens.
     public func server(_ handler: @escaping HTTPHandler, options: HTTPServerOptions = .init()) -> ServerComponent {
-        ServerComponent(
+        var options = options
+        // What the engine refuses looks like every other problem.
+        options.refusal = Problem.refusal
+        return ServerComponent(
             "server", listen: settings.listen, group: group, options: options, handler: telemetry.traced(handler))
     }
 }
