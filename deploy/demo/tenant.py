@@ -29,7 +29,13 @@ class Tenant:
             except ApiError as error:
                 if error.status != 404:
                     raise
-                info = operator.post("/v1/tenants", body, attempt=time.monotonic_ns())
+                try:
+                    info = operator.post("/v1/tenants", body, attempt=time.monotonic_ns())
+                except ApiError as refused:
+                    # The answer to an earlier attempt was lost: what it made is there or is being cleared away.
+                    if refused.status != 409:
+                        raise
+                    continue
                 note(f"tenant {body['slug']} made")
             if info["status"] not in ("provisioning", "deleting"):
                 return info
