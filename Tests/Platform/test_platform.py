@@ -27,7 +27,7 @@ def run(script, *arguments, environment=None):
 def test_the_main_job_with_every_service_killed_once(log):
     if log == "kafka" and not ("KAFKA_HOME" in os.environ or BESIDE.is_dir()):
         pytest.skip("no Kafka: set KAFKA_HOME")
-    run("Tests/RealData/run.py", "--logs", log, "--kill-every", "0.4")
+    run("Tests/RealData/run.py", "--logs", log, "--kill-every", "0.2")
 
 
 def test_no_generated_call_breaks_the_api():

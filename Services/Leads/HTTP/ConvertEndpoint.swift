@@ -87,7 +87,7 @@ struct ConvertEndpoint: Sendable {
             saga: saga, request: .object(request), principal: context.principal, occurredAt: context.occurredAt)
         _ = try await leads.change(lead.id.lowercased, context) { old in
             var modification = try LeadActs.modification(of: old, .startConversion(saga: saga.id), context)
-            modification.happening = LeadEvent.conversionStarted(saga: saga.id).happening(context)
+            modification.happening = .conversionStarted(saga.id, steps: saga.steps)
             modification.statements.append(
                 runner.store.insert(conversion, SchemaName(context.tenant), at: context.now))
             return modification

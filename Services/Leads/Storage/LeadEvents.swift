@@ -35,9 +35,12 @@ extension LeadEvent {
             (details.source, details.product, details.need, details.at) =
                 (touch.source, touch.product, touch.need, touch.at)
             return Happening("touched", details: details.json.object ?? [:])
-        case .graded: return Happening("graded")
-        case .conversionStarted(let saga):
-            return Happening("conversion-started", details: ["conversionId": saga.json, "by": by.json])
+        case .graded(let grading, let previous):
+            var details = LeadGraded()
+            details.fromGrade = previous?.rawValue
+            details.reasons = grading.reasons.map(\.rule)
+            return Happening("graded", details: details.json.object ?? [:])
+        case .conversionStarted(let saga): return .conversionStarted(saga, steps: [])
         case .converted(let saga, let account, let contact, let opportunity, let time):
             return Happening(
                 "converted",
@@ -65,5 +68,15 @@ extension LeadEvent {
         case .touched(let touch): return [touch.insert(into: schema, lead: touch.leadID)]
         default: return []
         }
+    }
+}
+
+extension Happening {
+    /// A lead's conversion began: what it will make, in order.
+    static func conversionStarted(_ saga: UUID, steps: [ConversionSaga.Step]) -> Happening {
+        var details = LeadConversionStarted()
+        details.conversionId = saga
+        details.steps = steps.map(\.rawValue)
+        return Happening("conversion-started", details: details.json.object ?? [:])
     }
 }
