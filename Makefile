@@ -1,6 +1,6 @@
 # Every command of the README. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup build run stop clean status test lint bench demo-data test-data
+.PHONY: fuzz help setup build run stop clean status test lint bench demo-data test-data
 LOCAL := deploy/local
 
 help: ## List the commands
@@ -40,3 +40,6 @@ demo-data: ## Load a data set: DATASET=hardware|education|music DATA=<folder>
 
 test-data: setup ## Load the real data sets of DATA=<folder> and compare every figure
 	@$(LOCAL)/test-data.sh "$(DATA)"
+
+fuzz: setup ## Send generated calls to the running platform; none may break it
+	@$(LOCAL)/fuzz.sh

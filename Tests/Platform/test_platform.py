@@ -1,6 +1,6 @@
 """The whole platform as processes, from outside, on the project's own small samples.
 
-The long forms: `make test-data DATA=…` for the public data sets, `Tests/Api/fuzz.py` for more calls.
+The long forms: `make test-data DATA=…` for the public data sets, `make fuzz` for generated calls.
 """
 
 import os
@@ -28,14 +28,3 @@ def test_the_main_job_with_every_service_killed_once(log):
     if log == "kafka" and not ("KAFKA_HOME" in os.environ or BESIDE.is_dir()):
         pytest.skip("no Kafka: set KAFKA_HOME")
     run("Tests/RealData/run.py", "--logs", log, "--kill-every", "0.2")
-
-
-def test_no_generated_call_breaks_the_api():
-    system = System("fuzz", "postgres")
-    try:
-        system.start()
-        run("Tests/Api/fuzz.py", "--seed", "1", "--examples", "8", "--seconds", "60", "--phases", "fuzzing",
-            "--checks", "not_a_server_error", "status_code_conformance", "content_type_conformance",
-            "response_schema_conformance", environment=system.environment())
-    finally:
-        system.stop(keep=False)

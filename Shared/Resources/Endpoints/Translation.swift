@@ -17,6 +17,8 @@ extension Problem {
         case let refusal as Refusal: self.init(refusal)
         case let error as PostgresError where error.sqlState == WriteState.uniqueViolation:
             self.init(duplicateOf: error.constraint ?? "")
+        case let error as PostgresError where error.sqlState == WriteState.foreignKeyViolation:
+            self.init(unknownReference: error.constraint ?? "")
         default:
             guard let problem = DatabaseProblems.problem(for: error) else { return nil }
             self = problem
@@ -36,14 +38,26 @@ extension Problem {
             extras: ["reason": .string(refusal.code)])
     }
 
-    /// Unique indexes are named `<table>_<field>_key` (`leads_external_id_key`).
-    private init(duplicateOf constraint: String) {
+    /// Foreign keys are named `<table>_<column>_fkey` (`contacts_account_id_fkey`).
+    private init(unknownReference constraint: String) {
+        let field = Self.field(of: constraint)
+        let text = LocalizedText(en: "There is no such object.", zh: "不存在该对象。")
+        self = .validation([FieldError(field.map { "/\($0)" } ?? "", code: "unknownReference", text)])
+    }
+
+    /// The field that a constraint's name means.
+    private static func field(of constraint: String) -> String? {
         let words = constraint.split(separator: "_").dropFirst().dropLast()
-        let field = words.first.map { first in
+        return words.first.map { first in
             first + words.dropFirst().map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
         }
+    }
+
+    /// Unique indexes are named `<table>_<field>_key` (`leads_external_id_key`).
+    private init(duplicateOf constraint: String) {
+        let field = Self.field(of: constraint)
         let text = LocalizedText(
-            en: "Another object has this \(field.map(String.init) ?? "value") already.",
+            en: "Another object has this \(field ?? "value") already.",
             zh: "已有其他对象使用了该\(field.map { " \($0) " } ?? "值")。")
         self.init(.duplicate, text, errors: field.map { [FieldError("/\($0)", code: "duplicate", text)] } ?? [])
     }

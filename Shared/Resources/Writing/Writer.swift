@@ -97,4 +97,5 @@ public enum WriteState {
     /// `shared.claim_key` found the key taken.
     public static let running = "GX409"
     public static let uniqueViolation = "23505"
+    public static let foreignKeyViolation = "23503"
 }
