@@ -265,7 +265,8 @@ final class Step: Sendable {
             }
             try await sending.value
             #expect(received == Self.size)
-            #expect(most - before < 40 << 20, "grew by \((most - before) >> 20) MB")
+            // Other tests run in this process; a body held whole would be 200 MB.
+            #expect(most - before < 120 << 20, "grew by \((most - before) >> 20) MB")
         }
     }
 
