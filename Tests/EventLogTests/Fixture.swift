@@ -133,7 +133,7 @@ func running(
 struct NeverHappened: Error {}
 
 /// Waits for a condition.
-func eventually(within limit: Duration = .seconds(30), _ condition: () async throws -> Bool) async throws {
+func eventually(within limit: Duration = .seconds(120), _ condition: () async throws -> Bool) async throws {
     let deadline = ContinuousClock.now + limit
     while try await !condition() {
         guard ContinuousClock.now < deadline else { throw NeverHappened() }
