@@ -62,7 +62,11 @@ extension PostgresDatabase {
             do { outcome = .success(try await body(session)) } catch { outcome = .failure(error) }
             // Also after a cancellation: the connection goes back to the pool.
             await Task(executorPreference: EventLoop.current) {
-                _ = try? await session.pipeline(["select pg_advisory_unlock_all()", "reset role"])
+                do {
+                    _ = try await session.pipeline(["select pg_advisory_unlock_all()", "reset role"])
+                } catch {
+                    await session.discard()
+                }
             }.value
             return try outcome.get()
         }

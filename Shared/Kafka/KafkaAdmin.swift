@@ -6,15 +6,22 @@ public struct KafkaAdmin: Sendable {
     let handle: KafkaHandle
     private static let patience: Int32 = 10_000
 
+    /// A blocking call, on libuv's pool.
+    private func call<Value: Sendable>(_ body: @escaping @Sendable (OpaquePointer) throws -> Value) async throws
+        -> Value
+    {
+        try await Blocking.run { [handle] in try handle.use(body) }
+    }
+
     /// Number of partitions of a topic; asks the cluster.
     public func partitions(of topic: String) async throws -> Int {
-        try await Blocking.run { [handle] in
-            guard let target = rd_kafka_topic_new(handle.client, topic, nil) else {
+        try await call { client in
+            guard let target = rd_kafka_topic_new(client, topic, nil) else {
                 throw KafkaError(rd_kafka_last_error())
             }
             defer { rd_kafka_topic_destroy(target) }
             var answer: UnsafePointer<rd_kafka_metadata>?
-            try KafkaError.check(rd_kafka_metadata(handle.client, 0, target, &answer, Self.patience))
+            try KafkaError.check(rd_kafka_metadata(client, 0, target, &answer, Self.patience))
             defer { rd_kafka_metadata_destroy(answer) }
             guard let answer, answer.pointee.topic_cnt == 1 else { return 0 }
             try KafkaError.check(answer.pointee.topics[0].err)
@@ -25,9 +32,9 @@ public struct KafkaAdmin: Sendable {
     /// Whether a broker answers within a time.
     public func isReachable(within limit: Duration = .seconds(3)) async -> Bool {
         let milliseconds = Int32(limit / .milliseconds(1))
-        let code = try? await Blocking.run { [handle] in
+        let code = try? await call { client in
             var answer: UnsafePointer<rd_kafka_metadata>?
-            let code = rd_kafka_metadata(handle.client, 0, nil, &answer, milliseconds)
+            let code = rd_kafka_metadata(client, 0, nil, &answer, milliseconds)
             if answer != nil { rd_kafka_metadata_destroy(answer) }
             return code.rawValue
         }
@@ -37,7 +44,7 @@ public struct KafkaAdmin: Sendable {
     /// Makes topics with the cluster's replication; those that exist are left alone.
     public func create(_ topics: [String], partitions: Int) async throws {
         guard !topics.isEmpty else { return }
-        try await Blocking.run { [handle] in
+        try await call { client in
             var requests: [OpaquePointer?] = []
             defer { for request in requests { rd_kafka_NewTopic_destroy(request) } }
             for topic in topics {
@@ -47,9 +54,9 @@ public struct KafkaAdmin: Sendable {
                 }
                 requests.append(request)
             }
-            let queue = rd_kafka_queue_new(handle.client)
+            let queue = rd_kafka_queue_new(client)
             defer { rd_kafka_queue_destroy(queue) }
-            rd_kafka_CreateTopics(handle.client, &requests, requests.count, nil, queue)
+            rd_kafka_CreateTopics(client, &requests, requests.count, nil, queue)
             guard let event = rd_kafka_queue_poll(queue, 3 * Self.patience) else {
                 throw KafkaError(RD_KAFKA_RESP_ERR__TIMED_OUT)
             }
@@ -71,11 +78,15 @@ public struct KafkaAdmin: Sendable {
 
     /// First offset at or after a time (milliseconds since 1970) per partition; -1 where there is none.
     public func offsets(at time: Int64, of partitions: [KafkaPartition]) async throws -> [KafkaPartition: Int64] {
-        try await Blocking.run { [handle] in
+        try await call { client in
             let list = PartitionList(offsets: partitions.map { (key: $0, value: time) })
-            try KafkaError.check(rd_kafka_offsets_for_times(handle.client, list.pointer, Self.patience))
+            let (code, found) = list.lend { pointer in
+                let code = rd_kafka_offsets_for_times(client, pointer, Self.patience)
+                return (code, PartitionList.read(UnsafePointer(pointer)))
+            }
+            try KafkaError.check(code)
             var offsets: [KafkaPartition: Int64] = [:]
-            for (partition, offset, error) in PartitionList.read(UnsafePointer(list.pointer)) {
+            for (partition, offset, error) in found {
                 try KafkaError.check(error)
                 offsets[partition] = offset
             }
@@ -85,12 +96,12 @@ public struct KafkaAdmin: Sendable {
 
     /// Oldest offset held and the one the next message will get.
     public func bounds(of partition: KafkaPartition) async throws -> Range<Int64> {
-        try await Blocking.run { [handle] in
+        try await call { client in
             var low: Int64 = 0
             var high: Int64 = 0
             try KafkaError.check(
                 rd_kafka_query_watermark_offsets(
-                    handle.client, partition.topic, partition.partition, &low, &high, Self.patience))
+                    client, partition.topic, partition.partition, &low, &high, Self.patience))
             return low..<high
         }
     }

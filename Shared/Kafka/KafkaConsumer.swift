@@ -56,7 +56,7 @@ public final class KafkaConsumer: Sendable {
             handle: { event in box.consumer.withLock { $0.value }?.serve(event) })
         box.consumer.withLock { $0.value = self }
         let subscription = PartitionList(topics.map { KafkaPartition($0, -1) })
-        let code = rd_kafka_subscribe(handle.client, subscription.pointer)
+        let code = subscription.lend { rd_kafka_subscribe(handle.client, $0) }
         handle.start()
         try KafkaError.check(code)
     }
@@ -81,9 +81,9 @@ public final class KafkaConsumer: Sendable {
                 offsets: assignment.partitions.map {
                     (key: $0, value: (positions[$0] ?? .earliest).raw)
                 })
-            try KafkaError.check(rd_kafka_assign(handle.client, list.pointer))
+            try KafkaError.check(list.lend { rd_kafka_assign(handle.client, $0) })
             // A pause by ``ConsumerState`` outlives the assignment it was made in.
-            rd_kafka_resume_partitions(handle.client, list.pointer)
+            _ = list.lend { rd_kafka_resume_partitions(handle.client, $0) }
         }
     }
 
@@ -97,7 +97,7 @@ public final class KafkaConsumer: Sendable {
     public func note(_ offsets: [KafkaPartition: Int64]) {
         let list = PartitionList(offsets: offsets)
         // Refused for partitions that were revoked meanwhile, which is right.
-        rd_kafka_offsets_store(handle.client, list.pointer)
+        _ = list.lend { rd_kafka_offsets_store(handle.client, $0) }
     }
 
     /// Leaves the group and frees the client; a broker that hangs is not waited for longer than the limit.
@@ -166,9 +166,9 @@ public final class KafkaConsumer: Sendable {
     private func apply(_ action: ConsumerState.Action?) {
         switch action {
         case .pause(let partitions):
-            rd_kafka_pause_partitions(handle.client, PartitionList(partitions).pointer)
+            _ = PartitionList(partitions).lend { rd_kafka_pause_partitions(handle.client, $0) }
         case .resume(let partitions):
-            rd_kafka_resume_partitions(handle.client, PartitionList(partitions).pointer)
+            _ = PartitionList(partitions).lend { rd_kafka_resume_partitions(handle.client, $0) }
             handle.nudge()
         case .look:
             handle.nudge()

@@ -17,7 +17,17 @@ final class KafkaHandle: @unchecked Sendable {
     private let beforeServing: @Sendable (_ tick: Bool) -> Bool
     private var watcher: DescriptorWatcher?
     private var timer: ScheduledTimer?
-    private let closed = Mutex(false)
+    private let usage = Mutex(Usage())
+
+    /// Calls of librdkafka under way on other threads than the loop's: the client is not freed under them.
+    private struct Usage {
+        /// No new calls.
+        var isRefusing = false
+        /// Nothing is served any more.
+        var isClosed = false
+        var calls = 0
+        var idle: CheckedContinuation<Bool, Never>?
+    }
 
     /// Events served in one go before other work of the loop gets its turn.
     private static let burst = 512
@@ -48,6 +58,27 @@ final class KafkaHandle: @unchecked Sendable {
         precondition(wake >= 0, "no descriptor left for an eventfd")
     }
 
+    /// From now on ``use(_:)`` throws; events are still served.
+    func refuse() { usage.withLock { $0.isRefusing = true } }
+
+    /// Runs a call of librdkafka, from any thread; throws when the client is closed.
+    func use<Value>(_ call: (OpaquePointer) throws -> Value) throws -> Value {
+        try usage.withLock { usage in
+            guard !usage.isRefusing else { throw KafkaError.closed }
+            usage.calls += 1
+        }
+        defer {
+            let idle = usage.withLock { usage in
+                usage.calls -= 1
+                guard usage.calls == 0 else { return CheckedContinuation<Bool, Never>?.none }
+                defer { usage.idle = nil }
+                return usage.idle
+            }
+            idle?.resume(returning: true)
+        }
+        return try call(client)
+    }
+
     /// Starts serving; call it once, when the owner is able to take events.
     func start() {
         var one: UInt64 = 1
@@ -76,7 +107,7 @@ final class KafkaHandle: @unchecked Sendable {
     }
 
     private func serve(tick: Bool) {
-        guard !closed.withLock({ $0 }) else { return }
+        guard !usage.withLock({ $0.isClosed }) else { return }
         var count: UInt64 = 0
         _ = read(wake, &count, 8)
         var tick = tick
@@ -109,8 +140,8 @@ final class KafkaHandle: @unchecked Sendable {
         Task(executorPreference: loop) { [self] in
             let token: Result<KafkaToken, any Error>
             do { token = .success(try await source()) } catch { token = .failure(error) }
-            // Under the lock, so that the client is not destroyed meanwhile.
-            closed.withLock { isClosed in if !isClosed { set(token) } }
+            // A client that is closed needs no token.
+            try? use { _ in set(token) }
         }
     }
 
@@ -134,12 +165,16 @@ final class KafkaHandle: @unchecked Sendable {
         return KafkaError(rd_kafka_event_error(event), rd_kafka_event_error_string(event).map { String(cString: $0) })
     }
 
-    /// Stops serving and frees the client. Destroying waits for librdkafka's threads, so it is done off the loop.
-    func destroy(flags: Int32) async {
+    /// Refuses further calls, waits for those under way, runs `cleaning` and frees the client. Destroying waits for
+    /// librdkafka's threads, so it is done off the loop. A client whose calls do not end within the patience (a broker
+    /// that hangs) is left to the end of the process.
+    func destroy(
+        flags: Int32, patience: Duration = .seconds(4), cleaning: @escaping @Sendable () -> Void = {}
+    ) async {
         guard
-            !closed.withLock({ was in
-                defer { was = true }
-                return was
+            !usage.withLock({ usage in
+                defer { (usage.isRefusing, usage.isClosed) = (true, true) }
+                return usage.isClosed
             })
         else { return }
         await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
@@ -150,11 +185,30 @@ final class KafkaHandle: @unchecked Sendable {
                 done.resume()
             }
         }
+        guard await callsEnded(within: patience) else { return }
+        cleaning()
         rd_kafka_queue_io_event_enable(queue, -1, nil, 0)
         rd_kafka_queue_destroy(queue)
         let owner = self
         try? await Blocking.run { rd_kafka_destroy_flags(owner.client, flags) }
         _ = Glibc.close(wake)
+    }
+
+    private func callsEnded(within patience: Duration) async -> Bool {
+        let timer = loop.schedule(after: patience) { [self] in
+            usage.withLock { usage in
+                defer { usage.idle = nil }
+                return usage.idle
+            }?.resume(returning: false)
+        }
+        defer { timer.cancel() }
+        return await withCheckedContinuation { idle in
+            let isIdle = usage.withLock { usage in
+                if usage.calls > 0 { usage.idle = idle }
+                return usage.calls == 0
+            }
+            if isIdle { idle.resume(returning: true) }
+        }
     }
 }
 

@@ -41,7 +41,7 @@ public final class KafkaProducer: Sendable {
         var vector = ProduceVector()
         for (index, message) in messages.enumerated() {
             do {
-                while let refusal = vector.produce(message, to: target, on: handle.client, delivery) {
+                while let refusal = try handle.use({ vector.produce(message, to: target, on: $0, delivery) }) {
                     guard refusal.code == RD_KAFKA_RESP_ERR__QUEUE_FULL.rawValue else { throw refusal }
                     try await waitForSpace()
                 }
@@ -55,7 +55,7 @@ public final class KafkaProducer: Sendable {
     }
 
     /// Messages not yet acknowledged.
-    public var pending: Int { Int(rd_kafka_outq_len(handle.client)) }
+    public var pending: Int { (try? handle.use { Int(rd_kafka_outq_len($0)) }) ?? 0 }
 
     /// Requests about topics and offsets, through this client's connections.
     public var admin: KafkaAdmin { KafkaAdmin(handle: handle) }
@@ -68,18 +68,20 @@ public final class KafkaProducer: Sendable {
                 return was.isClosed
             })
         else { return }
+        // What is produced from here on would have nobody who reports it.
+        handle.refuse()
         let deadline = ContinuousClock.now + limit
-        while pending > 0, ContinuousClock.now < deadline { await pause() }
+        while rd_kafka_outq_len(handle.client) > 0, ContinuousClock.now < deadline { await pause() }
         rd_kafka_purge(handle.client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT)
         let end = ContinuousClock.now + .seconds(1)
-        while pending > 0, ContinuousClock.now < end { await pause() }
-        for topic in state.withLock({ state in
-            defer { state.topics = [:] }
-            return state.topics.values
-        }) {
-            rd_kafka_topic_destroy(topic.pointer)
+        while rd_kafka_outq_len(handle.client) > 0, ContinuousClock.now < end { await pause() }
+        await handle.destroy(flags: 0) { [self] in
+            let topics = state.withLock { state in
+                defer { state.topics = [:] }
+                return state.topics.values
+            }
+            for topic in topics { rd_kafka_topic_destroy(topic.pointer) }
         }
-        await handle.destroy(flags: 0)
     }
 
     private func pause() async {
@@ -113,12 +115,12 @@ public final class KafkaProducer: Sendable {
         if state.withLock({ $0.isClosed }) { throw KafkaError.closed }
     }
 
-    private func topicHandle(_ name: String) throws(KafkaError) -> TopicHandle {
-        try state.withLock { state throws(KafkaError) in
-            if state.isClosed { throw .closed }
+    private func topicHandle(_ name: String) throws -> TopicHandle {
+        try state.withLock { state in
+            if state.isClosed { throw KafkaError.closed }
             if let fatal = state.fatal { throw fatal }
             if let known = state.topics[name] { return known }
-            guard let pointer = rd_kafka_topic_new(handle.client, name, nil) else {
+            guard let pointer = try handle.use({ rd_kafka_topic_new($0, name, nil) }) else {
                 throw KafkaError(rd_kafka_last_error())
             }
             let made = TopicHandle(pointer: pointer)

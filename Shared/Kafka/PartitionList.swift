@@ -2,7 +2,9 @@ import CRDKafka
 
 /// Owns an `rd_kafka_topic_partition_list_t`.
 struct PartitionList: ~Copyable {
-    let pointer: UnsafeMutablePointer<rd_kafka_topic_partition_list_t>
+    typealias Pointer = UnsafeMutablePointer<rd_kafka_topic_partition_list_t>
+
+    private let pointer: Pointer
 
     init() {
         guard let list = rd_kafka_topic_partition_list_new(16) else { preconditionFailure("out of memory") }
@@ -19,14 +21,15 @@ struct PartitionList: ~Copyable {
         for (partition, offset) in offsets { append(partition, offset: offset) }
     }
 
+    /// Lends the list to `body`; afterwards it may be gone.
+    borrowing func lend<Value>(to body: (Pointer) -> Value) -> Value { body(pointer) }
+
     deinit { rd_kafka_topic_partition_list_destroy(pointer) }
 
     func append(_ partition: KafkaPartition, offset: Int64? = nil) {
         let element = rd_kafka_topic_partition_list_add(pointer, partition.topic, partition.partition)
         if let offset { element?.pointee.offset = offset }
     }
-
-    var partitions: Set<KafkaPartition> { Set(Self.read(UnsafePointer(pointer)).map(\.partition)) }
 
     /// What a list that librdkafka owns says; the offset is only meaningful without an error.
     static func read(

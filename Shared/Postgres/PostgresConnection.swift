@@ -181,16 +181,20 @@ final class PostgresConnection: @unchecked Sendable {
 
     // MARK: Receiving
 
-    private func ready(_ events: DescriptorWatcher.Events) {
+    /// Takes in what has arrived, asked or not: a connection that the server has ended closes here and not under the
+    /// statements of its next lease.
+    func receive() {
         guard let handle else { return }
-        if events.contains(.readable) {
-            guard PQconsumeInput(handle) == 1 else {
-                close(PostgresError(.connectionLost, Self.message(handle)))
-                return
-            }
-            receiveNotifications()
-            receiveResults()
+        guard PQconsumeInput(handle) == 1 else {
+            close(PostgresError(.connectionLost, Self.message(handle)))
+            return
         }
+        receiveNotifications()
+        receiveResults()
+    }
+
+    private func ready(_ events: DescriptorWatcher.Events) {
+        if events.contains(.readable) { receive() }
         if events.contains(.writable), self.handle != nil {
             flush()
             copy?.resumeWriter()

@@ -54,6 +54,7 @@ final class PostgresPool: @unchecked Sendable {
                 return try await wait(waiter, open: open, close: close)
             case .lease(let id):
                 guard let connection = connections[id] else { continue }
+                connection.receive()
                 if connection.isOpen, !isTooOld(connection) { return connection }
                 forget(connection)
                 perform(machine.releasedClosed())

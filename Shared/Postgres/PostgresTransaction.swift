@@ -178,4 +178,10 @@ public final class PostgresSession: Sendable {
         guard !isOver.withLock({ $0 }) else { throw PostgresError(.usage, "The lease is over.") }
         return try await connection.run(.init(body: statements))
     }
+
+    /// Closes the connection instead of giving it back: its session holds something that could not be undone.
+    public func discard() async {
+        let connection = connection
+        await Task(executorPreference: connection.loop) { connection.close() }.value
+    }
 }

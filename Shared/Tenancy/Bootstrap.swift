@@ -15,6 +15,9 @@ public struct Bootstrap: Sendable {
     public init(superuser: PostgresConfiguration, loginPassword: String?, group: EventLoopGroup) {
         var patient = superuser
         patient.connectionsPerLoop = 2
+        // Bootstraps of other databases of the server go first, as many as there are.
+        patient.lockTimeout = .seconds(300)
+        patient.statementTimeout = .seconds(600)
         self.superuser = patient
         self.loginPassword = loginPassword
         self.group = group
@@ -47,7 +50,7 @@ public struct Bootstrap: Sendable {
     }
 
     private static let lock: Int64 = 0x6775_616e_7869_0001
-    private static let options = TransactionOptions(statementTimeout: .seconds(600), lockTimeout: .seconds(30))
+    private static let options = TransactionOptions(statementTimeout: .seconds(600), lockTimeout: .seconds(60))
 
     // MARK: The database and its roles
 

@@ -109,11 +109,16 @@ struct Fixture: Sendable {
 
     /// Everything in the topic, read by a group of its own until `count` records came.
     func records(_ count: Int) async throws -> [StoredRecord] {
+        try await records { $0.count >= count }
+    }
+
+    /// Everything in the topic, read by a group of its own until it is `enough`.
+    func records(until enough: @Sendable ([StoredRecord]) throws -> Bool) async throws -> [StoredRecord] {
         let collector = Collector()
         let read = { @Sendable in
             try await log.consume(group: UUID().uuidString, topics: [topic], batch: 100, subscriber: collector)
         }
-        try await running(read) { try await eventually { collector.records.count >= count } }
+        try await running(read) { try await eventually { try enough(collector.records) } }
         return collector.records
     }
 }
@@ -130,13 +135,19 @@ func running(
     try outcome.get()
 }
 
-struct NeverHappened: Error {}
+struct NeverHappened: Error {
+    let file: String
+    let line: Int
+}
 
 /// Waits for a condition.
-func eventually(within limit: Duration = .seconds(120), _ condition: () async throws -> Bool) async throws {
+func eventually(
+    within limit: Duration = .seconds(60), file: String = #fileID, line: Int = #line,
+    _ condition: () async throws -> Bool
+) async throws {
     let deadline = ContinuousClock.now + limit
     while try await !condition() {
-        guard ContinuousClock.now < deadline else { throw NeverHappened() }
+        guard ContinuousClock.now < deadline else { throw NeverHappened(file: file, line: line) }
         try await Task.sleep(for: .milliseconds(5))
     }
 }
