@@ -31,8 +31,7 @@ struct LeadStore: Sendable {
                     if let grading = try await policies.policy(of: context.tenant).grades?.grade(result.new) {
                         (result.new.grade, result.new.points) = (grading.grade, grading.points)
                     }
-                    result.new.updatedAt = context.now
-                    return result.new == result.old ? modification : result
+                    return result
                 },
                 columns: { lead in
                     [("search", "\(Self.searchText(lead))"), ("match_keys", "\(lead.matchKeys.map(\.text))")]
