@@ -58,8 +58,8 @@ pytest_folder() {
     "$RUN/venv/bin/python" -m pytest -q -p no:cacheprovider "$@" >"$log" 2>&1 && local ok=1 || local ok=0
     tail -n 60 "$log"
     local good bad
-    good=$(sed -nE 's/.*[^0-9]?([0-9]+) passed.*/\1/p' "$log" | tail -n 1)
-    bad=$(sed -nE 's/.*[^0-9]?([0-9]+) failed.*/\1/p' "$log" | tail -n 1)
+    good=$(sed -nE 's/(^|.*[^0-9])([0-9]+) passed.*/\2/p' "$log" | tail -n 1)
+    bad=$(sed -nE 's/(^|.*[^0-9])([0-9]+) failed.*/\2/p' "$log" | tail -n 1)
     pass "${good:-0}"
     if [ $ok = 0 ]; then fail "$name"; failed=$((failed + (${bad:-1} > 1 ? bad - 1 : 0))); fi
     rm -f "$log"

@@ -4,16 +4,16 @@ import threading
 
 import pytest
 
-from test_api import Caller, platform, wait_for  # noqa: F401  (the fixture)
+from calls import Caller, wait_for
 
 
 @pytest.fixture(scope="module")
-def api(platform):  # noqa: F811
+def api(platform):
     return platform.tenant("resources")
 
 
 @pytest.fixture(scope="module")
-def listed(platform):  # noqa: F811
+def listed(platform):
     """A tenant of thirty leads, ten of each status or grade that the lists below tell apart."""
     api = platform.tenant("lists")
     rows = []
@@ -66,7 +66,7 @@ def test_sorted_pages_hold_every_object_once(listed, sort, key):
     assert seen == sorted(NUMBERS, key=key)
 
 
-def test_pages_are_stable_while_others_write(platform):  # noqa: F811
+def test_pages_are_stable_while_others_write(platform):
     api = platform.tenant("stable-pages")
     for number in range(20):
         api.ok("POST", "/v1/leads", {"company": f"Company {number:02}", "employees": number})
@@ -186,7 +186,7 @@ def test_a_key_sent_by_many_at_once_has_one_effect(api):
     assert again[0] == 201
 
 
-def test_bulk_takes_lines_and_back_dating_needs_the_role(platform, api):  # noqa: F811
+def test_bulk_takes_lines_and_back_dating_needs_the_role(platform, api):
     lines = b'{"company": "Line 1", "occurredAt": "2020-02-03T04:05:06Z"}\n{"company": 2}\n{"company": "Line 3"}\n'
     answer = api.ok("POST", "/v1/leads/bulk", lines, Content_Type="application/x-ndjson")
     assert [row["status"] for row in answer["items"]] == [201, 422, 201]

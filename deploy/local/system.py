@@ -1,6 +1,7 @@
 """A running Guanxi of its own for a test or a benchmark: started as `make run` does, in another folder."""
 
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -69,8 +70,9 @@ class System:
 
 
 def free_ports():
-    """The first of a run of ports that nobody listens on: one for each service, and 1000 above."""
-    for first in range(21080, 30000, 20):
+    """The first of a run of ports that nobody listens on: one for each service, and 1000 above. They are opened some
+    seconds later, so the choice is a random one: two systems that start at once hardly make the same."""
+    for first in random.sample(range(21080, 30000, 20), 446):
         ports = [first + index + offset for index in range(len(SERVICES)) for offset in (0, 1000)]
         if all(is_free(port) for port in ports):
             return first

@@ -40,15 +40,20 @@ enum Accounts {
                 """,
                 "\(Table<Account>("accounts").select(schema)) where external_id = any(\(external))",
                 "select external_system, external_id, id from \(schema).accounts where external_id = any(\(parents))",
+                "select id from \(schema).accounts where id = any(\(drafts.compactMap(\.record.parentID)))",
             ])
         let table = Table<Account>("accounts")
         let known = try results[1].map { try table.record($0) }
+        let parentIDs = Set(try results[3].map { try $0.get(0, as: UUID.self) })
         return try zip(drafts, results[0]).map { draft, row in
             var account = draft.record
             if let existing = known.first(where: {
                 $0.externalID == account.externalID && $0.externalSystem == account.externalSystem
             }), account.externalID != nil {
                 return .unchanged(existing)
+            }
+            if let parent = account.parentID, !parentIDs.contains(parent) {
+                return .refuse(unknown("/parentId", parent.lowercased))
             }
             if let parent = draft.inputs.value("parentExternalId", as: String.self) {
                 let found = try results[2].first {
