@@ -126,6 +126,39 @@ public struct LifecycleStanding: Sendable, Hashable {
 }
 
 extension LifecycleStanding.Reason {
+    /// As it is stored and told; ``init(code:number:)`` reads it again.
+    public var code: String {
+        switch self {
+        case .noOrder: "noOrder"
+        case .orders: "orders"
+        case .value: "value"
+        case .silence: "silence"
+        case .returnedAfter: "returnedAfter"
+        }
+    }
+
+    /// The number of the order, or the days.
+    public var number: Int64? {
+        switch self {
+        case .noOrder: nil
+        case .orders(let count): Int64(count)
+        case .value(let minorUnits): minorUnits
+        case .silence(let days), .returnedAfter(let days): Int64(days)
+        }
+    }
+
+    /// nil for a code that this version of the program does not know.
+    public init?(code: String, number: Int64?) {
+        switch (code, number) {
+        case ("noOrder", _): self = .noOrder
+        case ("orders", let count?): self = .orders(Int(count))
+        case ("value", let minorUnits?): self = .value(minorUnits)
+        case ("silence", let days?): self = .silence(days: Int(days))
+        case ("returnedAfter", let days?): self = .returnedAfter(days: Int(days))
+        default: return nil
+        }
+    }
+
     /// One sentence, `zh` or English.
     public func text(language: String) -> String {
         let zh = language.hasPrefix("zh")

@@ -71,5 +71,13 @@ struct Projection: Sendable {
                 uuid("account_id", "accountId"), date("ordered_on", "orderedOn"), text("status", "status"),
                 uuid("product_id", "productId"),
             ] + amount + belonging + [deleted]),
+        Projection(
+            aggregate: "lifecyclePolicy", table: "lifecycle_policies",
+            columns: [
+                ("stable_from_order", "(s->>'stableFromOrder')::int"),
+                ("at_risk_after_days", "(s->>'atRiskAfterDays')::int"),
+                ("lost_after_days", "(s->>'lostAfterDays')::int"),
+                ("high_value_from", "(s->'highValueFrom'->>'amount')::numeric"),
+            ]),
     ]
 }

@@ -34,7 +34,7 @@ struct ReportQuery: Sendable, Hashable {
     var to: CalendarDate?
     /// The day at whose end things are looked at; nil is now.
     var asOf: CalendarDate?
-    var thresholds = LifecycleThresholds()
+    var thresholds = GivenThresholds()
 
     init(_ subject: Subject) { self.subject = subject }
 
@@ -45,12 +45,10 @@ struct ReportQuery: Sendable, Hashable {
         if let from, let to, to < from {
             throw Problem.parameter("to", code: "range", .init(en: "to lies before from.", zh: "to 早于 from。"))
         }
-        let usual = LifecycleThresholds()
-        thresholds = LifecycleThresholds(
-            stableFromOrder: try query.int("stableFromOrder", 2...10_000, default: usual.stableFromOrder),
-            atRiskAfterDays: try query.int("atRiskAfterDays", 1...36_500, default: usual.atRiskAfterDays),
-            lostAfterDays: try query.int("lostAfterDays", 2...36_500, default: usual.lostAfterDays))
-        try thresholds.validate()
+        thresholds = GivenThresholds(
+            stableFromOrder: try query.int("stableFromOrder", 2...10_000),
+            atRiskAfterDays: try query.int("atRiskAfterDays", 1...36_500),
+            lostAfterDays: try query.int("lostAfterDays", 2...36_500))
     }
 
     static func dimensions(_ words: [String], _ subject: Subject) throws -> [Dimension] {
@@ -72,6 +70,23 @@ struct ReportQuery: Sendable, Hashable {
                     zh: "groupBy 最多两项，不得重复，且至多一项为时间周期。"))
         }
         return dimensions.compactMap { $0 }
+    }
+}
+
+/// Thresholds of the lifecycle that a question brings along; the tenant's own stand for the others.
+struct GivenThresholds: Sendable, Hashable {
+    var stableFromOrder: Int?
+    var atRiskAfterDays: Int?
+    var lostAfterDays: Int?
+
+    /// - Throws: when the question's contradict one another, or the tenant's.
+    func over(_ tenants: LifecycleThresholds) throws(Refusal) -> LifecycleThresholds {
+        let thresholds = LifecycleThresholds(
+            stableFromOrder: stableFromOrder ?? tenants.stableFromOrder,
+            atRiskAfterDays: atRiskAfterDays ?? tenants.atRiskAfterDays,
+            lostAfterDays: lostAfterDays ?? tenants.lostAfterDays, highValueFrom: tenants.highValueFrom)
+        try thresholds.validate()
+        return thresholds
     }
 }
 

@@ -26,7 +26,8 @@ struct ReportEndpoints: Sendable {
             report(
                 .customers, "Customers, their orders and lifecycle",
                 "A customer counts from creation or the first order, whichever is earlier; orders by their date, "
-                    + "without the returned and cancelled. lifecycle is that of asOf, decided by the thresholds given."),
+                    + "without the returned and cancelled. lifecycle is that of asOf, decided by the tenant's lifecycle "
+                    + "policy or by the thresholds given."),
             funnel, status,
         ]
     }
@@ -39,18 +40,21 @@ struct ReportEndpoints: Sendable {
 
     private static func parameters(_ subject: Subject) -> [Parameter] {
         let words = Dimension.allCases.filter { $0.isKnown(to: subject) }.map(\.rawValue).joined(separator: ", ")
-        let usual = LifecycleThresholds()
         return [
             .query("groupBy", "One or two of \(words), separated by a comma."),
             .query("from", "First day, in the tenant's time zone.", schema: date),
             .query("to", "Last day, inclusive.", schema: date),
             .query("asOf", "The day at whose end things are looked at; now when missing.", schema: date),
-            .query(
-                "stableFromOrder", "The order that makes a customer stable.", 2...10_000, default: usual.stableFromOrder
-            ),
-            .query("atRiskAfterDays", "Days of silence.", 1...36_500, default: usual.atRiskAfterDays),
-            .query("lostAfterDays", "Days of silence.", 2...36_500, default: usual.lostAfterDays), waitFor,
+            threshold("stableFromOrder", "The order that makes a customer stable", 2...10_000),
+            threshold("atRiskAfterDays", "Days of silence", 1...36_500),
+            threshold("lostAfterDays", "Days of silence", 2...36_500), waitFor,
         ]
+    }
+
+    private static func threshold(_ name: String, _ description: String, _ range: ClosedRange<Int64>) -> Parameter {
+        .query(
+            name, "\(description); the tenant's lifecycle policy says it when missing.",
+            schema: ["type": "integer", "minimum": .int(range.lowerBound), "maximum": .int(range.upperBound)])
     }
 
     private static let answer = Schema(

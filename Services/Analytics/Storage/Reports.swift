@@ -17,7 +17,8 @@ struct Reports: Sendable {
         var statement = ReportStatement(query: query, tenant: tenant, principal: principal)
         let today = query.asOf ?? now.date(in: tenant.zone)
         if query.dimensions.contains(.lifecycle) {
-            statement.states = try await states(query.thresholds, asOf: today, tenant)
+            let states = LifecycleStates(database: database)
+            statement.states = try await states.answer(query.thresholds, asOf: today, tenant)
         }
         let currency = try Currency(code: tenant.currency)
         var total = Figures()
@@ -84,34 +85,6 @@ struct Reports: Sendable {
         var sum = total.members(query.subject, currency, isOpenKnown: true)
         sum.append(("drill", Drill.members(query, [])))
         return ["asOf": asOf, "groups": .array(items), "total": .object(JSONObject(distinct: sum))]
-    }
-
-    // MARK: - Lifecycle
-
-    private func states(
-        _ thresholds: LifecycleThresholds, asOf: CalendarDate, _ tenant: Tenant
-    ) async throws -> (accounts: [UUID], states: [String]) {
-        let rows = try await database.query(
-            tenant.id,
-            """
-            select a.id, count(o.ordered_on), max(o.ordered_on) filter (where o.place = 1) as last,
-                max(o.ordered_on) filter (where o.place = 2) as previous
-            from \(tenant.schema).account_facts a left join (
-                select account_id, ordered_on,
-                    row_number() over (partition by account_id order by ordered_on desc) as place
-                from \(tenant.schema).order_facts
-                where not deleted and status = 'placed' and ordered_on <= \(asOf)) o on o.account_id = a.id
-            where not a.deleted group by a.id
-            """)
-        var result: (accounts: [UUID], states: [String]) = ([], [])
-        for row in rows {
-            let orders = OrderSummary(
-                count: Int(try row.get(1, as: Int64.self)), last: try row.get(2, as: CalendarDate?.self),
-                previous: try row.get(3, as: CalendarDate?.self))
-            result.accounts.append(try row.get(0))
-            result.states.append(LifecycleStanding(orders, thresholds, asOf: asOf).state.rawValue)
-        }
-        return result
     }
 }
 

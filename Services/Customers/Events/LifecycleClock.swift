@@ -12,7 +12,7 @@ struct LifecycleClock: Component {
     let accounts: Resource<Account>
     let logger: Logger
 
-    private static let batch = 500
+    private static let batch = 100
 
     func run() async throws {
         while !Task.isCancelled {
@@ -42,21 +42,24 @@ struct LifecycleClock: Component {
                 """
             ).map { try $0.get(0, as: UUID.self) }
             if due.isEmpty { return changed }
-            let ledger = try await OrderLedger.load(due, tenant: tenant, accounts: accounts, now: now)
-            for id in due {
-                let checked: SQL = """
-                    update \(tenant.schema).accounts set next_check = \(ledger.nextCheck(of: id)) where id = \(id)
-                    """
-                let modification = ledger.change(of: id, at: now)
-                let statements = modification.map { accounts.prepare($0, context).statements } ?? []
-                do {
-                    try await accounts.environment.writer.commit(tenant.id, statements + [checked])
-                    if !statements.isEmpty { changed += 1 }
-                } catch let error as PostgresError where error.sqlState == WriteState.stale {
-                    // An order came in meanwhile and decided itself.
-                    continue
-                }
-            }
+            changed += try await look(at: due, tenant, context)
+        }
+    }
+
+    /// Looks at accounts together; where one of them changed meanwhile, at each alone.
+    private func look(at due: [UUID], _ tenant: Tenant, _ context: WriteContext) async throws -> Int {
+        let ledger = try await OrderLedger.load(due, tenant: tenant, accounts: accounts, now: context.now)
+        let changes = due.count { ledger.change(of: $0, at: context.now, tenant.schema) != nil }
+        do {
+            try await accounts.environment.writer.commit(
+                tenant.id, ledger.statements(for: due, accounts, context))
+            return changes
+        } catch let error as PostgresError where error.sqlState == WriteState.stale {
+            // An order came in meanwhile and decided itself; the account is due again if it is.
+            guard due.count > 1 else { return 0 }
+            var changed = 0
+            for id in due { changed += try await look(at: [id], tenant, context) }
+            return changed
         }
     }
 }

@@ -20,6 +20,8 @@ struct OrderLedger: Sendable {
     private var orders: [UUID: [UUID: CountedOrder]] = [:]
     private let accounts: [UUID: Account]
     private let thresholds: LifecycleThresholds
+    /// Of the thresholds; 0 while the tenant has none of its own.
+    private let policyVersion: Int64
     private let currency: Currency
     private let today: CalendarDate
 
@@ -36,7 +38,7 @@ struct OrderLedger: Sendable {
                 select id, account_id, ordered_on, amount_minor from \(schema).orders
                 where account_id = any(\(accountIDs)) and status = 'placed' and deleted_at is null
                 """,
-                LifecyclePolicy.select(schema),
+                LifecycleStore.select(schema),
             ], options: .read)
         var orders: [UUID: [UUID: CountedOrder]] = [:]
         for row in results[1] {
@@ -44,9 +46,11 @@ struct OrderLedger: Sendable {
             orders[try row.get(1), default: [:]][try row.get(0)] = counted
         }
         let accounts = try results[0].map { try resource.table.record($0) }
+        let policy = try LifecycleStore.read(results[2])
         return OrderLedger(
             orders: orders, accounts: Dictionary(accounts.map { ($0.id, $0) }) { $1 },
-            thresholds: try LifecyclePolicy.read(results[2]).thresholds, currency: try Currency(code: tenant.currency),
+            thresholds: policy?.thresholds ?? LifecycleThresholds(), policyVersion: policy?.version ?? 0,
+            currency: try Currency(code: tenant.currency),
             today: now.date(in: tenant.zone))
     }
 
@@ -61,7 +65,7 @@ struct OrderLedger: Sendable {
     }
 
     /// The account as its orders make it, with its event; nil when they change nothing.
-    func change(of id: UUID, at now: Timestamp) -> Modification<Account>? {
+    func change(of id: UUID, at now: Timestamp, _ schema: SchemaName) -> Modification<Account>? {
         guard let old = accounts[id] else { return nil }
         let counted = orders[id].map { Array($0.values) } ?? []
         var new = old
@@ -72,34 +76,52 @@ struct OrderLedger: Sendable {
         new.lastOrderDate = counted.map(\.date).max()
         let summary = OrderSummary(dates: counted.map(\.date), value: value, asOf: today)
         var happening = Happening.updated
+        var statements: [SQL] = []
         if let change = LifecycleChange.decide(
             accountID: id, current: old.lifecycle, orders: summary, thresholds: thresholds, asOf: today)
         {
             new.lifecycle = change.to
             new.lifecycleSince = now
             happening = change.happening
+            statements = [LifecycleStore.insert(change, version: old.version + 1, at: now, schema)]
         }
-        return old == new ? nil : Modification(from: old, to: new, happening)
+        return old == new ? nil : Modification(from: old, to: new, happening, statements: statements)
     }
 
     /// The day on which time alone will change the account.
     func nextCheck(of id: UUID) -> CalendarDate? {
         let dates = (orders[id]?.values).map { $0.map(\.date) } ?? []
         let summary = OrderSummary(dates: dates, value: accounts[id]?.orderValue?.minorUnits ?? 0, asOf: today)
-        return LifecycleStanding(summary, thresholds, asOf: today).nextCheck
+        let next = LifecycleStanding(summary, thresholds, asOf: today).nextCheck
+        // Another system's day may be ahead of ours: such an order counts from its day on.
+        return [next, dates.filter { $0 > today }.min()].compactMap(\.self).min()
     }
 
-    /// The statements that keep an account true to its orders.
+    /// The statements that keep accounts true to their orders and the day.
     func statements(
-        for ids: Set<UUID>, _ resource: Resource<Account>, _ context: WriteContext
+        for ids: some Collection<UUID>, _ resource: Resource<Account>, _ context: WriteContext
     ) -> [SQL] {
-        ids.sorted { $0.lowercased < $1.lowercased }.flatMap { id -> [SQL] in
-            guard let modification = change(of: id, at: context.now) else { return [] }
+        let schema = SchemaName(context.tenant)
+        let statements = ids.sorted { $0.lowercased < $1.lowercased }.flatMap { id -> [SQL] in
+            guard let account = accounts[id] else { return [] }
+            let modification = change(of: id, at: context.now, schema)
+            // Where the account stays as it is, nothing guards its version yet: who changed it meanwhile set the day.
+            let version = account.version + (modification == nil ? 0 : 1)
             let check: SQL = """
-                update \(schema: context.tenant).accounts set next_check = \(nextCheck(of: id)) where id = \(id)
+                update \(schema).accounts set next_check = \(nextCheck(of: id)) where id = \(id) and version = \(version)
                 """
-            return resource.prepare(modification, context).statements + [check]
+            return (modification.map { resource.prepare($0, context).statements } ?? []) + [check]
         }
+        return statements.isEmpty ? [] : statements + [unchangedPolicy(schema)]
+    }
+
+    /// After the accounts' rows are locked: whoever changes the thresholds from here on finds these changes, and sets
+    /// the accounts' next check himself.
+    private func unchangedPolicy(_ schema: SchemaName) -> SQL {
+        """
+        select shared.require_rows(
+            coalesce((select version from \(schema).lifecycle_policy), 0), \(policyVersion))
+        """
     }
 }
 
@@ -109,6 +131,7 @@ extension LifecycleChange {
         details.fromState = from.rawValue
         details.toState = to.rawValue
         details.reason = reason.text(language: "en")
+        (details.reasonCode, details.reasonNumber) = (reason.code, reason.number)
         details.orders = Int64(orders)
         details.asOf = asOf
         details.nextCheck = nextCheck

@@ -59,3 +59,13 @@ public enum OrderEvents {
         cancelled.definition,
     ]
 }
+
+/// What happens to a tenant's thresholds of the lifecycle.
+public enum LifecyclePolicyEvents {
+    public static let created = EventKind<LifecyclePolicySnapshot, NoDetails>(
+        "lifecycle-policy.created", .customers, zh: "首次设置生命周期阈值。", en: "A tenant set its own thresholds.")
+    public static let updated = EventKind<LifecyclePolicySnapshot, NoDetails>(
+        "lifecycle-policy.updated", .customers, zh: "生命周期阈值被修改。", en: "A tenant changed its thresholds.")
+
+    static let all = [created.definition, updated.definition]
+}

@@ -49,7 +49,12 @@ public struct Query: Sendable {
     }
 
     public func int(_ name: String, _ range: ClosedRange<Int>, default value: Int) throws(Problem) -> Int {
-        guard let text = try string(name) else { return value }
+        try int(name, range) ?? value
+    }
+
+    /// nil when it was not given.
+    public func int(_ name: String, _ range: ClosedRange<Int>) throws(Problem) -> Int? {
+        guard let text = try string(name) else { return nil }
         guard let number = Int(text), range.contains(number) else {
             throw .parameter(
                 name, code: "range",

@@ -37,27 +37,36 @@ public struct Cursors: Sendable {
     }
 
     /// Of a list in the order of a number.
-    func make(number: Int64, binding: String) -> String {
-        let payload = Array(String(number).utf8)
+    public func make(number: Int64, binding: String) -> String { make(text: String(number), binding: binding) }
+
+    public func readNumber(_ text: String, binding: String) throws(Problem) -> Int64 {
+        guard let number = Int64(try readText(text, binding: binding)) else { throw Self.refused }
+        return number
+    }
+
+    /// Of a list whose position is written by its endpoint.
+    public func make(text: String, binding: String) -> String {
+        let payload = Array(text.utf8)
         return Base64URL.encode(payload + tag(payload, binding))
     }
 
-    func readNumber(_ text: String, binding: String) throws(Problem) -> Int64 {
-        guard text.utf8.count <= 100, let bytes = Base64URL.decode(text), bytes.count > Self.tagLength else {
+    public func readText(_ text: String, binding: String) throws(Problem) -> String {
+        guard text.utf8.count <= 400, let bytes = Base64URL.decode(text), bytes.count > Self.tagLength else {
             throw Self.refused
         }
         let payload = Array(bytes.dropLast(Self.tagLength))
-        guard constantTimeEquals(tag(payload, binding), Array(bytes.suffix(Self.tagLength))),
-            let number = Int64(String(decoding: payload, as: UTF8.self))
-        else { throw Self.refused }
-        return number
+        guard constantTimeEquals(tag(payload, binding), Array(bytes.suffix(Self.tagLength))) else {
+            throw Self.refused
+        }
+        return String(decoding: payload, as: UTF8.self)
     }
 
     private func tag(_ payload: [UInt8], _ binding: String) -> [UInt8] {
         Array(Digest.hmacSHA256(key: key, payload + [0] + Array(binding.utf8)).bytes.prefix(Self.tagLength))
     }
 
-    private static let refused = Problem.parameter(
+    /// The answer to a cursor that is not ours, was changed, or was made for another list.
+    public static let refused = Problem.parameter(
         "cursor", code: "invalidCursor",
         .init(
             en:

@@ -40,7 +40,7 @@ extension Resource {
     }
 
     /// The statements and the answer of a creation.
-    func prepare(_ creation: Creation<Record>, _ context: WriteContext) throws -> PreparedWrite {
+    public func prepare(_ creation: Creation<Record>, _ context: WriteContext) throws -> PreparedWrite {
         switch creation {
         case .refuse(let problem): throw problem
         case .unchanged(let record): return PreparedWrite([], response: answer(record))

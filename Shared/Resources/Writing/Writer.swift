@@ -37,6 +37,7 @@ public struct Writer: Sendable {
     ) async throws -> HTTPResponse {
         let schema = SchemaName(context.tenant)
         if let answer = try await stored(context) { return answer }
+        var hasCollided = false
         for _ in 0..<Self.attempts {
             let write = try await prepare()
             var statements = write.statements
@@ -56,6 +57,10 @@ public struct Writer: Sendable {
                 case WriteState.uniqueViolation where error.constraint == "idempotency_keys_pkey":
                     // The same request committed between our look and our write.
                     if let answer = try await stored(context) { return answer }
+                case WriteState.uniqueViolation where !hasCollided:
+                    // Somebody else made it between our look and our write: decided anew, it may be the same thing.
+                    hasCollided = true
+                    continue
                 default: break
                 }
                 throw error
