@@ -27,26 +27,58 @@ enum Fences {
             alter default privileges for role \(owner) revoke execute on functions from public;
 
             -- set_config can change the role within a SELECT; advisory locks are the relay's and the service's; the
-            -- rest writes or tells across tenants.
+            -- rest writes, waits or tells across tenants. Of functions that look beyond their arguments tenants have
+            -- those named here, and those behind operators, types, casts, indexes and aggregates; a later PostgreSQL
+            -- with new ones is closed before anybody has thought of them.
             do $fence$
             declare
-                closed regprocedure;
+                dangerous text := '^(set_config|pg_(try_)?advisory_.*|pg_notify|lo_.*|loread|lowrite|.*_to_xml.*'
+                    '|pg_stat_.*|pg_(cancel|terminate)_backend|pg_log_backend.*|pg_lock_status'
+                    '|pg_prepared_.*|pg_cursor|pg_show_all_.*|pg_logical_.*|pg_export_snapshot|pg_sleep.*'
+                    '|pg_(database|tablespace|relation|table|indexes|total_relation)_size'
+                    '|pg_get_(viewdef|functiondef|indexdef|constraintdef|triggerdef|ruledef|partkeydef'
+                    '|statisticsobjdef.*|expr)|binary_upgrade_.*|pg_(create|copy|drop)_.*_replication_slot'
+                    '|pg_replication_slot_advance|ts_(stat|rewrite)|setseed)$';
+                needed text := '^(RI_FKey_.*|age|array_to_(json|string)|clock_timestamp|concat(_ws)?'
+                    '|convert(_from|_to)?|current_(schemas?|setting|user)|date_(part|trunc)|enum_.*|extract|format|gen_random_uuid'
+                    '|generate_series|jsonb?_.*|length|make_timestamptz|nextval|now|overlaps'
+                    '|pg_(collation_for|column_size|current_xact_id|typeof)|quote_(literal|nullable)|random'
+                    '|row_to_json|session_user|statement_timestamp|timeofday|timestamptz|timezone'
+                    '|to_(char|date|json|jsonb|number|timestamp)|transaction_timestamp|.*handler|tsvector_.*'
+                    '|(suppress_redundant_updates|unique_key)_.*)$';
+                insiders constant text := $names$\(insiders)$names$;
+                closed text;
+                lent text;
             begin
-                for closed in
-                    select oid::regprocedure from pg_proc
+                with machinery(function) as (
+                    select oprcode::oid from pg_operator
+                    union select unnest(array[oprrest, oprjoin])::oid from pg_operator
+                    union select unnest(array[typinput, typoutput, typreceive, typsend, typmodin, typmodout,
+                        typanalyze, typsubscript])::oid from pg_type
+                    union select castfunc from pg_cast
+                    union select amproc::oid from pg_amproc
+                    union select unnest(array[aggfnoid, aggtransfn, aggfinalfn, aggcombinefn, aggserialfn,
+                        aggdeserialfn, aggmtransfn, aggminvtransfn, aggmfinalfn])::oid from pg_aggregate
+                    union select prosupport::oid from pg_proc
+                ), open as (
+                    select oid::regprocedure::text as signature, proname ~ dangerous as is_dangerous,
+                        proname ~ 'pg_(try_)?advisory_|pg_notify|pg_lock_status' as is_lent
+                    from pg_proc
                     where pronamespace = 'pg_catalog'::regnamespace and prokind = 'f'
-                        and proname ~ '^(set_config|pg_(try_)?advisory_.*|pg_notify|lo_.*|loread|lowrite|.*_to_xml.*'
-                            '|pg_stat_.*|pg_(cancel|terminate)_backend|pg_log_backend.*|pg_lock_status'
-                            '|pg_prepared_.*|pg_cursor|pg_show_all_.*|pg_logical_.*|pg_export_snapshot'
-                            '|pg_(database|tablespace|relation|table|indexes|total_relation)_size'
-                            '|pg_get_(viewdef|functiondef|indexdef|constraintdef|triggerdef|ruledef|partkeydef'
-                            '|statisticsobjdef.*|expr))$'
-                loop
+                        and exists (
+                            select from aclexplode(coalesce(proacl, acldefault('f', proowner))) where grantee = 0)
+                        and (proname ~ dangerous or (provolatile <> 'i' and proname !~ needed
+                            and oid not in (select function from machinery)))
+                )
+                select string_agg(signature, ', '),
+                    string_agg(signature, ', ') filter (where is_lent or not is_dangerous)
+                into closed, lent from open;
+                if closed is not null then
                     execute format('revoke execute on function %s from public', closed);
-                    if closed::text ~ 'pg_(try_)?advisory_|pg_notify|pg_lock_status' then
-                        execute format('grant execute on function %s to \(insiders)', closed);
-                    end if;
-                end loop;
+                end if;
+                if lent is not null then
+                    execute format('grant execute on function %s to %s', lent, insiders);
+                end if;
             end
             $fence$;
             """

@@ -1,0 +1,71 @@
+"""Says of every attempt whether it got through."""
+
+import re
+import threading
+from collections import Counter
+
+from world import UUID
+
+# Members of an answer that differ from one call to the next and tell nothing.
+PASSING = re.compile(r'"(requestId|createdAt|updatedAt|asOf|now)":"[^"]*"')
+
+
+class Judge:
+    """Counts attempts by kind, and keeps what got through.
+
+    Through is: a word, an id or a secret of somebody else in an answer; an answer that differs from the one for
+    something that does not exist; a success where there must be none; a server's error.
+    """
+
+    def __init__(self, victims):
+        self.victims, self.lock = victims, threading.Lock()
+        self.attempts, self.answers, self.through = Counter(), {}, []
+
+    def look(self, kind, what, answer, sent="", allowed=None):
+        """Of an attempt that was answered. `sent` is what the attacker wrote himself and may get back; `allowed` are
+        the statuses that it may have."""
+        seen = answer.everything.lower()
+        sent = sent.lower()
+        reason = None
+        for victim in self.victims:
+            if victim.canary in seen:
+                reason = f"the canary of {victim.slug}"
+            elif any(secret.lower() in seen and secret.lower() not in sent for secret in victim.secrets):
+                reason = f"a secret of {victim.slug}"
+            else:
+                shown = set(UUID.findall(seen)) | ({victim.id} if victim.id in seen else set())
+                foreign = {i for i in shown & victim.ids if i not in sent}
+                if foreign:
+                    reason = f"ids of {victim.slug}: {sorted(foreign)[:3]}"
+        if reason is None and answer.status >= 500:
+            reason = "a server's error"
+        if reason is None and allowed is not None and answer.status not in allowed:
+            reason = f"status {answer.status} instead of {sorted(allowed)}"
+        self.note(kind, what, reason, answer.status, answer.text)
+
+    def note(self, kind, what, reason=None, status=None, text=""):
+        with self.lock:
+            self.attempts[kind] += 1
+            self.answers.setdefault(kind, Counter())[status] += 1
+            if reason is not None:
+                self.through.append((kind, what, reason, text[:400]))
+
+    def table(self):
+        rows = [("KIND", "ATTEMPTS", "THROUGH", "ANSWERED BY")]
+        through = Counter(kind for kind, *_ in self.through)
+        for kind, count in self.attempts.items():
+            answers = ", ".join(f"{status}: {n}" for status, n in sorted(
+                ((s, n) for s, n in self.answers[kind].items() if s is not None)))
+            rows.append((kind, str(count), str(through[kind]), answers))
+        rows.append(("total", str(self.attempts.total()), str(len(self.through)), ""))
+        widths = [max(len(row[i]) for row in rows) for i in range(3)]
+        return "\n".join(
+            f"{row[0]:<{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]}".rstrip() for row in rows)
+
+
+def alike(answer, sent_ids):
+    """An answer without what is particular to this call."""
+    text = PASSING.sub("", answer.text)
+    for number, text_id in enumerate(sent_ids):
+        text = text.replace(text_id, f"<{number}>")
+    return answer.status, UUID.sub("<made>", text)
