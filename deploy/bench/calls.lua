@@ -1,5 +1,6 @@
 -- The calls of the benchmarks, for wrk:
 --   wrk … -s calls.lua URL -- post KEY        a new lead each time
+--   wrk … -s calls.lua URL -- twin KEY        a lead that the table filled by fill_leads.sql holds already
 --   wrk … -s calls.lua URL -- get KEY FILE    paths of FILE (one a line) in turn, from a random one on
 -- Ends by printing one line of JSON.
 
@@ -16,6 +17,7 @@ function init(arguments)
    refused, count = 0, 0
    math.randomseed(os.time() + number)
    run = string.format("%x%x", os.time(), number)
+   first = math.random(1000000000)
    if act == "get" then
       paths = {}
       for line in io.lines(arguments[3]) do table.insert(paths, line) end
@@ -26,10 +28,14 @@ end
 function request()
    count = count + 1
    if act == "get" then return wrk.format("GET", paths[count % #paths + 1], headers) end
+   if act == "twin" then
+      local twin = string.format('{"company":"Twin %s %d Ltd","phone":"+8615%09d"}', run, count, math.random(100000))
+      return wrk.format("POST", "/v1/leads", headers, twin)
+   end
    local body = string.format(
-      '{"company":"Bench %s %d Ltd","person":"P. Marsh","phone":"+1212%07d","email":"p%d@%s.example",' ..
-      '"source":"website","region":"Central","productInterest":"Rack R1"}',
-      run, count, (count * 7919) % 10000000, count, run)
+      '{"company":"Bench %s %d Ltd","person":"P. Marsh","phone":"+8613%09d","email":"p%d@%s.example",' ..
+      '"source":"website","region":"Central","product":"Rack R1"}',
+      run, count, (first + count * 7919) % 1000000000, count, run)
    return wrk.format("POST", "/v1/leads", headers, body)
 end
 

@@ -1,9 +1,10 @@
-"""The two load generators: wrk at the gateway and pgbench at the database, one figure each."""
+"""The two load generators: wrk at the gateway and pgbench at the database."""
 
 import json
 import re
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -15,7 +16,7 @@ class Refused(Exception):
 
 
 def wrk(url, key, act, seconds, connections, paths=None):
-    """Calls a second, and p50 and p99 in milliseconds."""
+    """Calls and calls a second, p50 and p99 in milliseconds."""
     with tempfile.NamedTemporaryFile("w", suffix=".paths") as file:
         file.write("\n".join(paths or []) + "\n")
         file.flush()
@@ -26,28 +27,35 @@ def wrk(url, key, act, seconds, connections, paths=None):
     figures = json.loads(output.strip().splitlines()[-1])
     if figures["refused"] or figures["broken"] or not figures["calls"]:
         raise Refused(f"{act} {url}: {figures['refused']} refused, {figures['broken']} broken of {figures['calls']}")
-    return {"rate": figures["calls"] / figures["seconds"], "p50": figures["p50"], "p99": figures["p99"]}
+    return {**figures, "rate": figures["calls"] / figures["seconds"]}
 
 
 def pgbench(database, script, seconds, connections, names):
-    """Transactions a second of an SQL script, prepared and not pipelined, with the names of one tenant."""
+    """Transactions a second of an SQL script, prepared and not pipelined, and their p99 in milliseconds."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / script
+        file.write_text(fill(script, names))
+        output = subprocess.run(
+            [PGBENCH, "-n", "-M", "prepared", "-c", str(connections), "-j", str(min(2, connections)),
+             "-T", str(seconds), "-D", f"i={int(time.time() * 100)}", "-l", "-f", str(file), database],
+            check=True, capture_output=True, text=True, cwd=folder).stdout
+        times = sorted(
+            int(line.split()[2]) for log in Path(folder).glob("pgbench_log.*") for line in log.read_text().splitlines())
+    if failed := re.search(r"number of failed transactions: ([1-9]\d*)", output):
+        raise Refused(f"{script}: {failed[1]} transactions failed")
+    return {"rate": float(re.search(r"tps = ([\d.]+)", output)[1]), "p99": times[int(len(times) * 0.99)] / 1000}
+
+
+def fill(script, names):
+    """An SQL file with its {{names}}."""
     text = (HERE / script).read_text()
     for name, value in names.items():
         text = text.replace("{{" + name + "}}", value)
-    with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
-        file.write(text)
-        file.flush()
-        output = subprocess.run(
-            [PGBENCH, "-n", "-M", "prepared", "-c", str(connections), "-j", str(min(2, connections)),
-             "-T", str(seconds), "-f", file.name, database],
-            check=True, capture_output=True, text=True).stdout
-    if failed := re.search(r"number of failed transactions: ([1-9]\d*)", output):
-        raise Refused(f"{script}: {failed[1]} transactions failed")
-    return float(re.search(r"tps = ([\d.]+)", output)[1])
+    return text
 
 
 def psql(database, statement, **variables):
-    """One statement's answer as lines of text."""
+    """What statements answer, as lines of text."""
     settings = [part for name, value in variables.items() for part in ("-v", f"{name}={value}")]
     output = subprocess.run(
         ["psql", "-X", "-q", "-t", "-A", "-v", "ON_ERROR_STOP=1", *settings, database],

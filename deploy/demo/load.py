@@ -7,6 +7,7 @@ time: nothing is doubled, and it waits for a service that is away for a moment.
 
 import argparse
 import os
+import shlex
 import time
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def environment(path=ENVIRONMENT, over=os.environ):
         for line in path.read_text().splitlines():
             name, mark, value = line.removeprefix("export ").partition("=")
             if mark:
-                values[name.strip()] = value.strip().strip("'\"")
+                values[name.strip()] = "".join(shlex.split(value))
     return {**values, **over}
 
 

@@ -1,0 +1,50 @@
+"""Processor time by part of the system: unlike wall clock it does not depend on who else is busy."""
+
+import os
+from pathlib import Path
+
+from drive import psql
+
+TICK = 1 / os.sysconf("SC_CLK_TCK")
+BACKENDS = """
+    select pid, coalesce(datname, ''), coalesce(usename, '') from pg_stat_activity where pid <> pg_backend_pid()
+"""
+
+
+class Meter:
+    """What each part has used since it was made. Backends that come and go meanwhile are not counted."""
+
+    def __init__(self, system, services):
+        self.system, self.services = system, services
+        self.began = self._read()
+
+    def per_call(self, calls, least=5):
+        """Microseconds a call, the dearest part first; those below `least` are left out."""
+        ended, spent = self._read(), {}
+        for process, (part, used) in ended.items():
+            if process in self.began:
+                spent[part] = spent.get(part, 0) + used - self.began[process][1]
+        costs = ((part, used * 1e6 / calls) for part, used in spent.items())
+        return dict(sorted(((part, cost) for part, cost in costs if cost >= least), key=lambda item: -item[1]))
+
+    def _read(self):
+        parts = {self.system.pid(service): service for service in self.services}
+        for line in psql(self.system.database("postgres"), BACKENDS):
+            pid, database, user = line.split("|")
+            parts[int(pid)] = self._part(database, user)
+        return {pid: (part, _used(pid)) for pid, part in parts.items()}
+
+    @staticmethod
+    def _part(database, user):
+        if not database.startswith("guanxi_") or not user.startswith("guanxi_"):
+            return "PostgreSQL itself"
+        work = user.removeprefix(database + "_").partition("_")[0]
+        return f"PostgreSQL, {database.removeprefix('guanxi_')} " + {"app": "requests"}.get(work, work)
+
+
+def _used(pid):
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:  # it has ended
+        return 0
+    return (int(fields[11]) + int(fields[12])) * TICK

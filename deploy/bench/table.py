@@ -1,0 +1,48 @@
+"""The figures as they come, and the table they end in."""
+
+import statistics
+
+PLAIN, RATIO = "{:,.1f} {}", "{:.0%}"
+
+
+class Table:
+    """Promises and what was measured; a figure whose promise is a ratio stands beside its floor."""
+
+    def __init__(self):
+        self.rows = []
+
+    def ratio(self, what, rounds, promise, unit="/s"):
+        """`rounds` has pairs (measured, floor), taken in turn: the median of their ratios is what counts."""
+        ratio = statistics.median(got / floor for got, floor in rounds)
+        got, floor = (statistics.median(column) for column in zip(*rounds))
+        self._add(what, PLAIN.format(got, unit), PLAIN.format(floor, unit), RATIO.format(ratio),
+                  f"at least {promise:.0%}", ratio >= promise, ratio)
+
+    def at_least(self, what, got, promise, unit="", floor=None):
+        self._add(what, PLAIN.format(got, unit), floor and PLAIN.format(floor, unit), None,
+                  f"at least {PLAIN.format(promise, unit)}", got >= promise, got)
+
+    def at_most(self, what, got, promise, unit, floor=None):
+        self._add(what, PLAIN.format(got, unit), floor and PLAIN.format(floor, unit), None,
+                  f"at most {PLAIN.format(promise, unit)}", got <= promise, got)
+
+    def _add(self, what, got, floor, ratio, promise, is_met, value):
+        row = {"what": what, "got": got, "floor": floor, "ratio": ratio, "promise": promise, "met": is_met,
+               "value": value}
+        self.rows.append(row)
+        beside = f" ({ratio} of {floor})" if ratio else ""
+        print(f"  {'ok' if is_met else 'SLOW':<5}{what}: {got}{beside}, promised {promise}", flush=True)
+
+    @property
+    def missed(self):
+        return [row for row in self.rows if not row["met"]]
+
+    def __str__(self):
+        head = ["figure", "measured", "floor", "ratio", "promise", "met"]
+        rows = [[row["what"], row["got"], row["floor"] or "", row["ratio"] or "", row["promise"],
+                 "yes" if row["met"] else "NO"] for row in self.rows]
+        widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
+        lines = [head, ["-" * width for width in widths], *rows]
+        return "\n".join(
+            "| " + " | ".join(cell.rjust(width) if column in (1, 2, 3) else cell.ljust(width)
+                              for column, (cell, width) in enumerate(zip(line, widths))) + " |" for line in lines)
