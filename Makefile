@@ -1,6 +1,6 @@
 # Every command of the README. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: fuzz help setup build run stop clean status test lint bench demo-data test-data
+.PHONY: chaos fuzz help setup build run stop clean status test lint bench demo-data test-data
 LOCAL := deploy/local
 
 help: ## List the commands
@@ -38,8 +38,11 @@ bench: build ## Measure speed and size as ratios against floors of the same run
 demo-data: ## Load a data set: DATASET=hardware|education|music DATA=<folder>
 	@$(LOCAL)/demo-data.sh "$(DATASET)" "$(DATA)"
 
-test-data: setup ## Load the real data sets of DATA=<folder> and compare every figure
-	@$(LOCAL)/test-data.sh "$(DATA)"
+test-data: build ## Load the real data sets of DATA=<folder> and compare every figure (LOGS="kafka postgres")
+	@$(LOCAL)/test-data.sh "$(DATA)" $(if $(LOGS),--logs $(LOGS))
 
 fuzz: setup ## Send generated calls to the running platform; none may break it
 	@$(LOCAL)/fuzz.sh
+
+chaos: build ## Break it while 20 tenants write: CHAOS="report", "brief" or options such as "--seconds 60 --runs kafka:3"
+	@$(LOCAL)/chaos.sh $(CHAOS)

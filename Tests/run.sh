@@ -11,10 +11,7 @@ pass() { passed=$((passed + ${1:-1})); }
 fail() { failed=$((failed + 1)); failures+=("$1"); say "FAILED: $1"; }
 
 # Which Kafka the tests use: the one of KAFKA_HOME, else the one beside the project.
-if [ -z "${KAFKA_HOME:-}" ] && [ -x "$ROOT/../shared/kafka/bin/kafka-server-start.sh" ]; then
-    KAFKA_HOME=$(cd "$ROOT/../shared/kafka" && pwd); export KAFKA_HOME
-fi
-if [ -n "${KAFKA_HOME:-}" ]; then
+if find_kafka; then
     "$ROOT/deploy/local/setup.sh" kafka
     say "Kafka for the tests: $KAFKA_HOME"
 else

@@ -13,6 +13,7 @@ public struct ResourceEnvironment: Sendable {
     public let customFields: CustomFieldStore
     /// The `source` of the service's events: `/leads`.
     public let source: String
+    let turns = BatchTurns()
 
     public init(writer: Writer, cursors: Cursors, source: String) {
         self.writer = writer

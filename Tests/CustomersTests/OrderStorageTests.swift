@@ -55,6 +55,29 @@ import Values
         }
     }
 
+    /// Batches that all hang on one account meet at its version: each order is placed once, and none is refused.
+    @Test func batchesOfOneAccountBesideEachOtherAllSucceed() async throws {
+        try await CustomersFixture.with { fixture in
+            let account = try await fixture.account("1")
+            let results = try await withThrowingTaskGroup(of: [RowResult].self) { group in
+                for batch in 0..<12 {
+                    let rows = fixture.orderRows(3, of: "1", from: batch * 3 + 1)
+                    // Every batch is sent twice, as a client does whose answer was lost.
+                    for _ in 0..<2 {
+                        group.addTask { try await fixture.orders.resource.createMany(rows, fixture.context()) }
+                    }
+                }
+                return try await group.reduce(into: []) { $0 += $1 }
+            }
+            #expect(results.filter { $0.status == 201 }.count == 36)
+            #expect(results.allSatisfy { [200, 201, 409].contains($0.status) })
+            let stored = try #require(try await fixture.accounts.find(account.id, tenant: fixture.tenant.id))
+            #expect(stored.orderCount == 36)
+            let sequences = try await fixture.events().filter { $0.aggregate == account.id.lowercased }.map(\.sequence)
+            #expect(sequences == Array(1...stored.version))
+        }
+    }
+
     @Test func everyAggregatesSequenceIsContiguous() async throws {
         try await CustomersFixture.with { fixture in
             for number in 1...5 { _ = try await fixture.account("\(number)") }

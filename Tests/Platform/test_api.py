@@ -189,3 +189,17 @@ def test_the_operators_tool_explains_itself():
     done = subprocess.run([str(ROOT / ".build" / "debug" / "guanxi"), "migrate"], capture_output=True, text=True,
                           env={"PATH": "/usr/bin"})
     assert done.returncode != 0 and "database-url" in done.stderr
+
+
+def test_a_refused_conversion_sent_again_is_refused_again_and_makes_nothing(platform):
+    api = platform.tenant("refused-conversion")
+    lead = api.ok("POST", "/v1/leads", {"company": "Refused Works"})
+    body = {"account": {"name": "Refused account"}, "opportunity": {"name": "x", "stage": "no such stage"}}
+    first = api.send("POST", f"/v1/leads/{lead['id']}/convert", body, Idempotency_Key="the-same")
+    again = api.send("POST", f"/v1/leads/{lead['id']}/convert", body, Idempotency_Key="the-same")
+    assert first[0] == again[0] == 422 and first[2]["detail"] == again[2]["detail"]
+    assert api.ok("GET", "/v1/accounts?q=refused")["items"] == []
+    assert api.ok("GET", f"/v1/leads/{lead['id']}")["status"] == "qualified"
+    # And a new request converts it.
+    done = api.send("POST", f"/v1/leads/{lead['id']}/convert", {}, Idempotency_Key="another")
+    assert done[0] in (201, 202)

@@ -55,18 +55,29 @@ class Run:
             self.load("loaded at once", self.options.kill_every)
             self.load("loaded again", None)
         finally:
-            began = time.monotonic()
             if stranger:
                 stranger.terminate()
-                self.step("topics keep their promises", stranger.wait() == 0, began)
-        self.compare(["--sequences", self.system.folder / "sequences.json"] if stranger else [])
+                self.ended(stranger)
+        if not stranger:
+            self.compare([])  # waits until all is published
+            self.ended(self.topics("--database", self.system.database("guanxi_log")))
+        self.compare(["--sequences", self.system.folder / "sequences.json"])
 
     def stranger(self):
-        if self.system.log != "kafka":
-            return None
+        """Who reads along; the embedded log is read when all is over."""
+        if self.system.log == "kafka":
+            return self.topics("--servers", self.system.environment()["KAFKA_BOOTSTRAP_SERVERS"])
+        return None
+
+    def topics(self, *log):
         return self.script(
-            HERE / "topics.py", "--servers", self.system.environment()["KAFKA_BOOTSTRAP_SERVERS"],
-            "--report", self.system.folder / "topics.json", "--sequences", self.system.folder / "sequences.json")
+            HERE / "topics.py", *log, "--report", self.system.folder / "topics.json",
+            "--sequences", self.system.folder / "sequences.json")
+
+    def ended(self, stranger):
+        """Waits for the reader's verdict."""
+        began = time.monotonic()
+        self.step("topics keep their promises", stranger.wait() == 0, began)
 
     def load(self, name, kill_every):
         """All sets at once; with `kill_every`, each service dies once while they load."""

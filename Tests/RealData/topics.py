@@ -2,7 +2,8 @@
 """A stranger who reads the topics with a client of his own while others write.
 
 Reads every `guanxi.*` topic from the beginning until it is told to stop (SIGTERM, SIGINT) and
-nothing has come for a while; then writes a report and exits 1 when a promise was broken.
+nothing has come for a while; of the embedded log, what it holds now. Then writes a report and
+exits 1 when a promise was broken.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
+import embedded
 from ledger import Ledger, Schemas
 
 SERVICE_TOPIC = re.compile(r"^guanxi\.(gateway|leads|opportunities|customers|analytics)$")
@@ -64,7 +66,9 @@ class Reader:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--servers", required=True, help="bootstrap servers")
+    log = parser.add_mutually_exclusive_group(required=True)
+    log.add_argument("--servers", help="Kafka's bootstrap servers")
+    log.add_argument("--database", help="address of the embedded log's database")
     parser.add_argument("--schemas", type=Path, default=SCHEMAS, help="folder of the released schemas")
     parser.add_argument("--idle", type=float, default=5, help="seconds of silence after the stop (5)")
     parser.add_argument("--report", type=Path, help="file for the report as JSON")
@@ -74,7 +78,10 @@ def main():
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.append(True))
     ledger = Ledger(Schemas(options.schemas))
-    Reader(options.servers, ledger).run(lambda: bool(stop), options.idle)
+    if options.servers:
+        Reader(options.servers, ledger).run(lambda: bool(stop), options.idle)
+    else:
+        embedded.read(options.database, ledger)
     report = ledger.report()
     if options.report:
         options.report.write_text(json.dumps(report, indent=2, ensure_ascii=False))

@@ -48,3 +48,11 @@ stop_pid() {
     kill -KILL "$pid" 2>/dev/null || true
     rm -f "$file"
 }
+
+# Sets KAFKA_HOME to the Apache Kafka beside the project, where it is not set and there is one; false without any.
+find_kafka() {
+    if [ -z "${KAFKA_HOME:-}" ] && [ -x "$ROOT/../shared/kafka/bin/kafka-server-start.sh" ]; then
+        KAFKA_HOME=$(cd "$ROOT/../shared/kafka" && pwd); export KAFKA_HOME
+    fi
+    [ -n "${KAFKA_HOME:-}" ]
+}

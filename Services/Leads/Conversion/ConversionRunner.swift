@@ -30,9 +30,9 @@ struct ConversionRunner: Component {
         while !Task.isCancelled {
             for tenant in store.database.directory.all where tenant.status == .active {
                 do {
-                    let idle = Timestamp.now() - .seconds(5)
-                    for conversion in try await store.open(tenant.id, idleSince: idle) {
-                        _ = try await advance(conversion, tenant.id, until: .after(.seconds(30)))
+                    // One try each: a service that is away for one must not keep the others waiting.
+                    for conversion in try await store.open(tenant.id, at: .now()) {
+                        _ = try await advance(conversion, tenant.id, until: .after(.seconds(30)), isPatient: false)
                     }
                 } catch let error where !(error is CancellationError) {
                     logger.warning("conversions of \(tenant.id) wait for the next round: \(error)")
@@ -43,8 +43,10 @@ struct ConversionRunner: Component {
     }
 
     /// Takes a conversion as far as it goes; answers its state.
+    ///
+    /// - Parameter isPatient: whether to wait and try again where a service does not answer.
     func advance(
-        _ conversion: StoredConversion, _ tenant: TenantID, until deadline: Deadline
+        _ conversion: StoredConversion, _ tenant: TenantID, until deadline: Deadline, isPatient: Bool = true
     ) async throws -> ConversionSaga {
         guard running.begin(conversion.saga.id) else { return conversion.saga }
         defer { running.end(conversion.saga.id) }
@@ -56,7 +58,9 @@ struct ConversionRunner: Component {
             let now = Timestamp.now().wholeMilliseconds
             try await leads.environment.writer.commit(
                 tenant, [store.update(conversion.saga, SchemaName(tenant), at: now)])
-            if case .delayed = event { try await Task.sleep(for: min(conversion.saga.pause, deadline.remaining)) }
+            guard case .delayed = event else { continue }
+            guard isPatient else { break }
+            try await Task.sleep(for: min(conversion.saga.pause, deadline.remaining))
         }
         return conversion.saga
     }

@@ -45,13 +45,16 @@ struct ConversionStore: Sendable {
         return try rows.first.map { try Self.conversion($0, tenant) }
     }
 
-    /// Those that nobody has worked on for a while: their process is gone, or a service was away.
-    func open(_ tenant: TenantID, idleSince time: Timestamp) async throws -> [StoredConversion] {
+    /// Those that nobody has worked on for a while: their process is gone, or a service was away. The more often one was
+    /// tried in vain, the longer it rests.
+    func open(_ tenant: TenantID, at now: Timestamp) async throws -> [StoredConversion] {
         let rows = try await database.query(
             tenant,
             """
             select \(Self.columns) from \(schema: tenant).conversions
-            where phase in ('running', 'compensating') and updated_at < \(time) order by updated_at limit 100
+            where phase in ('running', 'compensating')
+                and updated_at + least(60, 5 + attempts) * interval '1 second' < \(now)
+            order by updated_at limit 100
             """)
         return try rows.map { try Self.conversion($0, tenant) }
     }

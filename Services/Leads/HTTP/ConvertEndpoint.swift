@@ -57,14 +57,21 @@ struct ConvertEndpoint: Sendable {
         }
     }
 
-    /// Converting twice is converting once: what was done is answered again.
+    /// Converting twice is converting once: what was done is answered again. A repeated request finds its own saga, also
+    /// one that was refused.
     private func convert(_ key: String, _ body: JSON, _ context: WriteContext) async throws -> HTTPResponse {
         let lead = try await leads.visible(key, context.principal, tenant: context.tenant)
-        if lead.status == .converted { return Self.answer(lead, nil) }
-        let conversion = try await begin(lead, body, context)
+        var conversion: StoredConversion?
+        if let id = context.requestID { conversion = try await runner.store.find(id, context.tenant) }
+        if conversion == nil {
+            if lead.status == .converted { return Self.answer(lead, nil) }
+            conversion = try await begin(lead, body, context)
+        }
+        guard let conversion else { throw Problem(.internalError) }
         let saga = try await runner.advance(conversion, context.tenant, until: .after(Self.patience))
         guard let now = try await leads.find(lead.id, tenant: context.tenant) else { throw Problem(.notFound) }
-        if saga.nextAction == nil || now.conversionID == nil, now.status != .converted {
+        let isOver = saga.nextAction == nil || now.conversionID == nil
+        if saga.phase == .failed || isOver && now.status != .converted {
             let reason = saga.reason ?? "refused"
             throw Problem(
                 .ruleViolated, .init(en: "The conversion was refused: \(reason)", zh: "转化被拒绝：\(reason)"))
@@ -81,7 +88,7 @@ struct ConvertEndpoint: Sendable {
         if request["opportunity"] == nil { request["opportunity"] = .object([:]) }
         if request["account"]?.object == nil { request["account"] = .object([:]) }
         let saga = ConversionSaga(
-            id: UUIDv7.make(), leadID: lead.id, wantsContact: request["contact"]?.object != nil,
+            id: context.requestID ?? UUIDv7.make(), leadID: lead.id, wantsContact: request["contact"]?.object != nil,
             wantsOpportunity: request["opportunity"]?.object != nil)
         let conversion = StoredConversion(
             saga: saga, request: .object(request), principal: context.principal, occurredAt: context.occurredAt)

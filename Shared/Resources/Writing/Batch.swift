@@ -63,7 +63,7 @@ extension Resource {
             let range = start..<min(start + Self.batchSize, bodies.count)
             let drafts = bodies[range].map { body in self.result { try draft(body.get(), context, custom: custom) } }
             let done = results.count
-            results += try await commit(drafts, context, at: done, progress: progress)
+            results += try await commit(drafts[...], context, at: done, progress: progress)
             start = range.upperBound
         }
         return results
@@ -72,42 +72,53 @@ extension Resource {
     private typealias DraftResult = Result<Draft<Record>, Problem>
     private typealias Progress = @Sendable (Range<Int>, [RowResult]) -> [SQL]
 
-    /// All rows in one transaction; when the database refuses, each in its own.
+    /// All rows in one transaction; when the database refuses, each half in its own, down to the rows it refuses.
     private func commit(
-        _ drafts: [DraftResult], _ context: WriteContext, at start: Int, progress: Progress
+        _ drafts: ArraySlice<DraftResult>, _ context: WriteContext, at start: Int, progress: Progress
+    ) async throws -> [RowResult] {
+        do {
+            return try await commitWhole(drafts, context, at: start, progress: progress)
+        } catch let error as PostgresError where !error.isUnavailable && drafts.count > 1 {
+            let middle = drafts.startIndex + drafts.count / 2
+            let first = try await commit(drafts[..<middle], context, at: start, progress: progress)
+            return try await first
+                + commit(drafts[middle...], context, at: start + first.count, progress: progress)
+        } catch {
+            guard drafts.count == 1, let problem = Problem(translating: error), problem.type.status < 500 else {
+                throw error
+            }
+            let refused = RowResult(outcome: .refused(problem))
+            let statements = progress(start..<start + 1, [refused])
+            if !statements.isEmpty { try await writer.commit(context.tenant, statements) }
+            return [refused]
+        }
+    }
+
+    /// Decided and committed anew while others change what the rows hang on, such as the accounts of orders. Batches
+    /// that met so go one after the other: side by side they would make each other start over again and again.
+    private func commitWhole(
+        _ drafts: ArraySlice<DraftResult>, _ context: WriteContext, at start: Int, progress: Progress
     ) async throws -> [RowResult] {
         do {
             return try await commitTogether(drafts, context, at: start, progress: progress)
-        } catch let error as PostgresError where !error.isUnavailable && drafts.count > 1 {
-            var results: [RowResult] = []
-            for (offset, draft) in drafts.enumerated() {
-                results += try await commitAlone(draft, context, at: start + offset, progress: progress)
-            }
-            return results
-        }
-    }
-
-    private func commitAlone(
-        _ draft: DraftResult, _ context: WriteContext, at index: Int, progress: Progress
-    ) async throws -> [RowResult] {
-        for attempt in 1... {
-            do {
-                return try await commitTogether([draft], context, at: index, progress: progress)
-            } catch let error as PostgresError where error.sqlState == WriteState.stale && attempt < Writer.attempts {
-                continue
-            } catch {
-                guard let problem = Problem(translating: error), problem.type.status < 500 else { throw error }
-                let refused = RowResult(outcome: .refused(problem))
-                let statements = progress(index..<index + 1, [refused])
-                if !statements.isEmpty { try await writer.commit(context.tenant, statements) }
-                return [refused]
+        } catch let error as PostgresError where error.sqlState == WriteState.stale {
+            return try await environment.turns.take(context.tenant, collection) {
+                for attempt in 1... {
+                    do {
+                        return try await commitTogether(drafts, context, at: start, progress: progress)
+                    } catch let error as PostgresError
+                        where error.sqlState == WriteState.stale && attempt < Writer.attempts
+                    {
+                        continue
+                    }
+                }
+                return []
             }
         }
-        return []
     }
 
     private func commitTogether(
-        _ drafts: [DraftResult], _ context: WriteContext, at start: Int, progress: Progress
+        _ drafts: ArraySlice<DraftResult>, _ context: WriteContext, at start: Int, progress: Progress
     ) async throws -> [RowResult] {
         let creations = try await decide(drafts)
         var inserts: [Record] = []
@@ -146,7 +157,7 @@ extension Resource {
     }
 
     /// The domain's answers, the refused rows in their places.
-    private func decide(_ drafts: [DraftResult]) async throws -> [Creation<Record>] {
+    private func decide(_ drafts: ArraySlice<DraftResult>) async throws -> [Creation<Record>] {
         let good = drafts.compactMap { try? $0.get() }
         var decided = try await rules.creating(good)[...]
         return drafts.map { draft in

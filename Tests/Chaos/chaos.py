@@ -1,0 +1,235 @@
+#!/usr/bin/env python3
+"""Breaks an installation while 20 tenants write to it, and says whether every promise was kept.
+
+Each run has its own installation, its own seed (printed, so that it can be had again) and its own event log. Without
+--report nothing is left behind; with it the table in docs/reliability.md is written anew.
+"""
+
+import argparse
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE.parent / "RealData"), str(HERE.parents[1] / "deploy" / "demo")]
+import checker  # noqa: E402
+import report  # noqa: E402
+from client import Api  # noqa: E402
+from cluster import Cluster  # noqa: E402
+from driver import Driver  # noqa: E402
+from faults import Faults  # noqa: E402
+from tenant import caller  # noqa: E402
+
+RECOVERY_LIMIT = 10.0
+WARM_UP = 8.0
+SETTLE_LIMIT = 120.0
+GROWTH = 1.5  # of a service's memory, over what it was before the faults …
+SLACK = 30  # … and megabytes besides, for caches that fill
+
+
+class Run:
+    def __init__(self, log, seed, options):
+        self.log, self.seed, self.options = log, seed, options
+        self.cluster = Cluster(f"chaos-{log}", log, with_ballast=not options.no_full_disk)
+        self.promises, self.figures, self.faults = [], {}, None
+        self.stopping = threading.Event()
+
+    def promise(self, name, wrong):
+        self.promises.append((name, wrong))
+        print(f"{'ok' if not wrong else 'FAILED':>6}  {self.log} seed {self.seed}: {name}", flush=True)
+        for text in checker.shorten(wrong):
+            print(f"          {text}", flush=True)
+
+    def all(self):
+        print(f"==> {self.log}, seed {self.seed}: {self.options.seconds:.0f} s, {self.options.tenants} tenants")
+        self.cluster.start()
+        tenants = self.tenants()
+        topics = checker.Topics()
+        driver = Driver(tenants, self.cluster.gateway_ports, self.seed, self.options.rate)
+        driver.start()
+        time.sleep(WARM_UP)
+        before = self.memory()
+        self.faults = faults = Faults(self.cluster, random.Random(self.seed), self.stopping)
+        faults.run(self.options.seconds)
+        recovery = self.recovered(tenants)
+        time.sleep(3)
+        driver.stop()
+        settled = self.settle()
+        driver.repeat_all()
+        self.settle()
+        after = self.memory()
+        self.read(topics)
+        self.judge(driver.journal, topics, tenants, recovery, settled, before, after)
+        self.count(driver.journal, topics, faults, recovery)
+
+    def tenants(self):
+        """(id, key, setup) of the tenants, made now."""
+        operator = Api(self.cluster.url(), self.cluster.operator_key())
+        made = []
+        for number in range(self.options.tenants):
+            info = operator.post("/v1/tenants", {
+                "slug": f"chaos-{number:02}", "name": f"Chaos {number}", "timeZone": "UTC", "currency": "CNY"})
+            api = caller(operator, info["id"], "chaos", "admin")
+            stages = [("one", 10), ("two", 30), ("three", 60), ("won", 100)]
+            pipeline = api.post("/v1/pipelines", {
+                "name": "Chaos", "template": "custom",
+                "stages": [{"key": key, "zh": key, "en": key, "winRate": rate} for key, rate in stages]})
+            made.append((info["id"], api.key, {"pipelineId": pipeline["id"]}))
+        print(f"  {len(made)} tenants made", flush=True)
+        return made
+
+    def memory(self):
+        return {one.name: one.resident() or 0 for one in self.cluster.running() if one.number == 0}
+
+    # After the faults.
+
+    def recovered(self, tenants):
+        """Seconds until every service is ready, every tenant can write and every event has arrived."""
+        began = time.monotonic()
+        waiting = {tenant: key for tenant, key, _ in tenants}
+        attempt = 0
+        while time.monotonic() - began < SETTLE_LIMIT:
+            attempt += 1
+            for tenant, key in list(waiting.items()):
+                api = Api(self.cluster.url(), key, patience=0)
+                try:
+                    api.post("/v1/accounts", {"name": f"Recovered {tenant} {attempt}"})
+                    del waiting[tenant]
+                except Exception:  # not yet
+                    break
+            if not waiting and all(one.is_ready() for one in self.cluster.running()) and self.is_caught_up(50):
+                return time.monotonic() - began
+            time.sleep(0.2)
+        return SETTLE_LIMIT
+
+    def is_caught_up(self, most=0):
+        """Nothing waits in outboxes and consumers (or a few events, while there is traffic)."""
+        status = self.cluster.status()
+        if status is None:
+            return False
+        waiting = [one["outbox"]["depth"] for one in status.values()]
+        waiting += [group["lag"] for one in status.values() for group in one["consumers"]]
+        return all(number is not None and number <= most for number in waiting)
+
+    def settle(self):
+        """Until all is published and applied and no conversion is under way; false when that does not happen."""
+        deadline, quiet = time.monotonic() + SETTLE_LIMIT, 0
+        while time.monotonic() < deadline:
+            quiet = quiet + 1 if self.is_caught_up() and not self.open_sagas() else 0
+            if quiet >= 3:
+                return True
+            time.sleep(0.5)
+        return False
+
+    def open_sagas(self):
+        schemas = self.cluster.psql("guanxi_leads", "select nspname from pg_namespace where nspname like 't\\_%'")
+        union = " union all ".join(
+            f"select count(*) as n from {schema}.conversions where phase in ('running', 'compensating')"
+            for [schema] in schemas)
+        return int(self.cluster.psql("guanxi_leads", f"select sum(n) from ({union}) x")[0][0])
+
+    def read(self, topics):
+        if self.log == "postgres":
+            import embedded
+            embedded.read(self.cluster.services["GUANXI_DATABASE_URL"].replace("/postgres?", "/guanxi_log?"), topics)
+            return
+        from topics import Reader
+        Reader(self.cluster.services["KAFKA_BOOTSTRAP_SERVERS"], topics).run(lambda: True, idle=3)
+
+    # What is said of it.
+
+    def judge(self, journal, topics, tenants, recovery, settled, before, after):
+        self.promise(
+            "a repeated Idempotency-Key gets the same answer, and no answer is odd", distinct(journal.oddities))
+        self.promise("services end when told to", self.cluster.oddities)
+        self.promise(
+            f"recovery took under {RECOVERY_LIMIT:.0f} s",
+            [] if recovery < RECOVERY_LIMIT else [f"it took {recovery:.1f} s"])
+        self.promise("events and conversions come to rest", [] if settled else [f"not within {SETTLE_LIMIT:.0f} s"])
+        for name, wrong in checker.Checker(self.cluster, [tenant for tenant, *_ in tenants], journal, topics).all():
+            self.promise(name, wrong)
+        self.promise("projections equal their rebuild, by hash", self.rebuilt())
+        self.promise("memory is back where it was", [
+            f"{name}: {before[name]:.0f} MB before, {after[name]:.0f} MB after" for name in after
+            if after[name] > max(before.get(name, 0) * GROWTH, before.get(name, 0) + SLACK)])
+
+    def rebuilt(self):
+        done = subprocess.run(
+            [str(self.cluster.program("guanxi")), "analytics", "rebuild", "--yes", "--json"],
+            env=self.cluster.operator_environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        return [] if done.returncode == 0 else [f"{done.stderr.strip()} {done.stdout[:300]}"]
+
+    def count(self, journal, topics, faults, recovery):
+        steps = journal.steps
+        attempts = [status for step in steps for status in step.statuses]
+        self.figures = {
+            "faults": len(faults.happened), "writes": sum(step.outcome == "acked" for step in steps),
+            "refused": sum(step.outcome == "refused" for step in steps),
+            "unanswered": sum(status is None for status in attempts),
+            "errors": {str(code): attempts.count(code) for code in (500, 502, 503, 504) if code in attempts},
+            "events": len(topics.bodies), "repeats": topics.repeats, "recovery": round(recovery, 1),
+            "longest": round(max((step.ended - step.began for step in steps if step.ended), default=0), 1)}
+        print(f"  {json.dumps(self.figures)}", flush=True)
+
+    def happened(self):
+        return self.faults.happened if self.faults else []
+
+
+def distinct(texts):
+    """One of each kind first: ids and marks apart they say the same."""
+    kinds = {}
+    for text in texts:
+        kinds.setdefault(re.sub(r"[0-9a-f-]{36}|[0-9]+|chaos-\w+|mark-\S+", "", text)[:80], text)
+    return [*kinds.values(), *(text for text in texts if text not in kinds.values())]
+
+
+def options():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=180, help="how long faults go on in each run (180)")
+    parser.add_argument(
+        "--runs", type=run, nargs="+", metavar="LOG[:SEED]", default=[run("kafka"), run("postgres")],
+        help="event log and seed of each run; a seed is drawn where none is given (kafka postgres)")
+    parser.add_argument("--tenants", type=int, default=20, help="tenants that write (20)")
+    parser.add_argument("--rate", type=float, default=60, help="writes a second in all, where they get that far (60)")
+    parser.add_argument("--no-full-disk", action="store_true", help="leave out the fault that needs to mount a disk")
+    parser.add_argument("--report", action="store_true", help="write the table in docs/reliability.md")
+    parser.add_argument("--keep", action="store_true", help="leave the installations' folders")
+    return parser.parse_args()
+
+
+def run(text):
+    """`kafka:7` → ("kafka", 7)"""
+    log, _, seed = text.partition(":")
+    if log not in ("kafka", "postgres"):
+        raise argparse.ArgumentTypeError(f"{log} is no event log: kafka or postgres")
+    return log, int(seed) if seed else int.from_bytes(os.urandom(3), "big")
+
+
+def main():
+    chosen, done = options(), []
+    for log, seed in chosen.runs:
+        one = Run(log, seed, chosen)
+        done.append(one)
+        try:
+            one.all()
+        except Exception as error:
+            traceback.print_exc()
+            one.promise("the run came to its end", [repr(error)])
+        finally:
+            one.cluster.stop(keep=chosen.keep)
+    if chosen.report:
+        report.write(done, chosen)
+    wrong = [name for one in done for name, wrong in one.promises if wrong]
+    print(f"{sum(len(one.promises) for one in done) - len(wrong)} passed, {len(wrong)} failed")
+    sys.exit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()
