@@ -23,25 +23,24 @@ public enum OpportunitiesService {
         let pipelines = Pipelines(environment: environment)
         let products = Products(environment: environment)
         let opportunities = Opportunities(environment: environment, pipelines: pipelines, products: products)
-        let targets = Resource<Target>(
-            "targets", environment: environment,
-            rules: ResourceRules(
-                creating: { drafts in
-                    drafts.map { draft in
-                        Target.days(of: draft.record.period) == nil
-                            ? .refuse(References.unknown("/period", draft.record.period)) : .create(draft.record)
-                    }
-                }))
+        let imports = ImportWorker(
+            environment, logger: context.logger.component("imports"),
+            importers: [opportunities.resource.importer, products.resource.importer])
         return try backbone.composition(
             endpoints: products.resource.endpoints() + pipelines.resource.endpoints([.create, .read, .change, .delete])
-                + [pipelines.versions] + opportunities.resource.endpoints()
-                + OpportunityActs(opportunities: opportunities).endpoints
-                + targets.endpoints([.create, .read, .change, .delete]),
+                + [pipelines.versions, PipelineMigration(opportunities: opportunities).endpoint]
+                + opportunities.resource.endpoints() + opportunities.resource.importEndpoints(imports)
+                + products.resource.importEndpoints(imports) + OpportunityActs(opportunities: opportunities).endpoints
+                + RegistrationActs(opportunities: opportunities).endpoints
+                + Targets(environment: environment).resource.endpoints([.create, .read, .change, .delete])
+                + ForecastEndpoints(opportunities: opportunities).endpoints,
             internalEndpoints: SagaSteps(environment)
                 .step(
                     "opportunity", opportunities.resource,
                     complete: { $0.leadID = $1["leadId"]?.string.flatMap { UUID(uuidString: $0) } }
-                ).endpoints, seed: { try await pipelines.seed($0) })
+                ).endpoints,
+            consumers: [backbone.consumer(name, topics: [.gateway], handlers: [DirectoryCopy()])],
+            components: [imports], seed: { try await pipelines.seed($0) })
     }
 
     public static let program = ServiceProgram(

@@ -1,3 +1,4 @@
+import Contracts
 import Entities
 import Foundation
 import JSON
@@ -59,7 +60,7 @@ private func run(_ lead: inout Lead, _ command: LeadCommand, _ at: Int = 1) thro
 
     @Test func `the first call makes it contacted, a note does not`() throws {
         var lead = makeLead()
-        var activity = Activity(id: UUID(), leadID: lead.id, kind: .note, text: "t", outcome: nil, at: day(1), by: nil)
+        var activity = Activity(id: UUID(), kind: .note, text: "t", outcome: nil, at: day(1), by: nil)
         _ = try run(&lead, .addActivity(activity))
         #expect(lead.status == .new && lead.firstContactAt == nil && lead.lastActivityAt == day(1))
         activity.kind = .call

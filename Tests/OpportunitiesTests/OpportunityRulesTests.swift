@@ -125,51 +125,6 @@ private struct Deal {
     }
 }
 
-@Suite struct ForecastRulesTests {
-    private func forecast(_ stages: [Stage], target: Int64? = nil, amount: Int64 = 1_000_000) -> Forecast {
-        let deals = stages.map { Forecast.Deal(stage: $0.key, amount: amount * 100) }
-        return Forecast(stages: stages, deals: deals, currency: .cny, target: target.map { $0 * 100 })
-    }
-
-    @Test func `five stages of a million weigh 2,600,000`() {
-        let forecast = forecast(PipelineTemplate.simple.stages, target: 5_000_000)
-        #expect(forecast.weighted == 260_000_000)
-        #expect(forecast.signed == 100_000_000 && forecast.openWeighted == 160_000_000)
-        #expect(forecast.shortfall == 240_000_000 && forecast.coverage == 0.52)
-        #expect(forecast.openAmount == 400_000_000)
-    }
-
-    @Test func `what if requirements won as often as proposals`() {
-        #expect(forecast(PipelineTemplate.simple.stages.withWinRates(["needs": 50])).weighted == 280_000_000)
-    }
-
-    @Test func `the decision chain weighs 3,800,000`() {
-        let forecast = forecast(PipelineTemplate.decisionChain.stages)
-        #expect(forecast.weighted == 380_000_000)
-        #expect(forecast.shortfall == nil && forecast.coverage == nil)
-    }
-
-    @Test func `odd cents round half up and a reached target has no shortfall`() {
-        let stages = PipelineTemplate.simple.stages
-        let forecast = Forecast(
-            stages: stages, deals: [.init(stage: "contact", amount: 5), .init(stage: "contact", amount: 100)],
-            currency: .cny, target: 10)
-        #expect(forecast.weighted == 11 && forecast.shortfall == 0)
-    }
-
-    @Test(arguments: [
-        ("2026", "2026-01-01", "2026-12-31"), ("2026-Q1", "2026-01-01", "2026-03-31"),
-        ("2026-02", "2026-02-01", "2026-02-28"), ("2026-Q4", "2026-10-01", "2026-12-31"),
-    ])
-    func `periods of targets`(_ key: String, _ first: String, _ last: String) {
-        #expect(Target.days(of: key)?.lowerBound.description == first)
-        #expect(Target.days(of: key)?.upperBound.description == last)
-    }
-
-    @Test(arguments: ["", "26", "2026-13", "2026-Q5", "2026-1", "2026-01-01", "abcd"])
-    func `what is no period`(_ key: String) { #expect(Target.days(of: key) == nil) }
-}
-
 @Suite struct ProductRulesTests {
     private func product(_ name: String, _ aliases: [String] = []) -> Product {
         Product(id: UUID(), name: name, aliases: aliases, createdAt: start, updatedAt: start)

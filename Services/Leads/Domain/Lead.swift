@@ -84,25 +84,6 @@ enum LeadStatus: String, Sendable, Hashable, CaseIterable {
 // swift-format-ignore: AlwaysUseLowerCamelCase
 enum Grade: String, Sendable, Hashable, CaseIterable { case A, B, C, D }
 
-/// Something done with a lead 跟进.
-struct Activity: Sendable, Hashable {
-    enum Kind: String, Sendable, Hashable, CaseIterable {
-        case call, visit, message, note
-
-        /// A note is written to oneself; the others reach the lead.
-        var isContact: Bool { self != .note }
-    }
-
-    var id: UUID
-    var leadID: UUID
-    var kind: Kind
-    var text: String?
-    /// What came of it, in the tenant's words.
-    var outcome: String?
-    var at: Timestamp
-    var by: UUID?
-}
-
 /// One time that a lead came to us: the same lead may ask on several platforms.
 struct Touch: Sendable, Hashable {
     var id: UUID

@@ -1,3 +1,4 @@
+import Contracts
 import Foundation
 import Values
 
@@ -124,9 +125,7 @@ extension Lead {
     }
 
     private func add(_ activity: Activity, _ context: LeadContext) throws(Refusal) -> [LeadEvent] {
-        guard activity.text != nil || activity.outcome != nil || activity.kind.isContact else {
-            throw Refusal(.rule, "required", at: "/text", "A note needs text.", zh: "备注须有内容。")
-        }
+        try activity.validate()
         // The first contact is what "contacted" means; nobody should have to say it twice.
         let firstContact = activity.kind.isContact && status == .new && conversionID == nil
         return [.activityAdded(activity)]

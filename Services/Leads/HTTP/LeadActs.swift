@@ -44,27 +44,6 @@ struct LeadActs: Sendable {
                         owner: given.value("ownerId"), team: given.value("teamId"), rule: nil, ruleName: nil,
                         why: [given.value("reason") ?? "assigned by hand"]))
             },
-            act(
-                "activities", id: "addLeadActivity", summary: "Record what was done",
-                fields: [
-                    FieldDefinition("kind", .choice(of: Activity.Kind.self), zh: "类型", en: "Kind", .required),
-                    FieldDefinition("text", .text, zh: "内容", en: "Text"),
-                    FieldDefinition("outcome", .string, zh: "结果", en: "Outcome"),
-                ]
-            ) { given, lead, context in
-                .addActivity(
-                    Activity(
-                        id: UUIDv7.make(), leadID: lead.id, kind: given.value("kind") ?? .note,
-                        text: given.value("text"), outcome: given.value("outcome"), at: context.occurredAt,
-                        by: context.principal.subjectID))
-            },
-            items("activities", id: "listLeadActivities", summary: "What was done with it") { lead, schema in
-                """
-                select jsonb_build_object('id', id, 'kind', kind, 'text', text, 'outcome', outcome,
-                    'at', shared.rfc3339(at), 'by', by_id)
-                from \(schema).activities where lead_id = \(lead) order by at desc, id desc limit 500
-                """
-            },
             items("touches", id: "listLeadTouches", summary: "Each time it came to us") { lead, schema in
                 """
                 select jsonb_build_object('id', id, 'source', source, 'product', product, 'need', need,
@@ -72,7 +51,14 @@ struct LeadActs: Sendable {
                 from \(schema).touches where lead_id = \(lead) order by at, id limit 500
                 """
             },
-        ]
+        ] + activities.endpoints
+    }
+
+    /// The first contact moves a new lead on; the activity is what happened.
+    private var activities: ActivityLog<Lead> {
+        ActivityLog(leads, column: "lead_id") { old, activity, context in
+            try Self.modification(of: old, .addActivity(activity), context)
+        }
     }
 
     private func act(
@@ -121,17 +107,6 @@ struct LeadActs: Sendable {
             let lead = try await leads.visible(call.path.string("id"), try call.caller, tenant: tenant)
             let rows = try await leads.environment.database.query(tenant, select(lead.id, SchemaName(tenant)))
             return .json(["items": .array(try rows.map { try $0.get(0, as: JSON.self) })])
-        }
-    }
-}
-
-extension Activity.Kind: LabelledChoice {
-    var labels: (zh: String, en: String) {
-        switch self {
-        case .call: ("电话", "Call")
-        case .visit: ("拜访", "Visit")
-        case .message: ("消息", "Message")
-        case .note: ("备注", "Note")
         }
     }
 }

@@ -23,12 +23,7 @@ extension LeadEvent {
             (details.fromOwnerId, details.by) = (previous, by)
             return Happening("assigned", details: details.json.object ?? [:])
         case .activityAdded(let activity):
-            return Happening(
-                "activity-added",
-                details: [
-                    "activityId": activity.id.json, "kind": activity.kind.rawValue.json, "text": activity.text.json,
-                    "outcome": activity.outcome.json, "at": activity.at.json, "by": activity.by.json,
-                ])
+            return Happening("activity-added", details: activity.details.json.object ?? [:])
         case .nextStepSet: return .updated
         case .touched(let touch):
             var details = LeadTouched()
@@ -55,19 +50,8 @@ extension LeadEvent {
 
     /// What is stored beside the lead.
     func statements(_ context: WriteContext) -> [SQL] {
-        let schema = SchemaName(context.tenant)
-        switch self {
-        case .activityAdded(let activity):
-            return [
-                """
-                insert into \(schema).activities (id, lead_id, kind, text, outcome, at, by_id)
-                values (\(activity.id), \(activity.leadID), \(activity.kind.rawValue), \(activity.text),
-                    \(activity.outcome), \(activity.at), \(activity.by))
-                """
-            ]
-        case .touched(let touch): return [touch.insert(into: schema, lead: touch.leadID)]
-        default: return []
-        }
+        guard case .touched(let touch) = self else { return [] }
+        return [touch.insert(into: SchemaName(context.tenant), lead: touch.leadID)]
     }
 }
 

@@ -37,6 +37,13 @@ struct Opportunity: Sendable, Hashable {
     var closeDate: CalendarDate?
     var lostReason: String?
     var competitor: String?
+    /// The day to come back to a lost one 培育.
+    var nurtureOn: CalendarDate?
+    var lastActivityAt: Timestamp?
+    var registration: Registration?
+    var registeredAt: Timestamp?
+    /// Last day on which a registration keeps others off.
+    var protectedUntil: CalendarDate?
     var description: String?
     var externalSystem: String?
     var externalID: String?

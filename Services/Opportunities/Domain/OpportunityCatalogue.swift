@@ -40,6 +40,15 @@ extension Opportunity: Aggregate {
             Field("closeDate", \.closeDate, .date, zh: "成交日期", en: "Close date", [.readOnly, .indexed]),
             Field("lostReason", \.lostReason, .string(max: 500), zh: "丢单原因", en: "Reason of the loss", .readOnly),
             Field("competitor", \.competitor, .string, zh: "竞争对手", en: "Competitor"),
+            Field(
+                "nurtureOn", \.nurtureOn, .date, zh: "培育日期", en: "Nurture on",
+                help: "The day to come back to a lost one."),
+            Field("lastActivityAt", \.lastActivityAt, .timestamp, zh: "最近跟进时间", en: "Last activity at", .readOnly),
+            Field(
+                "registration", \.registration, .choice(of: Registration.self), zh: "报备状态", en: "Registration",
+                .readOnly),
+            Field("registeredAt", \.registeredAt, .timestamp, zh: "报备时间", en: "Registered at", .readOnly),
+            Field("protectedUntil", \.protectedUntil, .date, zh: "保护期至", en: "Protected until", .readOnly),
             Field("description", \.description, .text, zh: "描述", en: "Description"),
             Field("externalSystem", \.externalSystem, .string, zh: "外部系统", en: "External system", .createOnly),
             Field("externalId", \.externalID, .string, zh: "外部编号", en: "External id", [.createOnly, .unique]),

@@ -15,7 +15,8 @@ enum OpportunityCommand: Sendable, Hashable {
     case move(stage: String, reason: String? = nil)
     /// `amount` replaces the expected one by the signed one.
     case win(amount: Money? = nil)
-    case lose(reason: String, competitor: String? = nil)
+    /// - Parameter nurtureOn: the day to come back to it.
+    case lose(reason: String, competitor: String? = nil, nurtureOn: CalendarDate? = nil)
     /// nil = back to the stage in which it was closed, or the one before signing.
     case reopen(stage: String? = nil, reason: String? = nil)
     /// Goes over to another version or pipeline; stages without an entry keep their key.
@@ -25,7 +26,7 @@ enum OpportunityCommand: Sendable, Hashable {
 enum OpportunityEvent: Sendable, Hashable {
     case moved(StageChange)
     case won(StageChange, amount: Money?)
-    case lost(StageChange, reason: String, competitor: String?)
+    case lost(StageChange, reason: String, competitor: String?, nurtureOn: CalendarDate?)
     case reopened(StageChange)
     case migrated(StageChange, pipelineID: UUID, pipelineVersion: Int)
 }
@@ -41,7 +42,7 @@ extension Opportunity {
         switch command {
         case .move(let stage, let reason): return try state.move(to: stage, reason: reason, context)
         case .win(let amount): return try state.win(amount: amount, context)
-        case .lose(let reason, let competitor): return try state.lose(reason, competitor, context)
+        case .lose(let reason, let competitor, let day): return try state.lose(reason, competitor, day, context)
         case .reopen(let stage, let reason): return try state.reopen(stage: stage, reason: reason, context)
         case .migrate(let pipeline, let mapping): return try state.migrate(to: pipeline, mapping, context)
         }
@@ -60,17 +61,19 @@ extension Opportunity {
             next.status = .won
             next.closedAt = change.at
             next.amount = amount ?? next.amount
-        case .lost(let change, let reason, let competitor):
+        case .lost(let change, let reason, let competitor, let nurtureOn):
             // The stage stays: it says how far the lost deal had come, and since when.
             next.status = .lost
             next.closedAt = change.at
             next.lostReason = reason
             next.competitor = competitor ?? next.competitor
+            next.nurtureOn = nurtureOn
         case .reopened(let change):
             enter(change)
             next.status = .open
             next.closedAt = nil
             next.lostReason = nil
+            next.nurtureOn = nil
         case .migrated(let change, let pipelineID, let version):
             // Time in the stage goes on: a new version of the pipeline is no progress.
             next.stage = change.toStage
@@ -98,14 +101,15 @@ extension Opportunity {
     }
 
     private func lose(
-        _ reason: String, _ competitor: String?, _ context: OpportunityContext
+        _ reason: String, _ competitor: String?, _ nurtureOn: CalendarDate?, _ context: OpportunityContext
     ) throws(Refusal) -> [OpportunityEvent] {
         guard reason.contains(where: { !$0.isWhitespace }) else {
             throw Refusal(.rule, "required", at: "/reason", "Say why it was lost.", zh: "请填写丢单原因。")
         }
         if status == .lost, reason == lostReason { return [] }
         try checkOpen()
-        return [.lost(change(.lost, to: stage, context, reason: reason), reason: reason, competitor: competitor)]
+        let change = change(.lost, to: stage, context, reason: reason)
+        return [.lost(change, reason: reason, competitor: competitor, nurtureOn: nurtureOn)]
     }
 
     private func reopen(

@@ -61,27 +61,15 @@ struct Target: Sendable, Hashable {
     var createdAt: Timestamp
     var updatedAt: Timestamp
     var deletedAt: Timestamp?
+}
 
-    /// First and last day of a period key; nil when it is none.
-    static func days(of period: String) -> ClosedRange<CalendarDate>? {
-        let parts = period.split(separator: "-", omittingEmptySubsequences: false).map(String.init)
-        guard parts[0].utf8.count == 4, let year = Int(parts[0]), (1900...2200).contains(year) else { return nil }
-        func range(_ first: Int, _ count: Int) -> ClosedRange<CalendarDate>? {
-            let after = first + count > 12 ? (year + 1, 1) : (year, first + count)
-            guard let start = CalendarDate(year: year, month: first, day: 1),
-                let end = CalendarDate(year: after.0, month: after.1, day: 1)
-            else { return nil }
-            return start...end.adding(days: -1)
+extension Target {
+    /// Refuses a period that no report knows.
+    func validate() throws(Refusal) {
+        guard PeriodKey(period) != nil else {
+            throw Refusal(
+                .rule, "period", at: "/period", "Write the period as 2026, 2026-Q4 or 2026-11.",
+                zh: "期间须写为 2026、2026-Q4 或 2026-11。")
         }
-        guard parts.count <= 2 else { return nil }
-        guard parts.count == 2 else { return range(1, 12) }
-        if parts[1].hasPrefix("Q") {
-            guard let quarter = Int(parts[1].dropFirst()), (1...4).contains(quarter), parts[1].utf8.count == 2 else {
-                return nil
-            }
-            return range(quarter * 3 - 2, 3)
-        }
-        guard parts[1].utf8.count == 2, let month = Int(parts[1]), (1...12).contains(month) else { return nil }
-        return range(month, 1)
     }
 }

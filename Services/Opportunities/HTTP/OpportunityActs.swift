@@ -1,3 +1,4 @@
+import Contracts
 import Entities
 import Foundation
 import HTTP
@@ -29,8 +30,15 @@ struct OpportunityActs: Sendable {
                 fields: [
                     FieldDefinition("reason", .string(max: 500), zh: "丢单原因", en: "Reason", .required),
                     FieldDefinition("competitor", .string, zh: "竞争对手", en: "Competitor"),
+                    FieldDefinition(
+                        "nurtureOn", .date, zh: "培育日期", en: "Nurture on", help: "The day to come back to it."),
                 ]
-            ) { .lose(reason: $0.value("reason") ?? "", competitor: $0.value("competitor")) },
+            ) {
+                .lose(
+                    reason: $0.value("reason") ?? "", competitor: $0.value("competitor"),
+                    nurtureOn: $0.value("nurtureOn")
+                )
+            },
             act(
                 "reopen", id: "reopenOpportunity", summary: "Open a closed one again",
                 fields: [
@@ -38,13 +46,45 @@ struct OpportunityActs: Sendable {
                     FieldDefinition("reason", .string(max: 1000), zh: "原因", en: "Reason"),
                 ]
             ) { .reopen(stage: $0.value("stage"), reason: $0.value("reason")) },
-            history,
-        ]
+            assign, history,
+        ] + activities.endpoints
+    }
+
+    private var assign: Endpoint {
+        act(
+            "assign", id: "assignOpportunity", summary: "Give it to a person or a team",
+            permission: "opportunities.assign",
+            fields: [
+                FieldDefinition("ownerId", .reference(to: "user"), zh: "负责人", en: "Owner"),
+                FieldDefinition("teamId", .reference(to: "team"), zh: "团队", en: "Team"),
+                FieldDefinition("reason", .string(max: 500), zh: "原因", en: "Reason"),
+            ]
+        ) { given, old, context in
+            try await opportunities.assign(
+                old, owner: given.value("ownerId"), team: given.value("teamId"), reason: given.value("reason"), context)
+        }
+    }
+
+    private var activities: ActivityLog<Opportunity> {
+        ActivityLog(opportunities.resource, column: "opportunity_id") { old, activity, _ in
+            var new = old
+            new.lastActivityAt = max(old.lastActivityAt ?? activity.at, activity.at)
+            return Modification(from: old, to: new)
+        }
     }
 
     private func act(
         _ verb: String, id: String, summary: String, fields: [FieldDefinition],
         command: @escaping @Sendable (FieldChanges) -> OpportunityCommand
+    ) -> Endpoint {
+        act(verb, id: id, summary: summary, permission: "opportunities.write", fields: fields) { given, old, context in
+            try await opportunities.act(command(given), on: old, context)
+        }
+    }
+
+    private func act(
+        _ verb: String, id: String, summary: String, permission: Permission, fields: [FieldDefinition],
+        decide: @escaping @Sendable (FieldChanges, Opportunity, WriteContext) async throws -> Modification<Opportunity>
     ) -> Endpoint {
         let happened = FieldDefinition(
             "occurredAt", .timestamp, zh: "发生时间", en: "Occurred at", help: "For the past; needs backdate.")
@@ -52,7 +92,7 @@ struct OpportunityActs: Sendable {
         let resource = opportunities.resource
         return Endpoint(
             .post, "/v1/opportunities/{id}/\(verb)", id: id, summary: summary, tags: ["opportunities"],
-            permission: "opportunities.write", parameters: [resource.idParameter, .ifMatch, .idempotencyKey],
+            permission: permission, parameters: [resource.idParameter, .ifMatch, .idempotencyKey],
             body: .json(
                 Schema(schema.name, schema.jsonSchema(.create)), required: fields.contains(where: \.isRequired)),
             responses: [resource.shown()], errors: [.notFound, .versionMismatch, .conflict, .ruleViolated]
@@ -61,7 +101,7 @@ struct OpportunityActs: Sendable {
             let given = try schema.validate(create: body)
             let context = try asked.happened(at: given.value("occurredAt"))
             return try await resource.change(call.path.string("id"), context) { old in
-                try await opportunities.act(command(given), on: old, context)
+                try await decide(given, old, context)
             }
         }
     }

@@ -37,7 +37,7 @@ enum StageHistory {
 extension OpportunityEvent {
     var change: StageChange {
         switch self {
-        case .moved(let change), .won(let change, _), .lost(let change, _, _), .reopened(let change),
+        case .moved(let change), .won(let change, _), .lost(let change, _, _, _), .reopened(let change),
             .migrated(let change, _, _):
             change
         }
@@ -56,7 +56,7 @@ extension OpportunityEvent {
             var details = OpportunityWon()
             (details.fromStage, details.at, details.by) = (change.fromStage, change.at, change.by)
             return Happening("won", details: details.json.object ?? [:])
-        case .lost(let change, let reason, let competitor):
+        case .lost(let change, let reason, let competitor, _):
             var details = OpportunityLost()
             (details.fromStage, details.at, details.by) = (change.fromStage, change.at, change.by)
             (details.reason, details.competitor) = (reason, competitor)

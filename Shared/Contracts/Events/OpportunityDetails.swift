@@ -123,3 +123,43 @@ public struct OwnerChanged: CatalogueRecord {
             Field("by", \.by, .uuid, zh: "操作人", en: "Who did it", help: "User or API key; null is the system."),
         ])
 }
+
+/// With what a registration clashes.
+public struct OpportunityRegistered: CatalogueRecord {
+    /// Opportunities of others for the same customer that are protected, too.
+    public var clashes: [UUID] = []
+    /// User or API key; null is the system.
+    public var by: UUID?
+
+    public init() {}
+
+    public static let catalogue = Entity<OpportunityRegistered>(
+        "opportunityRegistered", zh: "详情", en: "Details",
+        [
+            Field(
+                "clashes", \.clashes, .list(.reference(to: "opportunity"), max: 100), zh: "撞单", en: "Clashes",
+                help: "Opportunities of others for the same customer that are protected, too."),
+            Field("by", \.by, .uuid, zh: "操作人", en: "Who did it", help: "User or API key; null is the system."),
+        ])
+}
+
+/// Why a registration stands or falls.
+public struct OpportunityArbitrated: CatalogueRecord {
+    /// The opportunity whose registration stands.
+    public var keptId: UUID?
+    public var reason: String?
+    /// User or API key; null is the system.
+    public var by: UUID?
+
+    public init() {}
+
+    public static let catalogue = Entity<OpportunityArbitrated>(
+        "opportunityArbitrated", zh: "详情", en: "Details",
+        [
+            Field(
+                "keptId", \.keptId, .reference(to: "opportunity"), zh: "保留的商机", en: "Kept",
+                help: "The opportunity whose registration stands."),
+            Field("reason", \.reason, .string(max: 1000), zh: "原因", en: "Reason"),
+            Field("by", \.by, .uuid, zh: "操作人", en: "Who did it", help: "User or API key; null is the system."),
+        ])
+}

@@ -23,10 +23,15 @@ public enum OpportunityEvents {
         "opportunity.assigned", .opportunities, zh: "商机更换负责人。", en: "An opportunity was given to another owner.")
     public static let activityAdded = EventKind<OpportunitySnapshot, ActivityAdded>(
         "opportunity.activity-added", .opportunities, zh: "商机有了新的跟进。", en: "Something was done with an opportunity.")
+    public static let registered = EventKind<OpportunitySnapshot, OpportunityRegistered>(
+        "opportunity.registered", .opportunities, zh: "商机报备。", en: "An opportunity was registered.")
+    public static let arbitrated = EventKind<OpportunitySnapshot, OpportunityArbitrated>(
+        "opportunity.arbitrated", .opportunities, zh: "撞单仲裁。", en: "It was decided whose registration stands.")
 
     static let all = [
         created.definition, updated.definition, deleted.definition, restored.definition, stageMoved.definition,
         won.definition, lost.definition, reopened.definition, assigned.definition, activityAdded.definition,
+        registered.definition, arbitrated.definition,
     ]
 }
 

@@ -34,6 +34,13 @@ public struct OpportunitySnapshot: Snapshot {
     public var closeDate: CalendarDate?
     public var lostReason: String?
     public var competitor: String?
+    /// The day to come back to a lost one.
+    public var nurtureOn: CalendarDate?
+    public var lastActivityAt: Timestamp?
+    /// registered, disputed or rejected.
+    public var registration: String?
+    public var registeredAt: Timestamp?
+    public var protectedUntil: CalendarDate?
     public var description: String?
     public var externalSystem: String?
     public var externalId: String?
@@ -79,6 +86,15 @@ public struct OpportunitySnapshot: Snapshot {
                 help: "The day of closedAt in the tenant's time zone."),
             Field("lostReason", \.lostReason, .string(max: 500), zh: "丢单原因", en: "Reason of the loss"),
             Field("competitor", \.competitor, .string, zh: "竞争对手", en: "Competitor"),
+            Field(
+                "nurtureOn", \.nurtureOn, .date, zh: "培育日期", en: "Nurture on",
+                help: "The day to come back to a lost one."),
+            Field("lastActivityAt", \.lastActivityAt, .timestamp, zh: "最近跟进时间", en: "Last activity at"),
+            Field(
+                "registration", \.registration, .string(max: 40), zh: "报备状态", en: "Registration",
+                help: "registered, disputed or rejected."),
+            Field("registeredAt", \.registeredAt, .timestamp, zh: "报备时间", en: "Registered at"),
+            Field("protectedUntil", \.protectedUntil, .date, zh: "保护期至", en: "Protected until"),
             Field("description", \.description, .text, zh: "描述", en: "Description"),
             Field("externalSystem", \.externalSystem, .string, zh: "外部系统", en: "External system"),
             Field("externalId", \.externalId, .string, zh: "外部编号", en: "External id"),

@@ -195,7 +195,7 @@ extension Resource {
         ]
     }
 
-    private static var listParameters: [Parameter] {
+    static var listParameters: [Parameter] {
         [
             .query("q", "Text to look for in names, phones and e-mails."),
             .query("sort", "At most three fields, comma-separated; `-` for descending."),
@@ -208,13 +208,13 @@ extension Resource {
     }
 
     /// The list query of a call.
-    func listQuery(_ call: Call, _ tenant: TenantID) async throws -> ListQuery {
+    func listQuery(_ call: Call, _ tenant: TenantID, other: Set<String> = []) async throws -> ListQuery {
         let known = try await database.directory.active(tenant)
         let context = try known.textContext
         do {
             return try entity.schema.listQuery(
                 call.query.items.map { ($0.name, $0.value) }, custom: try await custom(tenant), context: context,
-                expandable: expansions.keys.sorted())
+                expandable: expansions.keys.sorted(), other: other)
         } catch let failure as ValidationFailure {
             throw Problem(.invalidParameter, errors: failure.issues.map(FieldError.init))
         }

@@ -29,7 +29,7 @@ public struct Ownership<Record: Sendable>: Sendable {
 
 extension Principal {
     /// The condition that lets through what the principal sees; nil when that is everything.
-    var ownershipCondition: SQL? {
+    public var ownershipCondition: SQL? {
         switch visibility {
         case .all: nil
         case .own: "owner_id = \(subjectID)"

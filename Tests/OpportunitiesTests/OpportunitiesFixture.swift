@@ -1,0 +1,161 @@
+import Contracts
+import Entities
+import EventLog
+import Foundation
+import HTTP
+import JSON
+import Postgres
+import Resources
+import Runtime
+import Tenancy
+import TestKit
+import Testing
+import Values
+
+@testable import Opportunities
+
+/// The opportunities service on a real database with one tenant, its endpoints called without sockets.
+struct OpportunitiesFixture: Sendable {
+    let tenant: Tenant
+    let environment: ResourceEnvironment
+    let opportunities: Opportunities
+    private let router: Router
+
+    static func with(_ body: @escaping @Sendable (OpportunitiesFixture) async throws -> Void) async throws {
+        let server = try await TestPostgres.shared()
+        let name = server.freshName()
+        let group = EventLoopGroup(count: 1, name: "opportunities")
+        let sets = try Backbone.migrations(with: OpportunitiesService.migrations())
+        try await Bootstrap(superuser: server.superuser, loginPassword: nil, group: group)
+            .prepare(database: name, sets: sets)
+        let database = TenantDatabase(
+            database: PostgresDatabase(
+                group: group, configuration: server.superuser.with(database: name, login: "none")))
+        let outcome: Result<Void, any Error>
+        do {
+            let tenant = try await TenantProvisioner(database, sets: sets).provision(
+                TenantDescription(slug: "hardware", name: "Hardware", timeZone: "UTC", currency: "USD"))
+            let fixture = try OpportunitiesFixture(tenant, database)
+            try await fixture.opportunities.pipelines.seed(tenant)
+            outcome = .success(
+                try await withTaskExecutorPreference(group.next()) { try await body(fixture) })
+        } catch {
+            outcome = .failure(error)
+        }
+        await database.database.close()
+        await group.shutdown()
+        try await server.administer(SQL(raw: "drop database \(name) with (force)"))
+        try outcome.get()
+    }
+
+    private init(_ tenant: Tenant, _ database: TenantDatabase) throws {
+        self.tenant = tenant
+        environment = ResourceEnvironment(
+            writer: Writer(database: database, committed: {}), cursors: Cursors(secret: "test"),
+            source: "/opportunities")
+        let pipelines = Pipelines(environment: environment)
+        let products = Products(environment: environment)
+        opportunities = Opportunities(environment: environment, pipelines: pipelines, products: products)
+        let endpoints =
+            products.resource.endpoints() + pipelines.resource.endpoints([.create, .read, .change, .delete])
+            + [pipelines.versions, PipelineMigration(opportunities: opportunities).endpoint]
+            + opportunities.resource.endpoints() + OpportunityActs(opportunities: opportunities).endpoints
+            + RegistrationActs(opportunities: opportunities).endpoints
+            + Targets(environment: environment).resource.endpoints([.create, .read, .change, .delete])
+            + ForecastEndpoints(opportunities: opportunities).endpoints
+        router = try Router(
+            endpoints, middleware: [PosingMiddleware()],
+            events: RouterEvents(unexpected: { error, _, _ in Issue.record(error) }),
+            translate: { Problem(translating: $0) })
+    }
+
+    // MARK: - Callers
+
+    static func principal(
+        _ tenant: Tenant, _ role: Role, id: UUID = UUIDv7.make(), teams: [UUID] = []
+    ) -> Principal {
+        let visibility = Principal.Visibility(rawValue: PermissionMatrix.scope(of: role).rawValue) ?? .own
+        return Principal(
+            tenant: tenant.id, subject: id.lowercased, kind: .user, role: role.rawValue,
+            permissions: Set(PermissionMatrix.permissions(of: role).map { Permission($0) }), visibility: visibility,
+            teamIDs: teams)
+    }
+
+    func person(_ role: Role, id: UUID = UUIDv7.make(), teams: [UUID] = []) -> Principal {
+        Self.principal(tenant, role, id: id, teams: teams)
+    }
+
+    // MARK: - Calls
+
+    func send(
+        _ method: HTTPMethod, _ path: String, _ body: JSON? = nil, by principal: Principal? = nil,
+        headers: HTTPHeaders = [:]
+    ) async throws -> (status: HTTPStatus, body: JSON) {
+        var fields = headers
+        if body != nil { fields["Content-Type"] = "application/json" }
+        let content: HTTPBody = body.map { .bytes($0.serialize()) } ?? .none
+        let request = HTTPRequest(method, path, headers: fields, body: content)
+        let response = await Posing.$principal.withValue(principal ?? person(.admin)) {
+            await router.respond(to: request)
+        }
+        guard case .bytes(let bytes) = response.body.content else { return (response.status, .null) }
+        return (response.status, try JSON.parse(bytes))
+    }
+
+    /// The body of a call that must succeed.
+    func ok(_ method: HTTPMethod, _ path: String, _ body: JSON? = nil, by principal: Principal? = nil) async throws
+        -> JSON
+    {
+        let answer = try await send(method, path, body, by: principal)
+        #expect(answer.status.isSuccess, "\(method) \(path): \(answer.body)")
+        return answer.body
+    }
+
+    func deal(_ name: String, _ more: JSONObject = [:], by principal: Principal? = nil) async throws -> JSON {
+        var body: JSONObject = ["name": .string(name)]
+        for (name, value) in more { body[name] = value }
+        return try await ok(.post, "/v1/opportunities", .object(body), by: principal)
+    }
+
+    /// Tells the service of a person, as the directory's events do.
+    func hire(_ name: String, team: UUID?) async throws -> UUID {
+        var user = UserSnapshot()
+        (user.id, user.name, user.login, user.teamId) = (UUIDv7.make(), name, name.lowercased(), team)
+        try await tell("user", user.id, user.json)
+        return user.id
+    }
+
+    func found(_ name: String, below parent: UUID? = nil) async throws -> UUID {
+        var team = TeamSnapshot()
+        (team.id, team.name, team.parentId) = (UUIDv7.make(), name, parent)
+        try await tell("team", team.id, team.json)
+        return team.id
+    }
+
+    private func tell(_ kind: String, _ id: UUID, _ state: JSON) async throws {
+        let event = CloudEvent(
+            id: UUIDv7.make(), source: "/gateway", type: "\(kind).created", aggregateType: kind,
+            aggregateID: id.lowercased, time: .now(), tenant: tenant.id, sequence: 1, data: [kind: state])
+        try await environment.database.write(tenant.id) { tx in try await DirectoryCopy().apply([event], in: tx) }
+    }
+
+    func events(_ id: String) async throws -> [(type: String, sequence: Int64)] {
+        try await environment.database.database.query(
+            "select type, sequence from shared.outbox where aggregate_id = \(id) order by id",
+            role: environment.database.outboxRole
+        ).map { (try $0.get(0), try $0.get(1)) }
+    }
+}
+
+/// Who the calls of a test come from.
+private enum Posing {
+    @TaskLocal static var principal: Principal?
+}
+
+private struct PosingMiddleware: Middleware {
+    func respond(to call: Call, next: @Sendable (Call) async throws -> HTTPResponse) async throws -> HTTPResponse {
+        var call = call
+        call.principal = Posing.principal
+        return try await next(call)
+    }
+}
