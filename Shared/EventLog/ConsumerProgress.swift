@@ -22,8 +22,8 @@ public struct ConsumerStatus: Sendable, Hashable {
 
 struct ConsumerProgress: Sendable {
     var status = ConsumerStatus()
-    var isPaused = false
-    var busySince: ContinuousClock.Instant?
+    /// Held back by ``EventConsumer/whileAllRest(_:)`` of some instance.
+    var isResting = false
 }
 
 struct ConsumerStalled: Error, CustomStringConvertible {
@@ -40,11 +40,11 @@ extension EventConsumer {
         while true {
             try await Task.sleep(for: .seconds(5))
             guard let lag = try? await lag() else { continue }
-            let (done, isPaused) = progress.withLock { progress in
+            let (done, isResting) = progress.withLock { progress in
                 progress.status.lag = lag
-                return (progress.status.applied + progress.status.repeats + progress.status.parked, progress.isPaused)
+                return (progress.status.applied + progress.status.repeats + progress.status.parked, progress.isResting)
             }
-            if done != lastApplied || lag == 0 || isPaused {
+            if done != lastApplied || lag == 0 || isResting {
                 lastApplied = done
                 since = .now
                 progress.withLock { $0.status.isStalled = false }

@@ -81,16 +81,16 @@ public final class EventConsumer: Sendable {
 
     // MARK: - Pausing
 
-    /// Stops applying after the batch under way; the log is held back. Partitions stay assigned.
-    public func pause() { progress.withLock { $0.isPaused = true } }
-
-    /// Pauses, and returns when the batch under way is done: nothing of this instance writes until ``resume()``.
-    public func pauseAndSettle() async throws {
-        pause()
-        repeat { try await Task.sleep(for: .milliseconds(20)) } while progress.withLock { $0.busySince != nil }
+    /// Does something while no instance of the group applies events: waits for the batches under way, and holds back
+    /// those after them until the end of `body`, or of this process. Partitions stay assigned.
+    public func whileAllRest<Value: Sendable>(
+        _ body: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value {
+        try await database.database.withLocks(database.outboxRole) { [inbox] session in
+            try await session.query("select pg_advisory_lock(\(inbox.restLock))")
+            return try await body()
+        }
     }
-
-    public func resume() { progress.withLock { $0.isPaused = false } }
 
     // MARK: - One batch
 
@@ -106,9 +106,10 @@ public final class EventConsumer: Sendable {
     ) async throws -> Set<InboxKey> {
         let keys = Array(Set(events.map(\.key)))
         let plan = try await database.consume { [self] tx in
-            let rows = try await tx.events().pipeline([inbox.advance(steps), inbox.states(of: keys)])
-            guard rows[0].affected == steps.count else { throw EventReset() }
-            let states = Dictionary(uniqueKeysWithValues: zip(keys, try rows[1].map(Inbox.state)))
+            let rows = try await tx.events().pipeline([inbox.work, inbox.advance(steps), inbox.states(of: keys)])
+            guard try rows[0].single().get(0) else { throw EventRest() }
+            guard rows[1].affected == steps.count else { throw EventReset() }
+            let states = Dictionary(uniqueKeysWithValues: zip(keys, try rows[2].map(Inbox.state)))
             let plan = InboxPlan(events, states: states, poison: poison, acceptsMidway: acceptsMidway)
             try await dispatch(zip(events, plan.decisions).compactMap { $1 == .apply ? $0.event : nil }, tx)
             var statements = [inbox.store(plan.sequences)].compactMap { $0 }

@@ -67,9 +67,6 @@ final class EventConsumption: EventSubscriber {
     // MARK: - Batches
 
     func receive(_ batch: [StoredRecord]) async throws {
-        while consumer.progress.withLock({ $0.isPaused }) { try await Task.sleep(for: .milliseconds(20)) }
-        consumer.progress.withLock { $0.busySince = .now }
-        defer { consumer.progress.withLock { $0.busySince = nil } }
         let events = batch.map { ReceivedEvent($0, isWanted: consumer.isWanted) }
         let unblocked = try await process(events[...])
         for key in unblocked { try await consumer.drain(key) }
@@ -96,7 +93,11 @@ final class EventConsumption: EventSubscriber {
                 stored.withLock { stored in
                     for (partition, step) in steps { stored[partition] = step.next }
                 }
+                consumer.progress.withLock { $0.isResting = false }
                 return unblocked
+            } catch is EventRest {
+                consumer.progress.withLock { $0.isResting = true }
+                try await Task.sleep(for: .milliseconds(50))
             } catch {
                 let delay = try trial.failed(error)
                 consumer.say(.warning, "Tries again in \(delay): \(error)")
@@ -117,6 +118,9 @@ final class EventConsumption: EventSubscriber {
         }
     }
 }
+
+/// Every instance of the group was asked to rest.
+struct EventRest: Error {}
 
 /// An event that will not get better by trying again.
 struct PoisonError: Error {

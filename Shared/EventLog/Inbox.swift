@@ -13,6 +13,12 @@ struct Inbox: Sendable {
         var time: Timestamp
     }
 
+    /// The lock that transactions which apply events share, and that is taken alone by whoever lets them rest.
+    var restLock: SQL { "hashtextextended(\(consumer), 5077)" }
+
+    /// True unless the consumers rest.
+    var work: SQL { "select pg_try_advisory_xact_lock_shared(\(restLock))" }
+
     /// Moves offsets on, each only from the value this consumer knows, which fences one that lost its partition.
     /// Touches one row per partition, or the transaction must not go on.
     func advance(_ steps: [TopicPartition: Advance]) -> SQL {

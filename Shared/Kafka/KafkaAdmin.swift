@@ -30,7 +30,7 @@ public struct KafkaAdmin: Sendable {
     }
 
     /// Whether a broker answers within a time.
-    public func isReachable(within limit: Duration = .seconds(3)) async -> Bool {
+    public func isReachable(within limit: Duration = .milliseconds(1_500)) async -> Bool {
         let milliseconds = Int32(limit / .milliseconds(1))
         let code = try? await call { client in
             var answer: UnsafePointer<rd_kafka_metadata>?

@@ -124,6 +124,9 @@ public struct KeySet: Sendable {
         self.init(members.compactMap { try? VerificationKey(jwk: $0) })
     }
 
+    /// With further keys; those that are here already stay.
+    public func merging(_ others: [VerificationKey]) -> KeySet { KeySet(Array(keys.values) + others) }
+
     public subscript(id: String) -> VerificationKey? { keys[id] }
 
     public var isEmpty: Bool { keys.isEmpty }

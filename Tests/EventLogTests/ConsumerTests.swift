@@ -49,6 +49,29 @@ struct ConsumerTests {
         }
     }
 
+    /// Whoever makes projections anew has them for himself, however many instances there are; nothing is parked.
+    @Test func everyInstanceRestsWhileOneIsAskedTo() async throws {
+        try await Fixture.with { fixture in
+            let (first, second) = (fixture.consumer(Recorder()), fixture.consumer(Recorder()))
+            try await fixture.log.append((0..<20).map { fixture.event("k\($0)", 1).record }, to: fixture.topic)
+            try await running(first.run) {
+                try await running(second.run) {
+                    #expect(try await first.waitUntilCaughtUp(within: .seconds(20)))
+                    try await first.whileAllRest {
+                        try await fixture.log.append(
+                            (0..<20).map { fixture.event("k\($0)", 2).record }, to: fixture.topic)
+                        try await Task.sleep(for: .milliseconds(400))
+                        #expect(try await fixture.effects().values.allSatisfy { $0 == [1] })
+                    }
+                    #expect(try await second.waitUntilCaughtUp(within: .seconds(20)))
+                }
+            }
+            let effects = try await fixture.effects()
+            #expect(effects.count == 20 && effects.values.allSatisfy { $0 == [1, 2] })
+            #expect(try await first.deadLetters.list().isEmpty)
+        }
+    }
+
     @Test func aDiscardedEventLetsTheOthersGoOn() async throws {
         try await Fixture.with { fixture in
             let consumer = fixture.consumer(Recorder())

@@ -3,6 +3,7 @@
 import http.client
 import json
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -39,6 +40,36 @@ class Caller:
         return answer
 
 
+class Writer(threading.Thread):
+    """Creates leads until told to stop, each once; remembers which were acknowledged and what else was answered."""
+
+    def __init__(self, api):
+        super().__init__(daemon=True)
+        self.api, self.acknowledged, self.refusals, self.ended = api, {}, [], threading.Event()
+
+    def run(self):
+        number = 0
+        while not self.ended.is_set():
+            number += 1
+            body = {"company": f"Company {number}", "externalSystem": "writer", "externalId": str(number)}
+            try:
+                status, headers, answer = self.api.send("POST", "/v1/leads", body)
+            except OSError as error:
+                self.refusals.append((None, {}, str(error)))
+                continue
+            if status == 201:
+                self.acknowledged[answer["id"]] = answer["externalId"]
+            else:
+                self.refusals.append((status, headers, answer))
+            # Some writes a second are enough to be in the middle of everything.
+            self.ended.wait(0.01 if status == 201 else 0.1)
+
+    def stop(self):
+        self.ended.set()
+        self.join()
+        return self.acknowledged
+
+
 class Platform:
     def __init__(self, name="api-test", log="postgres"):
         self.system = System(name, log)
@@ -51,11 +82,26 @@ class Platform:
         self.operator.ok("POST", "/v1/tenants", {"slug": slug, "name": slug, "timeZone": "UTC", "currency": "USD"})
         return self.key(slug, role, **more)
 
+    def internal(self, service):
+        """The internal port of a service."""
+        return Caller(self.system.internal_port(service))
+
     def key(self, slug, role, **more):
         made = self.operator.ok("POST", f"/v1/tenants/{slug}/api-keys", {"name": "test", "role": role, **more})
         caller = Caller(self.port, made["key"])
         caller.id = made["id"]
         return caller
+
+
+def all_leads(api):
+    """The ids of every lead of a tenant."""
+    found, cursor = set(), ""
+    while True:
+        page = api.ok("GET", f"/v1/leads?limit=500&fields=id{cursor}")
+        found |= {item["id"] for item in page["items"]}
+        if page["nextCursor"] is None:
+            return found
+        cursor = f"&cursor={page['nextCursor']}"
 
 
 def wait_for(condition, seconds=20):

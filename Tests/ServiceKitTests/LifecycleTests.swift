@@ -101,10 +101,15 @@ import Testing
         #expect(await !health.report().isReady)
         health.phase = .running
         #expect(await health.report().isReady)
+        health.add("feed", isRequired: false) { throw Refusal(description: "nobody feeds") }
+        let degraded = await health.report()
+        #expect(degraded.isReady)
+        #expect(degraded.json["status"] == "degraded")
+        #expect(degraded.json["missing"] == ["feed"])
         health.add("eventLog") { throw Refusal(description: "no broker answers at localhost:9092") }
         let report = await health.report()
         #expect(!report.isReady)
-        #expect(report.json["missing"] == ["eventLog"])
+        #expect(report.json["missing"] == ["feed", "eventLog"])
         #expect(report.json["dependencies"]?["eventLog"] == "no broker answers at localhost:9092")
         #expect(report.json["dependencies"]?["database"] == "ok")
         health.phase = .draining

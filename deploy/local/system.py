@@ -35,6 +35,10 @@ class System:
     def local(self, *command):
         subprocess.run([str(LOCAL), *command], env=self.settings, check=True)
 
+    def store(self, script, *command):
+        """One of its private servers: `postgres.sh stop immediate`, `kafka.sh start`."""
+        subprocess.run([str(LOCAL.with_name(script)), *command], env=self.settings, check=True)
+
     def start(self):
         if self.folder.exists():
             self.local("clean")

@@ -31,7 +31,8 @@ struct ConversionRunner: Component {
             for tenant in store.database.directory.all where tenant.status == .active {
                 do {
                     // One try each: a service that is away for one must not keep the others waiting.
-                    for conversion in try await store.open(tenant.id, at: .now()) {
+                    let begin = Timestamp.now()
+                    while let conversion = try await store.take(tenant.id, at: begin) {
                         _ = try await advance(conversion, tenant.id, until: .after(.seconds(30)), isPatient: false)
                     }
                 } catch let error where !(error is CancellationError) {
@@ -105,7 +106,8 @@ struct ConversionRunner: Component {
                         id: id, isMade: answer.json["created"]?.bool ?? false,
                         version: answer.json["version"]?.int ?? 1))
             }
-            guard answer.status.isClientError, answer.status != 429, answer.status != 409 else { return .delayed }
+            // 401: the other side has not heard of this instance's key yet.
+            guard answer.status.isClientError, ![401, 409, 429].contains(answer.status.code) else { return .delayed }
             return .refused(step, reason: Self.reason(answer.json))
         } catch let error where !(error is CancellationError) {
             logger.warning("conversion \(conversion.saga.id.lowercased): \(step.rawValue) is delayed: \(error)")

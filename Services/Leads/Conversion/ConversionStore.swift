@@ -35,7 +35,8 @@ struct ConversionStore: Sendable {
     func update(_ saga: ConversionSaga, _ schema: SchemaName, at now: Timestamp) -> SQL {
         """
         update \(schema).conversions set phase = \(saga.phase.rawValue), results = \(saga.storedResults),
-            reason = \(saga.reason), attempts = \(saga.attempts)::int, updated_at = \(now) where id = \(saga.id)
+            reason = \(saga.reason), attempts = \(saga.attempts)::int, updated_at = \(now)
+        where id = \(saga.id) and phase in ('running', 'compensating')
         """
     }
 
@@ -45,18 +46,21 @@ struct ConversionStore: Sendable {
         return try rows.first.map { try Self.conversion($0, tenant) }
     }
 
-    /// Those that nobody has worked on for a while: their process is gone, or a service was away. The more often one was
-    /// tried in vain, the longer it rests.
-    func open(_ tenant: TenantID, at now: Timestamp) async throws -> [StoredConversion] {
+    /// Takes one that nobody has worked on for a while: its process is gone, or a service was away. The more often it
+    /// was tried in vain, the longer it rests; the least is longer than a step may take, and other instances do not
+    /// get it meanwhile.
+    func take(_ tenant: TenantID, at now: Timestamp) async throws -> StoredConversion? {
         let rows = try await database.query(
             tenant,
             """
-            select \(Self.columns) from \(schema: tenant).conversions
-            where phase in ('running', 'compensating')
-                and updated_at + least(60, 5 + attempts) * interval '1 second' < \(now)
-            order by updated_at limit 100
+            update \(schema: tenant).conversions set updated_at = \(Timestamp.now().wholeMilliseconds) where id in (
+                select id from \(schema: tenant).conversions
+                where phase in ('running', 'compensating')
+                    and updated_at + least(60, 8 + attempts) * interval '1 second' < \(now)
+                order by updated_at limit 1 for update skip locked)
+            returning \(Self.columns)
             """)
-        return try rows.map { try Self.conversion($0, tenant) }
+        return try rows.first.map { try Self.conversion($0, tenant) }
     }
 
     private static func conversion(_ row: Row, _ tenant: TenantID) throws -> StoredConversion {

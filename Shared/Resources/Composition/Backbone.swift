@@ -80,7 +80,8 @@ public struct Backbone: Sendable {
         let (health, metrics) = (context.health, context.metrics)
         let (database, relay, log) = (database, relay, log)
         health.add("database") { _ = try await database.database.query("select 1", role: database.serviceRole) }
-        health.add("event log") {
+        // Without it writes are accepted: their events wait in the outbox.
+        health.add("event log", isRequired: false) {
             guard await log.isReachable() else { throw EventLogError.unreachable("no answer") }
         }
         metrics.provide("guanxi_outbox_depth", .gauge, help: "Events that wait to be published.") {
@@ -118,12 +119,12 @@ public struct Backbone: Sendable {
     ///   - consumers: run beside the relay.
     ///   - components: further parts, started before the server.
     ///   - seed: puts what a new tenant begins with into its schema.
-    ///   - keys: published at the internal port; the service's own if nil.
+    ///   - keys: published at the internal port; those of all instances of the service if nil.
     public func composition(
         handler: HTTPHandler? = nil, endpoints: [Endpoint], internalEndpoints: [Endpoint] = [],
         consumers: [EventConsumer] = [],
         components: [any Component] = [], seed: @escaping TenantEndpoints.Seed = { _ in },
-        keys: (@Sendable () -> KeySet)? = nil
+        keys: (@Sendable () async -> KeySet)? = nil
     ) throws -> ServiceComposition {
         let translate: @Sendable (any Error) -> Problem? = { Problem(translating: $0) }
         let answering =
@@ -135,10 +136,11 @@ public struct Backbone: Sendable {
             tenants.endpoints + internalEndpoints + operations(consumers),
             document: try OpenAPI.document(info: info, endpoints: endpoints), identity: identity,
             telemetry: context.telemetry, translate: translate)
+        let instances = InstanceKeys(database: database, own: context.minter.keys, logger: context.logger)
         return ServiceComposition(
-            components: [databasePart, directoryPart, logPart] + consumers.map(part) + components
-                + [relayPart, housekeeping, context.server(answering)],
-            internalRoutes: internals.handler, keys: keys)
+            components: [databasePart, directoryPart, logPart] + (keys == nil ? [instances.part] : [])
+                + consumers.map(part) + components + [relayPart, housekeeping, context.server(answering)],
+            internalRoutes: internals.handler, keys: keys ?? { await instances.all() })
     }
 
     // MARK: - Components
@@ -158,14 +160,28 @@ public struct Backbone: Sendable {
         return Part("tenant directory", start: { try await directory.refresh() }, run: { try await directory.run() })
     }
 
+    /// A log that is away when the service starts is waited for beside the work.
     private var logPart: Part {
-        let log = log
+        let (log, logger) = (log, context.logger)
+        let topics = Topic.allCases.map(\.name)
         return Part(
             "event log",
             start: {
-                try await log.createTopics(Topic.allCases.map(\.name), partitions: Topic.partitions)
+                do {
+                    try await withDeadline(.after(Self.logPatience)) {
+                        try await log.createTopics(topics, partitions: Topic.partitions)
+                    }
+                } catch { logger.warning("the event log is away, events wait in the outbox: \(error)") }
+            },
+            run: {
+                while (try? await log.createTopics(topics, partitions: Topic.partitions)) == nil {
+                    try await Task.sleep(for: .seconds(1))
+                }
             }, stop: { _ in await log.close() })
     }
+
+    /// What a start waits for the event log.
+    private static let logPatience = Duration.seconds(5)
 
     private var relayPart: Part {
         let relay = relay

@@ -13,7 +13,13 @@ public final class Health: Sendable {
     /// A check that takes longer than this counts as failed.
     public static let patience: Duration = .seconds(2)
 
-    private let checks = Mutex<[(name: String, check: Check)]>([])
+    private struct Entry {
+        let name: String
+        let isRequired: Bool
+        let check: Check
+    }
+
+    private let checks = Mutex<[Entry]>([])
     private let current = Mutex(Phase.starting)
 
     public init() {}
@@ -23,8 +29,13 @@ public final class Health: Sendable {
         set { current.withLock { $0 = newValue } }
     }
 
-    /// Adds a dependency, such as `database` or `eventLog`.
-    public func add(_ name: String, check: @escaping Check) { checks.withLock { $0.append((name, check)) } }
+    /// Adds a dependency, such as `database`.
+    ///
+    /// - Parameter isRequired: false for one without which the service still does what it is asked, such as the event
+    ///   log: what it is to be told waits in the outbox. The report names it, and the service stays ready.
+    public func add(_ name: String, isRequired: Bool = true, check: @escaping Check) {
+        checks.withLock { $0.append(Entry(name: name, isRequired: isRequired, check: check)) }
+    }
 
     /// Asks every dependency at once.
     public func report() async -> Report {
@@ -39,7 +50,10 @@ public final class Health: Sendable {
             return reasons
         }
         return Report(
-            phase: phase, dependencies: zip(checks, reasons).map { Report.Dependency(name: $0.name, reason: $1) })
+            phase: phase,
+            dependencies: zip(checks, reasons).map {
+                Report.Dependency(name: $0.name, isRequired: $0.isRequired, reason: $1)
+            })
     }
 
     private static func reason(_ check: @escaping Check) async -> String? {
@@ -53,6 +67,8 @@ public final class Health: Sendable {
     public struct Report: Sendable {
         public struct Dependency: Sendable {
             public let name: String
+            /// Whether the service is not ready without it.
+            public let isRequired: Bool
             /// Why it is missing; nil when it is there.
             public let reason: String?
         }
@@ -60,13 +76,17 @@ public final class Health: Sendable {
         public let phase: Phase
         public let dependencies: [Dependency]
 
-        public var isReady: Bool { phase == .running && dependencies.allSatisfy { $0.reason == nil } }
+        public var isReady: Bool {
+            phase == .running && dependencies.allSatisfy { $0.reason == nil || !$0.isRequired }
+        }
 
-        /// `{"status": "unavailable", "phase": "running", "missing": ["database"], "dependencies": {…}}`
+        /// `{"status": "unavailable", "phase": "running", "missing": ["database"], "dependencies": {…}}`; the status
+        /// is `degraded` when all that is missing can be done without.
         public var json: JSON {
             let missing = dependencies.filter { $0.reason != nil }
             return [
-                "status": isReady ? "ready" : "unavailable", "phase": .string(phase.rawValue),
+                "status": !isReady ? "unavailable" : missing.isEmpty ? "ready" : "degraded",
+                "phase": .string(phase.rawValue),
                 "missing": .array(missing.map { .string($0.name) }),
                 "dependencies": .object(JSONObject(dependencies.map { ($0.name, .string($0.reason ?? "ok")) })),
             ]

@@ -7,14 +7,14 @@ import Security
 public struct InternalRoutes: Sendable {
     private let health: Health
     private let metrics: MetricsRegistry
-    private let keys: @Sendable () -> KeySet
+    private let keys: @Sendable () async -> KeySet
     private let others: HTTPHandler?
 
     /// - Parameters:
     ///   - keys: read anew for each answer, as the gateway's are rotated.
     ///   - others: answers every other path.
     public init(
-        health: Health, metrics: MetricsRegistry, keys: @escaping @Sendable () -> KeySet = { KeySet() },
+        health: Health, metrics: MetricsRegistry, keys: @escaping @Sendable () async -> KeySet = { KeySet() },
         others: HTTPHandler? = nil
     ) {
         (self.health, self.metrics, self.keys, self.others) = (health, metrics, keys, others)
@@ -32,7 +32,7 @@ public struct InternalRoutes: Sendable {
                 .ok, headers: ["Content-Type": "text/plain; version=0.0.4; charset=utf-8"],
                 body: .text(await metrics.exposition()))
         case "/.well-known/jwks.json" where isRead:
-            return .json(keys().jwks, headers: ["Cache-Control": "max-age=300"])
+            return .json(await keys().jwks, headers: ["Cache-Control": "max-age=300"])
         default:
             return await others?(request) ?? Problem(.notFound).response(requestID: request.id)
         }

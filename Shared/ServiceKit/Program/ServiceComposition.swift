@@ -17,10 +17,10 @@ public struct ServiceComposition: Sendable {
     /// Answers the internal port beside health and metrics.
     public let internalRoutes: HTTPHandler?
     /// The keys published at the internal port, asked for each answer; the service's own if nil.
-    public let keys: (@Sendable () -> KeySet)?
+    public let keys: (@Sendable () async -> KeySet)?
 
     public init(
-        components: [any Component], internalRoutes: HTTPHandler? = nil, keys: (@Sendable () -> KeySet)? = nil
+        components: [any Component], internalRoutes: HTTPHandler? = nil, keys: (@Sendable () async -> KeySet)? = nil
     ) {
         (self.components, self.internalRoutes, self.keys) = (components, internalRoutes, keys)
     }
