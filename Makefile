@@ -1,10 +1,13 @@
 # Every command of the README. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: chaos fuzz help setup build run stop clean status test lint bench demo-data test-data
+.PHONY: chaos fuzz help check setup build run stop clean status test lint bench demo-data test-data
 LOCAL := deploy/local
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+check:
+	@$(LOCAL)/check.sh
 
 setup: ## Install what is missing from Debian and check the Swift toolchain
 	@$(LOCAL)/setup.sh
@@ -12,11 +15,11 @@ setup: ## Install what is missing from Debian and check the Swift toolchain
 build: setup ## Build everything (release)
 	@$(LOCAL)/build.sh
 
-run: build ## Start PostgreSQL, the event log and the five services, and load demo data
+run: check build ## Start PostgreSQL, the event log and the five services, and load demo data
 	@$(LOCAL)/run.sh
 
 status: ## Say which services run
-	@$(LOCAL)/guanxi-local status
+	@$(LOCAL)/guanxi-local status || true
 
 stop: ## Stop everything that `make run` started; the data stay
 	@$(LOCAL)/guanxi-local down
@@ -24,6 +27,7 @@ stop: ## Stop everything that `make run` started; the data stay
 clean: ## Stop everything and delete its data and the build
 	@$(LOCAL)/guanxi-local clean
 	@rm -rf .build
+	@echo 'removed the data and the build'
 
 lint: ## Check the formatting of the Swift code
 	@swift format lint --strict --recursive Package.swift Services Shared Tests

@@ -128,7 +128,11 @@ let operatorTool: [Target] = [
         swiftSettings: strict),
     .testTarget(
         name: "OperatorTests",
-        dependencies: ["Operator", "TestKit", "Gateway", "ServiceKit", "Postgres", "JSON", "CSV", "HTTP"],
+        dependencies: [
+            "Operator", "TestKit", "Gateway", "Leads", "Opportunities", "Customers", "Analytics", "ServiceKit",
+            "Postgres",
+            "JSON", "CSV", "HTTP", "Runtime", "Values", "Contracts",
+        ],
         path: "Tests/OperatorTests", swiftSettings: strict),
 ]
 

@@ -41,8 +41,9 @@ public enum GatewayService {
         // For which tenant.
         let services = ServiceSettings.services.filter { $0 != name }
         let internals = context.internalURLs
+        let store = TenantStore(database: database) { backbone.relay.nudge() }
         let lifecycle = TenantLifecycle(
-            store: TenantStore(database: database) { backbone.relay.nudge() }, provisioner: backbone.provisioner,
+            store: store, provisioner: backbone.provisioner,
             services: services.map { ($0, internals[$0] ?? "") }, client: context.client, keys: keys,
             logger: context.logger)
         let directory = Directory(backbone.environment)
@@ -58,7 +59,7 @@ public enum GatewayService {
             + TokenAPI(accounts: accounts, keys: keys).endpoints
             + ProfileAPI(users: directory.users, directory: database.directory).endpoints + directory.endpoints
             + APIKeyAPI(keys: apiKeys).endpoints + TenantAPI(lifecycle: lifecycle, keys: apiKeys).endpoints
-            + OperatorAPI(client: context.client, internalURLs: internals, keys: keys).endpoints
+            + OperatorAPI(store: store, client: context.client, internalURLs: internals, keys: keys).endpoints
         let document = APIDocument(
             own: try OpenAPI.document(info: APIDocument.info, endpoints: api),
             services: services.map { ($0, internals[$0] ?? "") },

@@ -17,42 +17,53 @@ struct APIClient: Sendable {
 
     /// Sends a request and answers the body, `null` when there is none.
     ///
-    /// - Throws: ``ServiceKit/CommandFailure``.
+    /// - Throws: ``APIRefusal``; ``ServiceKit/CommandFailure`` when there is no answer; `CancellationError`.
     func send(
         _ method: HTTPMethod, _ path: String, query: [(name: String, value: String?)] = [], json: JSON? = nil,
         patience: Duration = .seconds(60)
     ) async throws -> JSON {
-        let body = json.map { (bytes: $0.serialize(), type: "application/json") }
-        return try await send(method, path, query: query, body: body, patience: patience)
+        let headers: HTTPHeaders = json == nil ? [:] : ["Content-Type": "application/json"]
+        return try await send(
+            method, path, query: query, headers: headers, body: json.map { .bytes($0.serialize()) } ?? .none,
+            patience: patience)
     }
 
     func send(
-        _ method: HTTPMethod, _ path: String, query: [(name: String, value: String?)] = [],
-        body: (bytes: [UInt8], type: String)?, patience: Duration
+        _ method: HTTPMethod, _ path: String, query: [(name: String, value: String?)] = [], headers: HTTPHeaders,
+        body: HTTPBody, patience: Duration
     ) async throws -> JSON {
-        var headers: HTTPHeaders = ["Authorization": "Bearer \(key)", "Accept-Language": "en"]
-        if let body { headers["Content-Type"] = body.type }
-        let url = baseURL + path + Self.text(query)
-        let response: ClientResponse
-        let bytes: [UInt8]
+        var headers = headers
+        headers["Authorization"] = "Bearer \(key)"
+        headers["Accept-Language"] = "en"
+        let request = ClientRequest(
+            method, baseURL + path + Self.text(query), headers: headers, body: body, deadline: .after(patience))
+        let (status, bytes) = try await exchange(request, patience)
+        let answer = bytes.isEmpty ? .null : try? JSON.parse(bytes)
+        guard status.isSuccess else { throw APIRefusal(status, answer ?? .null) }
+        guard let answer else {
+            throw CommandFailure("\(baseURL) did not answer in JSON: is --url (or GUANXI_URL) the gateway's address?")
+        }
+        return answer
+    }
+
+    /// The whole answer; one that says "too fast" is waited out.
+    private func exchange(_ request: ClientRequest, _ patience: Duration) async throws -> (HTTPStatus, [UInt8]) {
         do {
-            response = try await client.send(
-                ClientRequest(
-                    method, url, headers: headers, body: body.map { .bytes($0.bytes) } ?? .none,
-                    deadline: .after(patience)))
-            bytes = try await response.bytes(upTo: Self.answerLimit)
+            while true {
+                let response = try await client.send(request)
+                let bytes = try await response.bytes(upTo: Self.answerLimit)
+                guard response.status == .tooManyRequests, request.mayBeSentAgain else {
+                    return (response.status, bytes)
+                }
+                try await Task.sleep(for: .seconds(response.headers["Retry-After"].flatMap(Int.init) ?? 1))
+            }
         } catch let error as HTTPClientError {
             throw CommandFailure(
-                "\(error.description). Check GUANXI_URL (\(baseURL)) and that the gateway runs", code: .unavailable)
+                "\(error.description): see that the gateway runs there, or give another --url (or GUANXI_URL)",
+                code: .unavailable)
         } catch is DeadlineExceeded {
             throw CommandFailure("\(baseURL) did not answer within \(patience): try again later", code: .unavailable)
         }
-        let answer = bytes.isEmpty ? .null : try? JSON.parse(bytes)
-        guard response.status.isSuccess else { throw Self.failure(response.status, answer ?? .null) }
-        guard let answer else {
-            throw CommandFailure("\(baseURL) did not answer in JSON: is GUANXI_URL the gateway's address?")
-        }
-        return answer
     }
 
     /// The items of every page of a list.
@@ -60,7 +71,7 @@ struct APIClient: Sendable {
         var items: [JSON] = []
         var cursor: String?
         repeat {
-            let page = try await send(.get, path, query: query + [("cursor", cursor)])
+            let page = try await send(.get, path, query: query + [("limit", "500"), ("cursor", cursor)])
             items += page["items"]?.array ?? []
             cursor = page["nextCursor"]?.string
         } while cursor != nil
@@ -71,71 +82,35 @@ struct APIClient: Sendable {
         let pairs = query.compactMap { name, value in value.map { "\(name)=\(PercentCoding.encode($0))" } }
         return pairs.isEmpty ? "" : "?" + pairs.joined(separator: "&")
     }
+}
 
-    /// A problem in one line: what is wrong, each field, the request's id to look it up.
-    static func failure(_ status: HTTPStatus, _ problem: JSON) -> CommandFailure {
+/// What the API answered instead of doing what was asked.
+struct APIRefusal: Error, CustomStringConvertible {
+    let status: HTTPStatus
+    /// What is wrong in one line, with each field and the request's id to look it up.
+    let description: String
+
+    init(_ status: HTTPStatus, _ problem: JSON) {
         var text = problem["detail"]?.string ?? problem["title"]?.string ?? "the server answered \(status.code)"
         for error in problem["errors"]?.array ?? [] {
-            text += " \(error["path"]?.string ?? ""): \(error["message"]?.string ?? "")"
+            let message = error["message"]?.string ?? ""
+            if !text.hasSuffix(message) { text += " \(error["path"]?.string ?? ""): \(message)" }
         }
-        if status == .unauthorized { text += " Check GUANXI_OPERATOR_KEY" }
+        if status == .unauthorized {
+            text = "the key is not known there: give the operator's by GUANXI_OPERATOR_KEY or --operator-key"
+        }
         if let id = problem["requestId"]?.string { text += " (request \(id))" }
-        let isPassing = [429, 502, 503, 504].contains(status.code)
-        return CommandFailure(text, code: isPassing ? .unavailable : .failure)
+        (self.status, description) = (status, text)
+    }
+
+    /// How the command ends by it.
+    var failure: CommandFailure {
+        CommandFailure(description, code: [429, 502, 503, 504].contains(status.code) ? .unavailable : .failure)
     }
 }
 
-extension Invocation {
-    /// The text as a segment of a path.
-    func segment(_ text: String) -> String { PercentCoding.encode(text) }
-
-    /// Runs `body` on a loop of its own with the API as the operator.
-    func withAPI(_ body: @escaping @Sendable (APIClient) async throws -> Void) async throws {
-        var url = try required("url")
-        while url.hasSuffix("/") { url.removeLast() }
-        guard url.hasPrefix("http://") || url.hasPrefix("https://") else {
-            throw CommandFailure.usage("--url is \"\(url)\": expected an address such as http://127.0.0.1:8080")
-        }
-        let (base, key) = (url, try required("operator-key"))
-        let group = EventLoopGroup(count: 1, name: "guanxi")
-        let task = Task(executorPreference: group.next()) {
-            let client = HTTPClient(group: group)
-            let outcome: Result<Void, any Error>
-            do {
-                outcome = .success(try await body(APIClient(baseURL: base, key: key, client: client)))
-            } catch {
-                outcome = .failure(error)
-            }
-            await client.shutdown()
-            try outcome.get()
-        }
-        try await task.value
-    }
-
-    /// Runs `body` as an administrator of the tenant named by `--tenant`, with a key that lives as long as the command.
-    func withTenant(_ body: @escaping @Sendable (APIClient) async throws -> Void) async throws {
-        let tenant = try required("tenant")
-        try await withAPI { api in
-            let made = try await api.send(
-                .post, "/v1/tenants/\(segment(tenant))/api-keys", json: TemporaryKey.request())
-            guard let id = made["id"]?.string, let key = made["key"]?.string else {
-                throw CommandFailure("The gateway made no key for \(tenant)")
-            }
-            let inside = api.with(key: key)
-            let outcome: Result<Void, any Error>
-            do {
-                outcome = .success(try await body(inside))
-            } catch {
-                outcome = .failure(error)
-            }
-            // What cannot be revoked now expires by itself.
-            _ = try? await inside.send(.delete, "/v1/api-keys/\(id)")
-            try outcome.get()
-        }
-    }
-
-    /// Answers in JSON for programs, or else as `text` makes it for people.
-    func answer(_ json: JSON, _ text: () -> String) {
-        if isJSON { console.write(json) } else { console.write(text()) }
+extension ClientRequest {
+    fileprivate var mayBeSentAgain: Bool {
+        if case .stream = body.content { false } else { true }
     }
 }

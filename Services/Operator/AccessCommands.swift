@@ -1,14 +1,15 @@
 import HTTP
 import JSON
 import ServiceKit
+import Values
 
-/// `guanxi api-key …` and `guanxi user …`
+/// `guanxi api-key …`
 enum AccessCommands {
     static let tenant = Command.Option(
         "tenant", short: "t", value: "tenant", environment: "GUANXI_TENANT", isRequired: true,
         help: "The tenant's slug or id.")
     private static let roles = ["sales", "manager", "operations", "service", "executive", "admin"]
-    private static let role = Command.Option(
+    static let role = Command.Option(
         "role", short: "r", value: "role", choices: roles, isRequired: true, help: "What it may do.")
 
     // MARK: - Keys
@@ -50,11 +51,14 @@ enum AccessCommands {
     }
 
     private static let listKeys = Command(
-        "list", summary: "List a tenant's keys.", options: [tenant],
+        "list", summary: "List a tenant's keys.",
+        options: [tenant, .init("all", help: "Those that are revoked or have expired, too.")],
         examples: [(command: "guanxi api-key list --tenant nanhua", meaning: "Every key, without its secret.")]
     ) { call in
         try await call.withTenant { api in
-            let items = try await api.all("/v1/api-keys").filter { $0["name"]?.string != TemporaryKey.name }
+            let items = try await api.all("/v1/api-keys").filter { key in
+                key["name"]?.string != TemporaryKey.name && (call.has("all") || isUsable(key, at: .now()))
+            }
             call.answer(["items": .array(items)]) {
                 Table.of(
                     items,
@@ -64,6 +68,11 @@ enum AccessCommands {
                     ], none: "The tenant has no keys.")
             }
         }
+    }
+
+    static func isUsable(_ key: JSON, at now: Timestamp) -> Bool {
+        let expires = key["expiresAt"]?.string.flatMap { Timestamp($0) }
+        return key["revokedAt"]?.isNull != false && expires.map { $0 > now } ?? true
     }
 
     private static let revokeKey = Command(
@@ -78,68 +87,12 @@ enum AccessCommands {
     ) { call in
         try await call.withTenant { api in
             let id = call.arguments[0]
-            _ = try await api.send(.delete, "/v1/api-keys/\(call.segment(id))")
+            do {
+                _ = try await api.send(.delete, "/v1/api-keys/\(call.segment(id))")
+            } catch let refusal as APIRefusal where refusal.status == .notFound {
+                throw CommandFailure("there is no key \(id): guanxi api-key list shows those that are")
+            }
             call.answer(["revoked": id.json]) { "the key \(id) is revoked\n" }
-        }
-    }
-
-    // MARK: - Users
-
-    static let user = Command("user", summary: "People of a tenant.", subcommands: [createUser, listUsers])
-
-    private static let createUser = Command(
-        "create", summary: "Create a user and a one-time value by which he sets his password.",
-        arguments: [.init("login", help: "The name to log in by.")],
-        options: [
-            tenant, role, .init("name", value: "name", help: "The person's name; the login when missing."),
-            .init("email", value: "address", help: "The person's e-mail address."),
-            .init("team", value: "id", help: "The team's id."),
-            .init(
-                "language", value: "language", choices: ["zh", "en"],
-                help: "In which the person is answered; the tenant's usual one when missing."),
-        ],
-        examples: [
-            (
-                command: "guanxi user create li.wei --tenant nanhua --role sales --name 李伟",
-                meaning: "Prints the one-time value for POST /v1/password-resets/{value}."
-            )
-        ]
-    ) { call in
-        let login = call.arguments[0]
-        var body: JSONObject = [
-            "login": login.json, "name": (call["name"] ?? login).json, "role": call["role"].json,
-        ]
-        for (option, member) in [("email", "email"), ("team", "teamId"), ("language", "language")] {
-            if let value = call[option] { body[member] = value.json }
-        }
-        let request = body
-        try await call.withTenant { api in
-            let user = try await api.send(.post, "/v1/users", json: .object(request))
-            let reset = try await api.send(.post, "/v1/users/\(user.cell("id"))/password-reset")
-            call.answer(["user": user, "passwordReset": reset]) {
-                """
-                user \(user.cell("login")), id \(user.cell("id"))
-                password: POST \(api.baseURL)\(reset.cell("url")) {"password": "…"} before \(reset.cell("expiresAt"))
-
-                """
-            }
-        }
-    }
-
-    private static let listUsers = Command(
-        "list", summary: "List a tenant's users.", options: [tenant],
-        examples: [(command: "guanxi user list --tenant nanhua", meaning: "Everybody of the tenant.")]
-    ) { call in
-        try await call.withTenant { api in
-            let items = try await api.all("/v1/users", query: [("limit", "200")])
-            call.answer(["items": .array(items)]) {
-                Table.of(
-                    items,
-                    [
-                        ("LOGIN", "login"), ("NAME", "name"), ("ROLE", "role"), ("STATUS", "status"),
-                        ("E-MAIL", "email"), ("ID", "id"),
-                    ], none: "The tenant has no users yet.")
-            }
         }
     }
 }

@@ -48,18 +48,23 @@ struct Migrate: Sendable {
             )
         ]
     ) { invocation in
-        let url = try invocation.required("database-url")
-        let group = EventLoopGroup(count: 1, name: "guanxi")
-        let task = Task(executorPreference: group.next()) {
-            let migrate = Migrate(
-                console: invocation.console, group: group, superuser: try PostgresConfiguration(url: url))
-            try await migrate.run()
-            if let file = invocation["operator-key-file"] { try await migrate.makeOperatorKey(file) }
-        }
+        let superuser = try superuser(try invocation.required("database-url"))
         do {
-            try await task.value
+            try await invocation.onLoop { group in
+                let migrate = Migrate(console: invocation.console, group: group, superuser: superuser)
+                try await migrate.run()
+                if let file = invocation["operator-key-file"] { try await migrate.makeOperatorKey(file) }
+            }
         } catch let error as PostgresError where error.isUnavailable {
             throw CommandFailure("\(error). Check --database-url and that the server runs", code: .unavailable)
+        }
+    }
+
+    private static func superuser(_ url: String) throws(CommandFailure) -> PostgresConfiguration {
+        do {
+            return try PostgresConfiguration(url: url)
+        } catch {
+            throw .usage("--database-url is no address such as postgresql://postgres@host/postgres: \(error)")
         }
     }
 

@@ -17,8 +17,8 @@ public enum Operator {
                 (command: "guanxi api-key create --tenant nanhua --role admin", meaning: "A key for a program."),
             ],
             subcommands: [
-                Migrate.command, TenantCommands.command, AccessCommands.apiKey, AccessCommands.user,
-                ImportCommand.command, AnalyticsCommands.command, PlatformCommands.status,
-                PlatformCommands.deadLetters, PlatformCommands.topics,
+                Migrate.command, TenantCommands.command, AccessCommands.apiKey, UserCommands.command,
+                ImportCommand.command, AnalyticsCommands.command, StatusCommand.command,
+                DeadLetterCommands.command, TopicCommands.command,
             ]))
 }

@@ -64,7 +64,9 @@ enum TenantCommands {
             examples: [(command: "guanxi tenant \(verb) nanhua", meaning: summary)]
         ) { call in
             try await call.withAPI { api in
-                let tenant = try await api.send(.post, "/v1/tenants/\(call.segment(call.arguments[0]))/\(verb)")
+                let tenant = try await named(call.arguments[0]) { path in
+                    try await api.send(.post, "\(path)/\(verb)")
+                }
                 call.answer(tenant) { table([tenant]) }
             }
         }
@@ -79,12 +81,22 @@ enum TenantCommands {
         ]
     ) { call in
         try await call.withAPI { api in
-            let path = "/v1/tenants/\(call.segment(call.arguments[0]))"
-            let tenant = try await api.send(.get, path)
+            let tenant = try await named(call.arguments[0]) { try await api.send(.get, $0) }
             let name = "\(tenant.cell("slug")) (\(tenant.cell("name")))"
             try call.confirm("Remove the tenant \(name) with all its data, for ever?")
-            _ = try await api.send(.delete, path, patience: .seconds(120))
+            _ = try await named(tenant.cell("id")) { try await api.send(.delete, $0, patience: .seconds(120)) }
             call.answer(["deleted": tenant["id"] ?? .null]) { "\(name) is removed\n" }
+        }
+    }
+
+    /// Does something at a tenant's address.
+    private static func named(
+        _ tenant: String, _ body: @Sendable (_ path: String) async throws -> JSON
+    ) async throws -> JSON {
+        do {
+            return try await body("/v1/tenants/\(PercentCoding.encode(tenant))")
+        } catch let refusal as APIRefusal where refusal.status == .notFound {
+            throw CommandFailure("there is no tenant \"\(tenant)\": guanxi tenant list shows those that are")
         }
     }
 }

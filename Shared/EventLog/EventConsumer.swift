@@ -38,18 +38,21 @@ public final class EventConsumer: Sendable {
     let handlers: [any EventHandler]
     let inbox: Inbox
     let report: EventLogNotice.Report
+    let applied: (@Sendable (CloudEvent) -> Void)?
     let progress = Mutex(ConsumerProgress())
     private let types: Set<String>
 
+    /// - Parameter applied: hears of each event whose effect is committed, on the consumer's loop.
     public init(
         _ configuration: Configuration, log: any EventLog, database: TenantDatabase, handlers: [any EventHandler],
-        report: @escaping EventLogNotice.Report = { _ in }
+        report: @escaping EventLogNotice.Report = { _ in }, applied: (@Sendable (CloudEvent) -> Void)? = nil
     ) {
         self.configuration = configuration
         self.log = log
         self.database = database
         self.handlers = handlers
         self.report = report
+        self.applied = applied
         inbox = Inbox(consumer: configuration.group)
         types = handlers.reduce(into: []) { $0.formUnion($1.types) }
     }
@@ -158,14 +161,16 @@ public final class EventConsumer: Sendable {
             }
         }
         for (event, decision) in zip(events, plan.decisions) {
+            if let applied, decision == .apply, let event = event.event, isWanted(event.type) { applied(event) }
             guard case .park(let state, let reason) = decision, state != .waiting else { continue }
             say(
                 .error,
-                "Parked \(event.event?.type ?? "record") at \(event.stored.source):\(event.stored.offset): \(reason)")
+                "Parked \(event.event?.type ?? "record") at \(event.stored.source):\(event.stored.offset): \(reason)",
+                about: event.event)
         }
     }
 
-    func say(_ severity: EventLogNotice.Severity, _ text: String) {
-        report(EventLogNotice(severity, "consumer \(configuration.group)", text))
+    func say(_ severity: EventLogNotice.Severity, _ text: String, about event: CloudEvent? = nil) {
+        report(EventLogNotice(severity, "consumer \(configuration.group)", text, about: event))
     }
 }

@@ -8,8 +8,11 @@ public struct EventLogNotice: Sendable, CustomStringConvertible {
     /// Which part speaks: "relay", "consumer analytics", "kafka".
     public let component: String
     public let description: String
+    /// The event that it is about, which knows its tenant and trace.
+    public let event: CloudEvent?
 
-    init(_ severity: Severity, _ component: String, _ description: String) {
+    init(_ severity: Severity, _ component: String, _ description: String, about event: CloudEvent? = nil) {
+        self.event = event
         self.severity = severity
         self.component = component
         self.description = description

@@ -7,6 +7,7 @@ import ServiceKit
 import Synchronization
 import TestKit
 import Testing
+import Values
 
 @testable import Operator
 
@@ -61,7 +62,8 @@ private final class Shell: Sendable {
         let shell = Shell()
         let commands = [
             "migrate", "tenant create", "tenant list", "tenant suspend", "tenant resume", "tenant delete",
-            "api-key create", "api-key list", "api-key revoke", "user create", "user list", "import",
+            "api-key create", "api-key list", "api-key revoke", "user create", "user list", "user reset-password",
+            "user deactivate", "user reactivate", "import",
             "analytics report", "analytics rebuild", "status", "dead-letters list", "dead-letters show",
             "dead-letters redrive", "topics apply",
         ]
@@ -78,9 +80,10 @@ private final class Shell: Sendable {
         let shell = Shell()
         let nowhere = ["GUANXI_URL": "http://127.0.0.1:1", "GUANXI_OPERATOR_KEY": "gxo_x"]
         #expect(await shell.run("tenant", "list", environment: nowhere) == .unavailable)
-        #expect(shell.notes.contains("Check GUANXI_URL"))
+        #expect(shell.notes.contains("GUANXI_URL"))
         #expect(await shell.run("tenant", "list", environment: ["GUANXI_URL": "http://127.0.0.1:1"]) == .usage)
-        #expect(shell.notes.contains("--operator-key is missing"))
+        #expect(shell.notes.contains("the operator's key is missing"))
+        #expect(shell.notes.hasSuffix("; guanxi tenant list --help shows how\n"))
         #expect(await shell.run("analytics", "rebuild", environment: nowhere) == .usage)
         #expect(shell.notes.contains("--yes"))
     }
@@ -90,10 +93,13 @@ private final class Shell: Sendable {
             "detail": "Correct the fields.", "requestId": "r1",
             "errors": [["path": "/slug", "code": "format", "message": "Use small letters."]],
         ]
-        let failure = APIClient.failure(.unprocessableContent, problem)
-        #expect(failure.description == "Correct the fields. /slug: Use small letters. (request r1)")
-        #expect(failure.code == .failure)
-        #expect(APIClient.failure(.serviceUnavailable, .null).code == .unavailable)
+        let refusal = APIRefusal(.unprocessableContent, problem)
+        #expect(refusal.description == "Correct the fields. /slug: Use small letters. (request r1)")
+        #expect(refusal.failure.code == .failure)
+        #expect(APIRefusal(.serviceUnavailable, .null).failure.code == .unavailable)
+        let once: JSON = ["detail": "Use a number.", "errors": [["path": "limit", "message": "Use a number."]]]
+        #expect(APIRefusal(.badRequest, once).description == "Use a number.")
+        #expect(APIRefusal(.unauthorized, .null).description.contains("GUANXI_OPERATOR_KEY"))
     }
 
     @Test func `a report shows money, ratios and what is not known`() {
@@ -108,9 +114,9 @@ private final class Shell: Sendable {
             "total": ["won": 729, "wonValue": ["amount": "3510578.00", "currency": "USD"], "winRate": .null],
         ]
         #expect(
-            AnalyticsCommands.reportText(answer) == """
-                KEY      WON       WON VALUE  WIN RATE
-                GTX Pro  729  3510578.00 USD    0.6356
+            AnalyticsCommands.reportText(answer, ["PRODUCT"]) == """
+                PRODUCT  WON       WON VALUE  WIN RATE
+                GTX Pro  729  3510578.00 USD   63.56 %
                 total    729  3510578.00 USD         -
                 as of 2017-12-31
 
@@ -119,55 +125,86 @@ private final class Shell: Sendable {
 }
 
 @Suite struct ImportTests {
-    private static let document: JSON = [
-        "paths": [
-            "/v1/orders": [
-                "post": [
-                    "requestBody": [
-                        "content": ["application/json": ["schema": ["$ref": "#/components/schemas/OrderCreate"]]]
-                    ]
-                ]
-            ]
-        ],
-        "components": [
-            "schemas": [
-                "OrderCreate": [
-                    "properties": [
-                        "externalId": ["type": "string"], "quantity": ["type": ["integer", "null"]],
-                        "paid": ["type": "boolean"], "amount": ["$ref": "#/components/schemas/Money"],
-                    ]
-                ],
-                "Money": ["properties": ["amount": ["type": "string"], "currency": ["type": "string"]]],
-            ]
-        ],
-    ]
-
-    @Test func `columns are renamed, typed and nested; empty cells and skipped columns are left out`() throws {
-        let csv = """
-            编号,quantity,paid,amount.amount,amount.currency,备注
-            007,3,TRUE,12.50,CNY,x
-            008,,no,,,y
-
-            """
-        let rows = try Rows(
-            csv: Array(csv.utf8), options: CSVOptions(), mapping: Mapping(["编号=externalId", "备注="]),
-            types: FieldTypes(of: "orders", in: Self.document))
-        #expect(rows.faults.isEmpty)
-        #expect(rows.items.map(\.line) == [2, 3])
-        #expect(
-            try rows.items.map { try JSON.parse($0.bytes) } == [
-                [
-                    "externalId": "007", "quantity": 3, "paid": true,
-                    "amount": ["amount": "12.50", "currency": "CNY"],
-                ], ["externalId": "008", "paid": "no"],
-            ])
+    private func folder() throws -> URL {
+        let url = URL(filePath: NSTemporaryDirectory()).appending(path: "import-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+        return url
     }
 
-    @Test func `a broken row is told with its line and stops no other`() throws {
-        let rows = try Rows(
-            csv: Array("externalId,quantity\n1,2,3\n2,5\n".utf8), options: CSVOptions(), mapping: Mapping([]),
-            types: FieldTypes(of: "orders", in: Self.document))
-        #expect(rows.faults.map(\.line) == [2])
-        #expect(rows.items.map(\.line) == [3])
+    @Test func `a mapping names a field for a column, or leaves it out`() throws {
+        let mapping = try ImportRequest.mapping(["公司=company", "a=b=phone", "备注="])
+        #expect(mapping == ["公司": "company", "a=b": "phone", "备注": .null])
+        #expect(throws: CommandFailure.self) { try ImportRequest.mapping(["company"]) }
+    }
+
+    @Test func `a file is counted before it is sent, and named by its content`() async throws {
+        let folder = try folder()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let path = folder.appending(path: "a.csv").path
+        try "编号,备注\n1,\"two\nlines\"\n2,x,y\n3,\n".write(toFile: path, atomically: true, encoding: .utf8)
+        let file = try await ImportFile.examined(path, options: CSVOptions())
+        #expect(file.rows == 3)
+        #expect(file.bytes == FileManager.default.contents(atPath: path)?.count)
+        try "编号,备注\n1,\"two\nlines\"\n2,x,y\n4,\n".write(toFile: path, atomically: true, encoding: .utf8)
+        #expect(try await ImportFile.examined(path, options: CSVOptions()).digest != file.digest)
+        try "a,a\n".write(toFile: path, atomically: true, encoding: .utf8)
+        await #expect(throws: CommandFailure.self) { try await ImportFile.examined(path, options: CSVOptions()) }
+    }
+
+    @Test func `each row's result is in the file, which is whole or not there`() throws {
+        let folder = try folder()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let path = folder.appending(path: "results.csv").path
+        var results = try ImportResults(path)
+        try results.add(line: 2, status: "created", id: "i1", problem: .null)
+        try results.add(
+            line: 3, status: "refused", id: nil,
+            problem: [
+                "code": "validationFailed", "detail": "Correct the fields.", "requestId": "r",
+                "errors": [["path": "/email", "message": "Write an address, with @."]],
+            ])
+        #expect(!FileManager.default.fileExists(atPath: path))
+        try results.finish()
+        #expect(results.refusals == ["line 3: Correct the fields. /email: Write an address, with @."])
+        #expect(
+            String(decoding: try Data(contentsOf: URL(filePath: path)), as: UTF8.self) == """
+                \u{FEFF}line,status,id,code,message\r
+                2,created,i1,,\r
+                3,refused,,validationFailed,"Correct the fields. /email: Write an address, with @."\r
+
+                """)
+        #expect(throws: CommandFailure.self) { try ImportResults("/nowhere/results.csv") }
+    }
+
+    @Test func `lines of NDJSON keep their numbers, empty ones count for nothing`() {
+        let rows = BulkImport.rows(Array("{\"a\":1}\n\n  \r\n{\"a\":2}".utf8))
+        #expect(rows.map(\.line) == [1, 4])
+    }
+
+    @Test func `a file that is not there or has no known format is refused before anything is asked`() async {
+        let shell = Shell()
+        let nowhere = ["GUANXI_URL": "http://127.0.0.1:1", "GUANXI_OPERATOR_KEY": "gxo_x", "GUANXI_TENANT": "t"]
+        #expect(await shell.run("import", "leads", "/nowhere/leads.csv", environment: nowhere) == .failure)
+        #expect(shell.notes.contains("cannot be read"))
+        #expect(await shell.run("import", "leads", "leads.xlsx", environment: nowhere) == .usage)
+        #expect(shell.notes.contains("must end in .csv"))
+    }
+}
+
+@Suite struct AccessTests {
+    @Test func `keys that are of no use any more are told apart`() throws {
+        let now = try #require(Timestamp("2026-11-25T12:00:00Z"))
+        #expect(AccessCommands.isUsable(["revokedAt": .null, "expiresAt": .null], at: now))
+        #expect(AccessCommands.isUsable(["revokedAt": .null, "expiresAt": "2026-11-25T12:00:01Z"], at: now))
+        #expect(!AccessCommands.isUsable(["revokedAt": .null, "expiresAt": "2026-11-25T11:00:00Z"], at: now))
+        #expect(!AccessCommands.isUsable(["revokedAt": "2026-11-24T12:00:00Z"], at: now))
+    }
+
+    @Test func `what stands in cells is for people`() {
+        #expect(JSON.string("2026-11-25T18:32:03.377Z").cell == "2026-11-25 18:32:03Z")
+        #expect(JSON.double(0.4286).percentage == "42.86 %")
+        #expect(JSON.null.percentage == "-")
+        let money: JSON = ["amount": "5.00", "currency": "CNY"]
+        #expect(money.cell == "5.00 CNY")
     }
 }

@@ -35,6 +35,9 @@ import Testing
                             options: [
                                 .init("yes", short: "y", help: "Do not ask."),
                                 .init("mode", value: "mode", choices: ["soft", "hard"], help: "How."),
+                                .init(
+                                    "keep", value: "answer", environment: "GUANXI_KEEP", choices: ["yes", "no"],
+                                    help: "Keep a copy."),
                                 .init("days", short: "d", value: "number", help: "Keep for days."),
                             ]
                         ) { call in
@@ -68,7 +71,6 @@ import Testing
 
     @Test func mistakesAreOneSentence() async {
         let cases: [([String], String)] = [
-            (["tenants"], "\"tenants\" is not a command of guanxi (did you mean tenant?)"),
             (["tenant", "delete"], "guanxi tenant delete needs slug: The tenant's name."),
             (["tenant", "delete", "a", "b"], "\"b\" is one word too many for guanxi tenant delete"),
             (["tenant", "delete", "a", "--mode", "odd"], "--mode is \"odd\": expected one of soft, hard"),
@@ -77,15 +79,24 @@ import Testing
             (["tenant", "delete", "a", "--yes=1"], "--yes takes no value"),
             (["tenant", "delete", "a", "-y", "-d", "91"], "--days is \"91\": expected a whole number from 1 to 90"),
             (["tenant", "delete", "a", "-d", "1", "-d", "2"], "--days is given more than once"),
-            (["tenant", "delete", "a"], "Delete a? Give --yes to confirm without being asked"),
         ]
         for (words, sentence) in cases {
             let paper = Paper()
             let code = await Self.tool.run(words, environment: [:], console: paper.console())
             #expect(code == .usage)
-            #expect(paper.notes.withLock { $0 } == "guanxi: \(sentence); guanxi --help shows how\n")
+            #expect(paper.notes.withLock { $0 } == "guanxi: \(sentence); guanxi tenant delete --help shows how\n")
             #expect(paper.text.withLock { $0 }.isEmpty)
         }
+        let unknown = await run("tenants")
+        #expect(
+            unknown.notes
+                == "guanxi: \"tenants\" is not a command of guanxi (did you mean tenant?); guanxi --help shows how\n")
+        let silent = await run("tenant", "delete", "a")
+        #expect(silent.code == .usage)
+        #expect(silent.notes == "guanxi: Delete a? Nobody is there to be asked: give --yes to confirm\n")
+        let variable = await run("tenant", "delete", "a", environment: ["GUANXI_KEEP": "perhaps"])
+        #expect(
+            variable.code == .usage && variable.notes.contains("GUANXI_KEEP is \"perhaps\": expected one of yes, no"))
         let failed = await run("tenant", "fail")
         #expect(failed.code == .unavailable && failed.notes == "guanxi: no server answers at x\n")
     }

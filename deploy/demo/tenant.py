@@ -1,5 +1,6 @@
 """A tenant ready to be filled: made if it is not there, with a key to act in it, and its people."""
 
+import atexit
 import re
 import time
 from datetime import datetime, timedelta, timezone
@@ -94,7 +95,17 @@ def caller(operator, tenant_id, name, role):
     expires = datetime.now(timezone.utc) + timedelta(days=1)
     key = operator.post(f"/v1/tenants/{tenant_id}/api-keys", {
         "name": name, "role": role, "expiresAt": expires.isoformat(timespec="milliseconds")})
-    return Api(operator.url, key["key"], operator.patience)
+    api = Api(operator.url, key["key"], operator.patience)
+    atexit.register(forget, api, key["id"])
+    return api
+
+
+def forget(api, key_id):
+    """Revokes the caller's own key; one that cannot be revoked now expires by itself."""
+    try:
+        Api(api.url, api.key, patience=0).call("DELETE", f"/v1/api-keys/{key_id}")
+    except ApiError:
+        pass
 
 
 def reader(environment, slug):

@@ -1,15 +1,21 @@
 #!/usr/bin/env bash
-# Builds all executables in release mode, showing one line of progress at a time.
+# Builds all executables in release mode; shows how far it is, and of a failure only what matters.
 source "$(dirname "$0")/lib.sh"
 cd "$ROOT"
-step "building (release; the first time takes some minutes)"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 start=$SECONDS
-if [ -t 1 ]; then
-    swift build -c release 2>&1 | tee "$log" | awk '/^\[/ { printf "\r\033[K%.100s", $0; fflush() } END { printf "\r\033[K" }'
-else
-    swift build -c release >"$log" 2>&1 || { grep -E 'error|warning' "$log" >&2 || tail -n 20 "$log" >&2; die "the build failed"; }
+[ -x "$BIN/guanxi" ] && step "building (release)" || step "building (release; the first time takes some minutes)"
+
+# On a terminal one line that is rewritten, elsewhere a line now and then.
+progress() {
+    if [ -t 1 ]; then awk '/^\[/ { printf "\r\033[K%.100s", $0; fflush() } END { printf "\r\033[K" }'
+    else awk '/^\[/ && systime() >= due { if (due) { print "    " substr($0, 1, 100); fflush() } due = systime() + 20 }'
+    fi
+}
+if ! swift build -c release 2>&1 | tee "$log" | progress; then
+    grep -E 'error:|No space left' "$log" | sort -u | head -n 20 >&2 || tail -n 20 "$log" >&2
+    ! grep -q 'No space left' "$log" || die "the disk is full: free some space, then run the same command again"
+    die "the build failed"
 fi
-grep -q 'error:' "$log" && { grep 'error:' "$log" >&2; die "the build failed"; }
 step "built in $((SECONDS - start)) s"

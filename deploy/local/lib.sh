@@ -15,7 +15,7 @@ die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"
     elif command -v sudo >/dev/null; then sudo "$@"
-    else die "this needs root: run it as root or install sudo"
+    else die "'$1' needs root: run the same command as root, or install sudo"
     fi
 }
 
@@ -33,6 +33,13 @@ port_is_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 # Is the process whose id is in this file alive?
 alive() { [ -s "$1" ] && kill -0 "$(cat "$1")" 2>/dev/null; }
+
+# Megabytes free where a folder is or will be.
+free_megabytes() {
+    local folder=$1
+    until [ -d "$folder" ]; do folder=$(dirname "$folder"); done
+    df -Pm "$folder" | awk 'NR == 2 { print $4 }'
+}
 
 # Stops the process whose id is in a file: SIGTERM, then SIGKILL after the given seconds.
 stop_pid() {

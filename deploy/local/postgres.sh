@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# The private PostgreSQL of this checkout: postgres.sh start | stop | url | psql [arguments]
+# The private PostgreSQL of this checkout: postgres.sh start | stop | running | url | psql [arguments] | destroy
 # It listens on a Unix socket in a folder of its owner alone, never on a port.
 source "$(dirname "$0")/lib.sh"
 
 PG_BIN=/usr/lib/postgresql/15/bin
-mkdir -p "$RUN"
+[ "${1:-}" != start ] || mkdir -p "$RUN"
 ID=$(printf '%s' "$RUN" | sha256sum | cut -c1-10)
 
 # initdb refuses root: as root the server belongs to `postgres`, which must be able to reach its folder.
@@ -47,24 +47,26 @@ log_min_duration_statement = 1000
 CONF
 }
 
+running() { [ -s "$DATA/PG_VERSION" ] && as_owner $PG_BIN/pg_ctl -D "$DATA" status >/dev/null 2>&1; }
+
 start() {
     prepare
-    if as_owner $PG_BIN/pg_ctl -D "$DATA" status >/dev/null 2>&1; then return 0; fi
+    if running; then return 0; fi
     as_owner $PG_BIN/pg_ctl -D "$DATA" -l "$BASE/server.log" -w -t 60 start >/dev/null ||
         { tail -n 5 "$BASE/server.log" >&2; die "PostgreSQL did not start: see $BASE/server.log"; }
 }
 
 stop() {
-    [ -s "$DATA/PG_VERSION" ] || return 0
-    as_owner $PG_BIN/pg_ctl -D "$DATA" status >/dev/null 2>&1 || return 0
+    running || return 0
     as_owner $PG_BIN/pg_ctl -D "$DATA" -m "${1:-fast}" -w stop >/dev/null
 }
 
 case "${1:-}" in
     start) start ;;
     stop) stop "${2:-fast}" ;;
+    running) running ;;
     url) say "postgresql://postgres@localhost/postgres?host=$SOCKET" ;;
     psql) shift; exec $PG_BIN/psql -h "$SOCKET" -U postgres "$@" ;;
     destroy) stop immediate || true; rm -rf "$BASE" "$SOCKET" ;;
-    *) die "usage: postgres.sh start | stop [fast|immediate] | url | psql [arguments] | destroy" ;;
+    *) die "usage: postgres.sh start | stop [fast|immediate] | running | url | psql [arguments] | destroy" ;;
 esac

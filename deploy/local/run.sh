@@ -6,6 +6,7 @@ start=$SECONDS
 set -a; source "$RUN/guanxi.env"; set +a
 step "loading the demo data"
 python3 "$ROOT/deploy/demo/load.py" demo
+tool=${BIN#"$ROOT"/}/guanxi
 cat <<TEXT
 
 Guanxi is up at $GUANXI_URL (in $((SECONDS - start)) s). API page: $GUANXI_URL/docs · OpenAPI: $GUANXI_URL/openapi.json
@@ -13,7 +14,7 @@ Keys and addresses for scripts: ${RUN#"$ROOT"/}/guanxi.env · logs: ${RUN#"$ROOT
 
 Try:
   set -a; . ${RUN#"$ROOT"/}/guanxi.env; set +a     # the address and the operator's key
-  .build/release/guanxi status
-  .build/release/guanxi analytics report leads --group-by source --tenant nanhua
-  .build/release/guanxi analytics report opportunities --group-by owner --tenant nanhua
+  $tool status
+  $tool analytics report leads --group-by source --tenant nanhua
+  $tool analytics report opportunities --group-by owner --tenant nanhua
 TEXT

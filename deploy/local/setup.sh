@@ -4,7 +4,7 @@ source "$(dirname "$0")/lib.sh"
 
 PACKAGES=(
     libuv1-dev libcurl4-openssl-dev libpq-dev librdkafka-dev libssl-dev libcjose-dev libcsv-dev libicu-dev
-    libopencc-dev libjansson-dev pkg-config postgresql-15 curl python3 python3-venv make
+    libopencc-dev libjansson-dev pkg-config postgresql-15 curl jq python3 python3-venv make
 )
 [ "${1:-}" = bench ] && PACKAGES+=(wrk)
 [ -n "${KAFKA_HOME:-}" ] || [ "${1:-}" = kafka ] && ! command -v java >/dev/null && PACKAGES+=(openjdk-17-jre-headless)
@@ -13,9 +13,11 @@ command -v swift >/dev/null || die "Swift was not found: install Swift 6.3 (http
 version=$(swift --version 2>/dev/null | sed -nE 's/.*Swift version ([0-9]+)\.([0-9]+).*/\1 \2/p' | head -n 1)
 read -r major minor <<<"${version:-0 0}"
 if [ "$major" -lt 6 ] || { [ "$major" -eq 6 ] && [ "$minor" -lt 3 ]; }; then
-    die "Swift $major.$minor is too old: Guanxi needs 6.3 or later (https://swift.org/install)"
+    die "Swift ${version:+$major.$minor }is too old: install 6.3 or later (https://swift.org/install) and put it first on PATH"
 fi
 
+command -v dpkg-query >/dev/null ||
+    die "this is no Debian: install what setup.sh lists (${PACKAGES[*]}) by hand, then 'swift build -c release'"
 missing=()
 for package in "${PACKAGES[@]}"; do
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")

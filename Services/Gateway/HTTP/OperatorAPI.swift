@@ -4,9 +4,11 @@ import HTTP
 import JSON
 import Runtime
 import ServiceKit
+import Values
 
 /// What platform operators ask of the running services.
 struct OperatorAPI: Sendable {
+    let store: TenantStore
     let client: HTTPClient
     let internalURLs: [String: String]
     let keys: SigningKeys
@@ -14,11 +16,32 @@ struct OperatorAPI: Sendable {
     var endpoints: [Endpoint] {
         [
             get(
-                "/v1/platform/status", id: "getPlatformStatus", summary: "Outbox and consumers of each service",
-                "/internal/status"),
+                "/v1/platform/status", id: "getPlatformStatus", summary: "Outbox and consumers of each service"
+            ) { _ in
+                try await ask(.get, "/internal/status")
+            },
             get(
-                "/v1/platform/dead-letters", id: "listDeadLetters", summary: "Events that could not be applied",
-                "/internal/dead-letters", parameters: [.query("tenant", "Only of this tenant.")]),
+                "/v1/platform/dead-letters", id: "listDeadLetters",
+                summary: "Events that could not be applied, the oldest first",
+                parameters: [
+                    .query("service", "Only of this service."), .query("tenant", "Only of this tenant: id or slug."),
+                    .query("id", "Only this letter."), .query("after", "Only those after this letter."),
+                    .query("limit", "The most letters of each service.", 1...500, default: 100),
+                ]
+            ) { call in
+                var query = [
+                    "limit=\(try call.query.int("limit", 1...500, default: 100))",
+                    "after=\(try call.query.int("after", 0...Int.max, default: 0))",
+                ]
+                if let tenant = try call.query.string("tenant") {
+                    query.append("tenant=\(try await store.find(tenant).id.text)")
+                }
+                if try call.query.string("id") != nil {
+                    query.append("id=\(try call.query.int("id", 1...Int.max, default: 1))")
+                }
+                let services = try Self.named(try call.query.string("service"))
+                return try await ask(.get, "/internal/dead-letters?" + query.joined(separator: "&"), of: services)
+            },
             Endpoint(
                 .post, "/v1/platform/dead-letters/redrive", id: "redriveDeadLetters",
                 summary: "Apply parked events again", tags: ["platform"], permission: .operateServices,
@@ -26,11 +49,13 @@ struct OperatorAPI: Sendable {
                 responses: [ResponseSpec(200, "By service.", schema: Schema("PlatformAnswer", ["type": "object"]))]
             ) { call in
                 var body = try await call.json().object ?? [:]
-                let service = body["service"]?.string
+                let services = try Self.named(body["service"]?.string)
                 body["service"] = nil
+                if let tenant = body["tenant"]?.string {
+                    body["tenant"] = .string(try await store.find(tenant).id.text)
+                }
                 return try await ask(
-                    .post, "/internal/dead-letters/redrive", body: .object(body), of: service.map { [$0] },
-                    patience: .seconds(60))
+                    .post, "/internal/dead-letters/redrive", body: .object(body), of: services, patience: .seconds(60))
             },
             Endpoint(
                 .post, "/v1/platform/analytics/rebuild", id: "rebuildAnalytics",
@@ -59,15 +84,25 @@ struct OperatorAPI: Sendable {
         ])
 
     private func get(
-        _ path: String, id: String, summary: String, _ internalPath: String, parameters: [Parameter] = []
+        _ path: String, id: String, summary: String, parameters: [Parameter] = [],
+        _ handle: @escaping Endpoint.Handle
     ) -> Endpoint {
         Endpoint(
             .get, path, id: id, summary: summary, tags: ["platform"], permission: .operateServices,
             parameters: parameters,
-            responses: [ResponseSpec(200, "By service.", schema: Schema("PlatformAnswer", ["type": "object"]))]
-        ) { call in
-            try await ask(.get, internalPath + (call.request.query.map { "?\($0)" } ?? ""))
+            responses: [ResponseSpec(200, "By service.", schema: Schema("PlatformAnswer", ["type": "object"]))],
+            handle: handle)
+    }
+
+    /// The one service that is meant, or nil for all.
+    private static func named(_ service: String?) throws(Problem) -> [String]? {
+        guard let service else { return nil }
+        guard ServiceSettings.services.contains(service) else {
+            let names = ServiceSettings.services.joined(separator: ", ")
+            throw .parameter(
+                "service", code: "choice", .init(en: "service is one of \(names).", zh: "service 须为 \(names) 之一。"))
         }
+        return [service]
     }
 
     /// The answers of the services; one that does not answer says why.
@@ -83,8 +118,12 @@ struct OperatorAPI: Sendable {
             guard let url = internalURLs[service] else { continue }
             let siblings = ServiceClient(baseURL: url, client: client, minter: try keys.minter)
             do {
+                let answer = try await siblings.send(
+                    method, path, as: principal, body: body, deadline: .after(patience))
                 answers[service] =
-                    try await siblings.send(method, path, as: principal, body: body, deadline: .after(patience)).json
+                    answer.status.isSuccess
+                    ? answer.json
+                    : ["error": "it answered \(answer.status.code): \(answer.json["detail"]?.string ?? "")".json]
             } catch let error where !(error is CancellationError) {
                 answers[service] = ["error": "\(error)".json]
             }

@@ -97,17 +97,49 @@ public struct Backbone: Sendable {
 
     /// A consumer group of this service.
     public func consumer(_ group: String, topics: [Topic], handlers: [any EventHandler]) -> EventConsumer {
-        let consumer = EventConsumer(
+        let logger = context.logger.component("consumer \(group)")
+        // A line for each event is for those who look for something.
+        let applied: (@Sendable (CloudEvent) -> Void)? =
+            logger.level > .debug
+            ? nil
+            : { @Sendable event in
+                Self.inScope(of: event) {
+                    logger.debug(
+                        "event applied",
+                        [
+                            "type": .string(event.type), "aggregate": .string(event.subject),
+                            "sequence": .int(event.sequence), "event": .string(event.id.uuidString.lowercased()),
+                        ])
+                }
+            }
+        return EventConsumer(
             .init(group: group, topics: topics.map(\.name)), log: log, database: database, handlers: handlers,
-            report: Self.report(context.logger))
-        let metrics = context.metrics
-        metrics.provide("guanxi_consumer_applied_total_\(group.metricName)", .counter, help: "Events applied.") {
-            [.init(Double(consumer.status.applied))]
+            report: Self.report(context.logger), applied: applied)
+    }
+
+    /// Metrics of the consumers, each under its group.
+    private func observe(_ consumers: [EventConsumer]) {
+        guard !consumers.isEmpty else { return }
+        func provide(
+            _ name: String, _ kind: MetricsRegistry.Kind, _ help: String,
+            _ value: @escaping @Sendable (EventConsumer) async -> Double?
+        ) {
+            context.metrics.provide("guanxi_consumer_\(name)", kind, help: help) {
+                var samples: [MetricsRegistry.Sample] = []
+                for consumer in consumers {
+                    guard let value = await value(consumer) else { continue }
+                    samples.append(.init(value, [(name: "group", value: consumer.configuration.group)]))
+                }
+                return samples
+            }
         }
-        metrics.provide("guanxi_consumer_parked_total_\(group.metricName)", .counter, help: "Events parked.") {
-            [.init(Double(consumer.status.parked))]
+        provide("applied_total", .counter, "Events applied.") { Double($0.status.applied) }
+        provide("repeats_total", .counter, "Events delivered again and skipped.") { Double($0.status.repeats) }
+        provide("parked_total", .counter, "Events parked because they could not be applied.") {
+            Double($0.status.parked)
         }
-        return consumer
+        provide("lag", .gauge, "Events of the log that are not applied yet.") { try? await Double($0.lag()) }
+        provide("stalled", .gauge, "1 when events wait and nothing moves.") { $0.status.isStalled ? 1 : 0 }
     }
 
     /// The whole service.
@@ -126,6 +158,7 @@ public struct Backbone: Sendable {
         components: [any Component] = [], seed: @escaping TenantEndpoints.Seed = { _ in },
         keys: (@Sendable () async -> KeySet)? = nil
     ) throws -> ServiceComposition {
+        observe(consumers)
         let translate: @Sendable (any Error) -> Problem? = { Problem(translating: $0) }
         let answering =
             try handler
@@ -213,9 +246,18 @@ public struct Backbone: Sendable {
 
     private static func report(_ logger: Logger) -> EventLogNotice.Report {
         { notice in
-            let line = "\(notice.component): \(notice.description)"
-            if notice.severity == .error { logger.error(line) } else { logger.warning(line) }
+            inScope(of: notice.event) {
+                let line = "\(notice.component): \(notice.description)"
+                if notice.severity == .error { logger.error(line) } else { logger.warning(line) }
+            }
         }
+    }
+
+    /// Runs `body` in the trace and for the tenant of an event, so that log lines carry both.
+    private static func inScope(of event: CloudEvent?, _ body: () -> Void) {
+        guard let event else { return body() }
+        let trace = event.traceparent.flatMap(TraceContext.init(traceparent:)) ?? TraceContext()
+        RequestScope.$current.withValue(RequestScope(trace: trace, tenant: event.tenant), operation: body)
     }
 }
 
@@ -224,9 +266,4 @@ public enum ResourceSchema {
     public static func migrations() throws -> MigrationSet {
         try MigrationSet(name: "resources", folder: Bundle.module.bundleURL.appending(path: "Migrations"))
     }
-}
-
-extension String {
-    /// In the alphabet of metric names.
-    fileprivate var metricName: String { String(map { $0.isLetter || $0.isNumber ? $0 : "_" }) }
 }

@@ -44,15 +44,29 @@ extension Backbone {
     private func letters(_ consumers: [EventConsumer]) -> Endpoint {
         Endpoint(
             .get, "/internal/dead-letters", id: "internalDeadLetters", summary: "Events that could not be applied.",
-            permission: Self.operating, parameters: [.query("tenant", "Only of this tenant.")],
+            permission: Self.operating,
+            parameters: [
+                .query("tenant", "Only of this tenant."), .query("id", "Only this letter."),
+                .query("after", "Only those after this letter."),
+                .query("limit", "The most letters.", 1...500, default: 100),
+            ],
             responses: [ResponseSpec(200, "The letters.")]
         ) { call in
             let tenant = try call.query.string("tenant").flatMap { TenantID($0) }
-            var items: [JSON] = []
+            let one = try call.query.string("id").flatMap { Int64($0) }
+            let after = try call.query.int("after", 0...Int.max, default: 0)
+            let limit = try call.query.int("limit", 1...500, default: 100)
+            var items: [DeadLetter] = []
             for consumer in consumers {
-                items += try await consumer.deadLetters.list(tenant: tenant).map(\.json)
+                let letters = consumer.deadLetters
+                if let one {
+                    items += [try await letters.show(one)].compactMap { $0 }
+                } else {
+                    items += try await letters.list(tenant: tenant, after: Int64(after), limit: limit)
+                }
             }
-            return .json(["items": .array(items)])
+            items.sort { $0.id < $1.id }
+            return .json(["items": .array(items.prefix(limit).map(\.json))])
         }
     }
 

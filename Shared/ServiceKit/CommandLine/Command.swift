@@ -106,7 +106,9 @@ public struct Invocation: Sendable {
     /// Asks before something that cannot be undone; `--yes` answers for programs.
     public func confirm(_ question: String) throws(CommandFailure) {
         if has("yes") { return }
-        guard console.isInteractive else { throw .usage("\(question) Give --yes to confirm without being asked") }
+        guard console.isInteractive else {
+            throw CommandFailure("\(question) Nobody is there to be asked: give --yes to confirm", code: .usage)
+        }
         console.note("\(question) [y/N] ")
         guard ["y", "yes"].contains(console.readLine()?.lowercased() ?? "") else {
             throw CommandFailure("nothing was done", code: .failure)
@@ -123,16 +125,25 @@ public enum ExitCode: Int32, Sendable {
     case usage = 2
     /// A server could not be reached; trying again later may help.
     case unavailable = 3
+    /// It was told to stop (Ctrl-C, SIGTERM) and did.
+    case interrupted = 130
 }
 
 /// Ends a command with a sentence for the person.
 public struct CommandFailure: Error, CustomStringConvertible, Equatable {
     public let description: String
     public let code: ExitCode
+    /// Whether the command's help says more.
+    public let pointsToHelp: Bool
 
     public init(_ description: String, code: ExitCode = .failure) {
-        (self.description, self.code) = (description, code)
+        (self.description, self.code, pointsToHelp) = (description, code, false)
     }
 
-    public static func usage(_ description: String) -> CommandFailure { CommandFailure(description, code: .usage) }
+    private init(mistake description: String) {
+        (self.description, code, pointsToHelp) = (description, .usage, true)
+    }
+
+    /// A mistake in the command line.
+    public static func usage(_ description: String) -> CommandFailure { CommandFailure(mistake: description) }
 }

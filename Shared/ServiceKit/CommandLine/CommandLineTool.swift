@@ -1,4 +1,5 @@
 import Foundation
+import Runtime
 
 /// A command-line tool: reads the command line, runs what it names, and says how it ended.
 public struct CommandLineTool: Sendable {
@@ -7,9 +8,25 @@ public struct CommandLineTool: Sendable {
     public init(_ root: Command) { self.root = root }
 
     /// Runs the process's command line and ends the process with the exit code.
+    ///
+    /// SIGINT and SIGTERM cancel the command, which tidies up; a second one ends the process at once.
     public func main() async -> Never {
         let words = Array(CommandLine.arguments.dropFirst())
-        exit(await run(words, environment: ProcessInfo.processInfo.environment, console: .standard).rawValue)
+        let loop = EventLoopGroup(count: 1, name: "command").next()
+        // Not on the loop, which a slow reader of the output would stop.
+        let command = Task(executorPreference: globalConcurrentExecutor) {
+            await run(words, environment: ProcessInfo.processInfo.environment, console: .standard)
+        }
+        let signals = SignalStream(on: loop).makeAsyncIterator()
+        Task(executorPreference: loop) {
+            var signals = signals
+            while await signals.next() != nil {
+                if command.isCancelled { _exit(ExitCode.interrupted.rawValue) }
+                command.cancel()
+            }
+        }
+        // `_exit`, because destructors of C++ libraries must not run beside loops that still turn.
+        _exit(await command.value.rawValue)
     }
 
     /// Runs a command line. Failures are told in one sentence on the console's second stream.
@@ -24,13 +41,29 @@ public struct CommandLineTool: Sendable {
                 return .success
             }
         } catch let failure as CommandFailure {
-            let advice = failure.code == .usage ? "; \(root.name) --help shows how" : ""
+            let advice = failure.pointsToHelp ? "; \(commandName(in: words)) --help shows how" : ""
             console.note("\(root.name): \(failure)\(advice)\n")
             return failure.code
+        } catch is CancellationError {
+            console.note("\(root.name): stopped\n")
+            return .interrupted
         } catch {
             console.note("\(root.name): \(error)\n")
             return .failure
         }
+    }
+}
+
+extension CommandLineTool {
+    /// The command that the words name, as far as they name one.
+    private func commandName(in words: [String]) -> String {
+        var (command, name) = (root, root.name)
+        for word in words {
+            guard let next = command.subcommands.first(where: { $0.name == word }) else { continue }
+            command = next
+            name += " \(word)"
+        }
+        return name
     }
 }
 

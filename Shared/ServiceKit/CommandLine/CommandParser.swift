@@ -65,10 +65,14 @@ struct CommandParser {
         guard let value = parts.count == 2 ? parts[1] : rest.popFirst() else {
             throw .usage("--\(found.name) needs a value: \(placeholder)")
         }
-        guard found.choices.isEmpty || found.choices.contains(value) else {
-            throw .usage("--\(found.name) is \"\(value)\": expected one of \(found.choices.joined(separator: ", "))")
-        }
+        try check(value, of: found, named: "--\(found.name)")
         return (found, value)
+    }
+
+    private func check(_ value: String, of option: Command.Option, named name: String) throws(CommandFailure) {
+        guard option.choices.isEmpty || option.choices.contains(value) else {
+            throw .usage("\(name) is \"\(value)\": expected one of \(option.choices.joined(separator: ", "))")
+        }
     }
 
     private func check(_ arguments: [String], _ command: Command, _ path: [Command]) throws(CommandFailure) {
@@ -89,6 +93,7 @@ struct CommandParser {
         for option in known where options[option.name] == nil {
             let fallback = option.environment.flatMap { environment[$0] } ?? option.defaultValue
             if let fallback, option.value != nil {
+                try check(fallback, of: option, named: option.environment ?? "--\(option.name)")
                 options[option.name] = [fallback]
             } else if option.isRequired {
                 let variable = option.environment.map { " (or the variable \($0))" } ?? ""

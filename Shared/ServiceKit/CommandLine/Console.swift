@@ -23,7 +23,7 @@ public struct Console: Sendable {
     /// The process's own streams. Writing waits for a slow reader, as a command should.
     public static let standard = Console(
         write: { Self.put($0, STDOUT_FILENO) }, note: { Self.put($0, STDERR_FILENO) },
-        readLine: { Swift.readLine() }, isInteractive: isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1,
+        readLine: { Self.ask() }, isInteractive: isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1,
         canRewrite: isatty(STDERR_FILENO) == 1)
 
     /// Writes an answer.
@@ -37,6 +37,13 @@ public struct Console: Sendable {
 
     public func readLine() -> String? { readAnswer() }
 
+    /// Reads a line. Ctrl-C ends the process here as everywhere else: nothing is under way while a person is asked.
+    private static func ask() -> String? {
+        let handler = signal(SIGINT, SIG_DFL)
+        defer { signal(SIGINT, handler) }
+        return Swift.readLine()
+    }
+
     private static func put(_ text: String, _ descriptor: Int32) {
         var rest = Array(text.utf8)[...]
         while !rest.isEmpty {
@@ -46,26 +53,25 @@ public struct Console: Sendable {
     }
 }
 
-/// A line that tells how far something is: rewritten in place on a terminal, silent elsewhere until it is finished.
+/// A line that tells how far something is: rewritten in place on a terminal, elsewhere a new one every ten seconds.
 public struct Progress: Sendable {
     private let label: String
     private let total: Int?
     private let console: Console
     private let started = ContinuousClock.now
-    private var shown: ContinuousClock.Instant?
+    private var shown = ContinuousClock.now
 
     /// - Parameter total: how many there will be, if that is known.
     public init(_ label: String, total: Int? = nil, console: Console) {
         (self.label, self.total, self.console) = (label, total, console)
     }
 
-    /// Shows the count, at most ten times a second.
+    /// Shows the count, if it is time to.
     public mutating func update(_ count: Int) {
-        guard console.canRewrite else { return }
         let now = ContinuousClock.now
-        if let shown, now - shown < .milliseconds(100) { return }
+        guard now - shown >= (console.canRewrite ? .milliseconds(100) : .seconds(10)) else { return }
         shown = now
-        console.note("\r\u{1B}[K\(label): \(text(count))")
+        console.note(console.canRewrite ? "\r\u{1B}[K\(label): \(text(count))" : "\(label): \(text(count))\n")
     }
 
     /// Ends the line with the final count and the time it took.

@@ -15,7 +15,7 @@ public struct ServiceSettings: Sendable {
     public let eventLog: EventLogKind
     /// Set whenever `eventLog` is Kafka.
     public let kafkaBootstrapServers: String
-    /// From which passwords of database logins and keys of signed cursors are derived.
+    /// From which the keys of signed cursors are derived.
     public let secret: Secret
     /// Where the gateway's internal port is, for its JWKS.
     public let gatewayInternalURL: String

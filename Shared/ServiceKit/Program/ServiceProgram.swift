@@ -11,7 +11,8 @@ public struct ServiceProgram: Sendable {
 
     private let name: String
     private let summary: String
-    private let keys: [AnyConfigurationKey]
+    /// Every setting that the executable reads.
+    public let keys: [AnyConfigurationKey]
     private let examples: [(command: String, meaning: String)]
     private let compose: Compose
 

@@ -40,13 +40,13 @@ public struct TenantEndpoints: Sendable {
             try await provisioner.update(description)
             tenant = try await directory.find(tenant.id)
         }
-        try await seed(tenant)
-        if tenant.status != message.status {
-            switch message.status {
-            case .active: try await provisioner.resume(tenant.id)
-            case .suspended: try await provisioner.suspend(tenant.id)
-            }
+        // What is put into its schema is refused while it is suspended: resumed before, suspended after.
+        if message.status == .active, tenant.status != .active {
+            try await provisioner.resume(tenant.id)
+            tenant = try await directory.find(tenant.id)
         }
+        if tenant.status == .active { try await seed(tenant) }
+        if message.status == .suspended, tenant.status != .suspended { try await provisioner.suspend(tenant.id) }
         return .noContent
     }
 

@@ -1,0 +1,56 @@
+import Contracts
+import EventLog
+import JSON
+import Kafka
+import Runtime
+import ServiceKit
+
+/// `guanxi topics …`: for brokers on which services may not make topics.
+enum TopicCommands {
+    static let command = Command(
+        "topics", summary: "The event log's topics.",
+        subcommands: [
+            Command(
+                "apply", summary: "Make the topics that are missing; what is there stays.",
+                options: [
+                    .init(
+                        "event-log", value: "kind", default: "postgres", environment: "GUANXI_EVENT_LOG",
+                        choices: ["kafka", "postgres"], help: "Which log the services use."),
+                    .init(
+                        "bootstrap-servers", value: "servers", environment: "KAFKA_BOOTSTRAP_SERVERS",
+                        help: "Kafka's host:port,host:port."),
+                ],
+                examples: [
+                    (
+                        command: "guanxi topics apply --event-log kafka --bootstrap-servers kafka:9092",
+                        meaning: "Prepares a Kafka whose services may not make topics."
+                    )
+                ], run: apply)
+        ])
+
+    @Sendable private static func apply(_ call: Invocation) async throws {
+        let names = Topic.allCases.map(\.name)
+        let answer: JSON = ["topics": names.json, "partitions": Topic.partitions.json]
+        guard call["event-log"] == "kafka" else {
+            return call.answer(answer) { "the embedded log needs no preparing: the services make its topics\n" }
+        }
+        let servers = try call.required("bootstrap-servers")
+        do {
+            try await call.onLoop { group in
+                let log = KafkaEventLog(
+                    KafkaConfiguration(bootstrapServers: servers, clientID: "guanxi", report: { _ in }), group: group)
+                let outcome: Result<Void, any Error>
+                do {
+                    outcome = .success(try await log.createTopics(names, partitions: Topic.partitions))
+                } catch {
+                    outcome = .failure(error)
+                }
+                await log.close()
+                try outcome.get()
+            }
+        } catch let error where !(error is CancellationError) {
+            throw CommandFailure("\(error). Check --bootstrap-servers (\(servers))", code: .unavailable)
+        }
+        call.answer(answer) { names.map { "\($0), \(Topic.partitions) partitions\n" }.joined() }
+    }
+}
