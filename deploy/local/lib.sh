@@ -32,7 +32,13 @@ PY
 port_is_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 # Is the process whose id is in this file alive?
-alive() { [ -s "$1" ] && kill -0 "$(cat "$1")" 2>/dev/null; }
+alive() { [ -s "$1" ] && runs "$(cat "$1")"; }
+
+# Does this process still run? One that has ended and whose parent has not looked yet (a zombie) does not.
+runs() {
+    kill -0 "$1" 2>/dev/null || return 1
+    case $(sed -E 's/^[0-9]+ \(.*\) //' "/proc/$1/stat" 2>/dev/null) in Z* | "") return 1 ;; esac
+}
 
 # Megabytes free where a folder is or will be.
 free_megabytes() {
@@ -48,7 +54,7 @@ stop_pid() {
     pid=$(cat "$file")
     kill -TERM "$pid" 2>/dev/null || true
     for _ in $(seq 1 $((seconds * 20))); do
-        kill -0 "$pid" 2>/dev/null || { rm -f "$file"; return 0; }
+        runs "$pid" || { rm -f "$file"; return 0; }
         sleep 0.05
     done
     say "process $pid did not stop in $seconds s: killing it"

@@ -66,11 +66,19 @@ class System:
         """SIGKILL, as a crash; back when the process is gone."""
         pid = self.pid(service)
         self.local("kill", service)
-        while Path(f"/proc/{pid}").exists():
+        while is_running(pid):
             time.sleep(0.01)
 
     def restart(self, service):
         self.local("restart", service)
+
+
+def is_running(pid):
+    """Whether a process runs; one that has ended and whose parent has not looked yet (a zombie) does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except OSError:
+        return False
 
 
 def free_ports():
