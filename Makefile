@@ -1,10 +1,10 @@
 # Every command of the README. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: chaos fuzz help check setup build run stop clean status test lint bench demo-data test-data
+.PHONY: chaos fuzz test-sanitizers help check setup build run stop clean status test lint bench demo-data test-data
 LOCAL := deploy/local
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 check:
 	@$(LOCAL)/check.sh
@@ -34,6 +34,9 @@ lint: ## Check the formatting of the Swift code
 
 test: setup ## Run all tests; they start and stop what they need
 	@Tests/run.sh
+
+test-sanitizers: setup ## Run the tests of the lower modules under the thread and the address sanitizer
+	@Tests/sanitizers.sh
 
 bench: build ## Measure speed and size as ratios against floors of the same run
 	@$(LOCAL)/setup.sh bench
