@@ -63,7 +63,7 @@ enum AnalyticsCommands {
         var total = answer["total"]?.object ?? [:]
         total["key"] = "total"
         let groups = answer["groups"]?.array ?? []
-        let hidden: Set<String> = ["id", "id2", "drill", "key", "key2"]
+        let hidden: Set<String> = ["id", "id2", "drill", "key", "key2", "lostValue", "lossRate", "buyers"]
         let names = (groups.first?.object ?? total).names.filter { !hidden.contains($0) }
         var columns = [(title: dimensions.first ?? "KEY", member: "key")]
         if dimensions.count > 1 { columns.append((dimensions[1], "key2")) }

@@ -128,8 +128,8 @@ public enum PermissionMatrix {
             permission: "backdate", chinese: "补录过去发生的事", english: "record acts with a date in the past",
             roles: configuring),
         Line(
-            permission: "analytics.read", chinese: "查看报表", english: "see reports",
-            roles: [.manager, .operations, .executive, .admin]),
+            permission: "analytics.read", chinese: "查看报表（仅统计可见范围内的记录）",
+            english: "see reports, of the records that one sees", roles: everyone),
         Line(
             permission: "events.read", chinese: "订阅事件", english: "read the event feed", roles: configuring),
         Line(

@@ -46,11 +46,14 @@ struct AnalyticsFixture: Sendable {
         try await database.consume { tx in try await Projector().apply(events, in: tx.tenant(tenant)) }
     }
 
-    func event<State: Snapshot, Details>(_ kind: EventKind<State, Details>, _ state: State) -> CloudEvent {
+    /// - Parameter previous: the old values of what changed.
+    func event<State: Snapshot, Details>(
+        _ kind: EventKind<State, Details>, _ state: State, previous: JSONObject = [:], at time: Timestamp = .now()
+    ) -> CloudEvent {
         CloudEvent(
             id: UUIDv7.make(), source: "/test", type: kind.type, aggregateType: kind.definition.aggregate,
-            aggregateID: state.id.lowercased, time: .now(), tenant: tenant.id, sequence: state.version,
-            data: kind.data(of: state))
+            aggregateID: state.id.lowercased, time: time, tenant: tenant.id, sequence: state.version,
+            data: kind.data(of: state, previous: previous))
     }
 
     func principal(_ visibility: Principal.Visibility = .all, teams: [UUID] = []) -> Principal {
@@ -61,8 +64,33 @@ struct AnalyticsFixture: Sendable {
 
     func report(_ subject: Subject, _ query: String, by principal: Principal? = nil) async throws -> JSON {
         try await Reports(database: database).answer(
-            try ReportQuery(subject, try Query(parsing: query)), tenant: tenant,
+            try ReportQuery(subject, try Query(parsing: query), currency: .usd), tenant: tenant,
             principal: principal ?? self.principal())
+    }
+
+    /// How many records a link of a report's own names.
+    func count(_ link: String, by principal: Principal? = nil) async throws -> Int64? {
+        let parts = link.split(separator: "?")
+        let words = parts[0].split(separator: "/")
+        guard words.last == "records", let subject = Subject(rawValue: String(words[2])) else { return nil }
+        let parameters = try Query(parsing: String(parts[1]))
+        let query = try ReportQuery(subject, parameters, currency: .usd)
+        let keys = try zip(query.dimensions, ["", "2"]).map { dimension, suffix in
+            GroupKey(
+                dimension: dimension, name: try parameters.string("key\(suffix)"),
+                id: try parameters.string("id\(suffix)"))
+        }
+        var (total, cursor): (Int64, UUID?) = (0, nil)
+        var counted: Int64?
+        repeat {
+            let page = try await Reports(database: database).records(
+                query, try parameters.required("figure"), keys, after: cursor, limit: 2, isCounted: true,
+                tenant: tenant, principal: principal ?? self.principal())
+            total += Int64(page["items"]?.array?.count ?? 0)
+            counted = page["count"]?.int
+            cursor = page["nextCursor"]?.string.flatMap { UUID(uuidString: $0) }
+        } while cursor != nil
+        return counted == total ? total : nil
     }
 }
 

@@ -16,19 +16,11 @@ import Values
 
     @Test(arguments: [
         "groupBy=colour", "groupBy=day,week", "groupBy=owner,owner", "groupBy=owner,stage,source",
-        "groupBy=cohort", "from=2026-02-30", "from=2026-02-02&to=2026-02-01",
+        "groupBy=cohort", "groupBy=quadrant", "amountFrom=-1", "amountFrom=1.001", "from=2026-02-30",
+        "from=2026-02-02&to=2026-02-01",
     ])
     func whatMakesNoSenseIsRefused(query: String) {
         #expect(throws: Problem.self) { try ReportQuery(.opportunities, try Query(parsing: query)) }
-    }
-
-    @Test func periodsOfTargets() throws {
-        #expect(TargetPeriod("2026-Q4")?.days == CalendarDate("2026-10-01")!...CalendarDate("2026-12-31")!)
-        #expect(TargetPeriod("2024-02")?.days == CalendarDate("2024-02-01")!...CalendarDate("2024-02-29")!)
-        #expect(TargetPeriod("2026")?.days == CalendarDate("2026-01-01")!...CalendarDate("2026-12-31")!)
-        for bad in ["", "2026-", "2026-13", "2026-Q5", "2026-Q0", "26", "2026-1", "99999", "2026-11-01"] {
-            #expect(TargetPeriod(bad) == nil, "\(bad)")
-        }
     }
 
     @Test func daysOfAWeekAreThoseOfItsName() {
@@ -37,5 +29,46 @@ import Values
             let key = GroupKey(dimension: .week, name: day.key(of: .week))
             #expect(Drill.days(key) == day.start(of: .week)...day.end(of: .week))
         }
+    }
+
+    @Test func linksNameTheCollectionOnlyWhereItCanBeAskedForJustThese() throws {
+        func link(_ subject: Subject, _ query: String, _ key: GroupKey?, _ figure: String) throws -> String? {
+            let links = Drill.members(try ReportQuery(subject, try Query(parsing: query)), key.map { [$0] } ?? [])
+            return links.first { $0.figure == figure }?.link
+        }
+        let owner = GroupKey(dimension: .owner, name: "Ann", id: "1")
+        #expect(
+            try link(.opportunities, "groupBy=owner&from=2026-01-01&to=2026-03-31", owner, "won")
+                == "/v1/opportunities?status=won&ownerId=1&closeDate.gte=2026-01-01&closeDate.lt=2026-04-01")
+        #expect(
+            try link(.leads, "groupBy=source", GroupKey(dimension: .source), "created")
+                == "/v1/leads?source.isNull=true")
+        #expect(
+            try link(.leads, "groupBy=source", GroupKey(dimension: .source, name: "a,b"), "created")
+                == "/v1/analytics/leads/records?figure=created&groupBy=source&key=a%2Cb")
+        #expect(
+            try link(.opportunities, "groupBy=region&asOf=2026-01-01", GroupKey(dimension: .region, name: "华北"), "open")
+                == "/v1/analytics/opportunities/records?figure=open&groupBy=region&key=%E5%8D%8E%E5%8C%97&asOf=2026-01-01"
+        )
+        #expect(try link(.customers, "", nil, "customers") == "/v1/accounts")
+        #expect(
+            try link(.customers, "from=2026-01-01", nil, "customers")
+                == "/v1/analytics/customers/records?figure=customers&from=2026-01-01")
+    }
+
+    @Test func quadrantsOnTheirBounds() {
+        var question = QuadrantQuestion()
+        (question.ordersFrom, question.averageFrom) = (3, Money(minorUnits: 100, currency: .usd))
+        let bounds = QuadrantThresholds(question, customers: [])
+        func quadrant(_ orders: Int, _ sum: Int64, _ ever: Bool = true) -> Quadrant {
+            Quadrant(orders: orders, sum: sum, everBought: ever, bounds)
+        }
+        #expect(quadrant(0, 0, false) == .prospects && quadrant(0, 0) == .lapsed)
+        #expect(quadrant(2, 199) == .firstBuyers && quadrant(2, 200) == .largeOrders)
+        #expect(quadrant(3, 299) == .manyOrders && quadrant(3, 300) == .best)
+        // Without bounds the means of those who bought: 2 orders, 150.
+        let means = QuadrantThresholds(QuadrantQuestion(), customers: [(1, 300), (3, 300), (0, 0)])
+        #expect(means.ordersFrom == 2 && means.averageFrom == 150)
+        #expect(QuadrantThresholds(QuadrantQuestion(), customers: [(1, 5)]).ordersFrom == 2)
     }
 }

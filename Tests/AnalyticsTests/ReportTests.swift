@@ -199,10 +199,18 @@ import Values
                 deals.map { fixture.event(OpportunityEvents.created, $0) } + [
                     fixture.event(TargetEvents.created, target)
                 ])
-            let period = try #require(TargetPeriod("2026-Q1"))
-            let funnel = try await Funnel(database: fixture.database)
-                .answer(period, tenant: fixture.tenant, principal: fixture.principal())
+            let period = try #require(PeriodKey("2026-Q1"))
+            let now = try Timestamp(parsing: "2026-02-01T00:00:00Z")
+            func ask(_ period: PeriodKey, now: Timestamp) async throws -> JSON {
+                try await Funnel(database: fixture.database)
+                    .answer(period, tenant: fixture.tenant, principal: fixture.principal(), now: now)
+            }
+            let funnel = try await ask(period, now: now)
             #expect(funnel["stages"]?[0]?["weightedAmount"]?["amount"] == "50.00")
+            #expect(funnel["stages"]?[0]?["open"] == 1 && funnel["openAmount"]?["amount"] == "100.00")
+            // When the period is over, what is still open closes later.
+            let late = try await ask(period, now: try Timestamp(parsing: "2026-05-01T00:00:00Z"))
+            #expect(late["weightedAmount"]?["amount"] == "200.00")
             #expect(funnel["weightedAmount"]?["amount"] == "250.00")
             #expect(funnel["coverage"]?.double == 0.625)
             #expect(funnel["shortfall"]?["amount"] == "150.00")
@@ -211,13 +219,13 @@ import Values
 }
 
 /// Dollars.
-private func usd(_ amount: String) -> Money? {
+func usd(_ amount: String) -> Money? {
     (try? Currency(code: "USD")).flatMap { try? Money(amount: amount, currency: $0) }
 }
 
 extension Snapshot {
     /// A copy with other members; a new one gets an id.
-    fileprivate func with(_ change: (inout Self) -> Void) -> Self {
+    func with(_ change: (inout Self) -> Void) -> Self {
         var copy = self
         if version == 1, createdAt.microseconds == 0, updatedAt.microseconds == 0 {
             copy.id = UUIDv7.make()

@@ -138,3 +138,27 @@ import Values
         }
     }
 }
+
+@Suite struct PeriodKeyTests {
+    @Test(arguments: [
+        ("2026", "2026-01-01", "2026-12-31"), ("2026-Q1", "2026-01-01", "2026-03-31"),
+        ("2024-02", "2024-02-01", "2024-02-29"), ("2026-Q4", "2026-10-01", "2026-12-31"),
+        ("2026-12", "2026-12-01", "2026-12-31"),
+    ])
+    func daysOfAPeriod(key: String, first: String, last: String) {
+        #expect(PeriodKey(key)?.days.lowerBound.description == first)
+        #expect(PeriodKey(key)?.days.upperBound.description == last)
+        #expect(PeriodKey(key)?.description == key)
+    }
+
+    @Test(arguments: [
+        "", "26", "2026-", "2026-13", "2026-Q5", "2026-Q0", "2026-1", "2026-01-01", "abcd", "99999", "+026", "2026-+1",
+    ])
+    func whatIsNoPeriod(key: String) { #expect(PeriodKey(key) == nil) }
+
+    @Test func aYearHasQuartersAndAQuarterMonths() {
+        #expect(PeriodKey("2026")?.parts.map(\.description) == ["2026-Q1", "2026-Q2", "2026-Q3", "2026-Q4"])
+        #expect(PeriodKey("2026-Q4")?.parts.map(\.description) == ["2026-10", "2026-11", "2026-12"])
+        #expect(PeriodKey("2026-11")?.parts.isEmpty == true)
+    }
+}

@@ -1,12 +1,20 @@
-/// A table with one row for each aggregate of a kind, made from the last snapshot alone.
+/// A table made from the events of one kind of aggregate: a row for each aggregate from its last snapshot alone, or a row
+/// for each event that changed certain members.
 ///
-/// The columns are SQL over `s`, the snapshot. The same text applies events as they come and rebuilds from the history,
-/// so that the two cannot differ.
+/// The columns are SQL over `s`, the snapshot, and `h`, the event as the history keeps it. The same text applies events as
+/// they come and rebuilds from the history, so that the two cannot differ.
 struct Projection: Sendable {
     /// The member of the event's data that holds the snapshot.
     let aggregate: String
     let table: String
+    /// Members of the snapshot whose change makes a row; nil is a row for each aggregate.
+    var entries: [String]?
     let columns: [(name: String, expression: String)]
+
+    /// Whether an event makes a row of its own: the first, and each that changed one of the members.
+    func isEntry(sequence: Int64, changed: (String) -> Bool) -> Bool {
+        entries.map { sequence == 1 || $0.contains(where: changed) } ?? false
+    }
 
     private static let deleted = ("deleted", "coalesce(s->>'deletedAt', '') <> ''")
     private static let amount = [
@@ -47,7 +55,7 @@ struct Projection: Sendable {
             columns: [
                 time("created_at", "createdAt"), time("converted_at", "convertedAt"), text("status", "status"),
                 text("source", "source"), text("grade", "grade"), text("product", "product"),
-                uuid("account_id", "accountId"),
+                uuid("account_id", "accountId"), uuid("opportunity_id", "opportunityId"),
             ] + belonging + [deleted]),
         Projection(
             aggregate: "opportunity", table: "opportunity_facts",
@@ -57,7 +65,9 @@ struct Projection: Sendable {
                 text("stage_name", "stageName"), ("win_rate", "(s->>'winRate')::int"),
                 date("expected_close_date", "expectedCloseDate"), text("source", "source"), uuid("lead_id", "leadId"),
                 uuid("account_id", "accountId"), ("product_id", "(s->'productLines'->0->>'productId')::uuid"),
-                ("product_name", "s->'productLines'->0->>'name'"),
+                ("product_name", "s->'productLines'->0->>'name'"), uuid("pipeline_id", "pipelineId"),
+                ("pipeline_version", "(s->>'pipelineVersion')::int"), time("closed_at", "closedAt"),
+                text("lost_reason", "lostReason"), text("competitor", "competitor"),
             ] + amount + belonging + [deleted]),
         Projection(
             aggregate: "account", table: "account_facts",
@@ -79,5 +89,21 @@ struct Projection: Sendable {
                 ("lost_after_days", "(s->>'lostAfterDays')::int"),
                 ("high_value_from", "(s->'highValueFrom'->>'amount')::numeric"),
             ]),
+        Projection(
+            aggregate: "pipeline", table: "pipeline_facts",
+            columns: [
+                text("name", "name"), uuid("business_line_id", "businessLineId"),
+                ("pipeline_version", "(s->>'pipelineVersion')::int"), ("stages", "s->'stages'"),
+                ("is_active", "(s->>'isActive')::boolean"), time("created_at", "createdAt"), deleted,
+            ]),
+        Projection(
+            aggregate: "opportunity", table: "stage_facts", entries: ["stage", "pipelineId"],
+            columns: [
+                uuid("pipeline_id", "pipelineId"), text("stage", "stage"),
+                ("entered_at", "coalesce(s->>'stageEnteredAt', s->>'createdAt')::timestamptz"),
+            ]),
+        Projection(
+            aggregate: "lead", table: "status_facts", entries: ["status"],
+            columns: [text("status", "status"), ("entered_at", "h.time")]),
     ]
 }

@@ -1,24 +1,33 @@
 import Contracts
-import HTTP
 import Values
 
 /// What a report counts.
 enum Subject: String, Sendable, CaseIterable {
     case leads, opportunities, customers
+
+    /// What may be counted, as the kinds of happenings and the members of answers are called.
+    var figures: [String] {
+        switch self {
+        case .leads: ["created", "converted"]
+        case .opportunities: ["created", "won", "lost", "open"]
+        case .customers: ["customers", "orders"]
+        }
+    }
 }
 
 /// By what a report groups.
 enum Dimension: String, Sendable, CaseIterable {
     case product, owner, manager, region, account, stage, source, grade, businessLine
     case day, week, month, quarter
-    case lifecycle, cohort
+    case lostReason, competitor
+    case lifecycle, quadrant, cohort
 
     var isPeriod: Bool { [.day, .week, .month, .quarter].contains(self) }
 
     func isKnown(to subject: Subject) -> Bool {
         switch self {
-        case .lifecycle, .cohort: subject == .customers
-        case .stage: subject == .opportunities
+        case .lifecycle, .quadrant, .cohort: subject == .customers
+        case .stage, .lostReason, .competitor: subject == .opportunities
         default: true
         }
     }
@@ -34,40 +43,36 @@ struct ReportQuery: Sendable, Hashable {
     var to: CalendarDate?
     /// The day at whose end things are looked at; nil is now.
     var asOf: CalendarDate?
+    /// Only what is worth at least so much: key opportunities, in minor units of the tenant's currency.
+    var amountFrom: Money?
     var thresholds = GivenThresholds()
+    var quadrants = QuadrantQuestion()
 
     init(_ subject: Subject) { self.subject = subject }
 
-    init(_ subject: Subject, _ query: Query) throws {
-        self.subject = subject
-        dimensions = try Self.dimensions(try query.list("groupBy"), subject)
-        (from, to, asOf) = (try query.date("from"), try query.date("to"), try query.date("asOf"))
+    /// Refuses a period that ends before it begins.
+    func validate() throws(Refusal) {
         if let from, let to, to < from {
-            throw Problem.parameter("to", code: "range", .init(en: "to lies before from.", zh: "to 早于 from。"))
+            throw Refusal(.rule, "range", at: "/to", "to lies before from.", zh: "to 早于 from。")
         }
-        thresholds = GivenThresholds(
-            stableFromOrder: try query.int("stableFromOrder", 2...10_000),
-            atRiskAfterDays: try query.int("atRiskAfterDays", 1...36_500),
-            lostAfterDays: try query.int("lostAfterDays", 2...36_500))
     }
 
-    static func dimensions(_ words: [String], _ subject: Subject) throws -> [Dimension] {
+    static func dimensions(_ words: [String], _ subject: Subject) throws(Refusal) -> [Dimension] {
         let known = Dimension.allCases.filter { $0.isKnown(to: subject) }
         let dimensions = words.map { word in known.first { $0.rawValue == word } }
         guard !dimensions.contains(nil) else {
             let names = known.map(\.rawValue).joined(separator: ", ")
-            throw Problem.parameter(
-                "groupBy", code: "choice",
-                .init(en: "groupBy takes one or two of \(names).", zh: "groupBy 可取其中一至两项：\(names)。"))
+            throw Refusal(
+                .rule, "choice", at: "/groupBy", "groupBy takes one or two of \(names).",
+                zh: "groupBy 可取其中一至两项：\(names)。")
         }
         guard dimensions.count <= 2, Set(dimensions).count == dimensions.count,
             dimensions.count(where: { $0?.isPeriod == true }) <= 1
         else {
-            throw Problem.parameter(
-                "groupBy", code: "range",
-                .init(
-                    en: "groupBy takes one or two different words, at most one of them a period.",
-                    zh: "groupBy 最多两项，不得重复，且至多一项为时间周期。"))
+            throw Refusal(
+                .rule, "range", at: "/groupBy",
+                "groupBy takes one or two different words, at most one of them a period.",
+                zh: "groupBy 最多两项，不得重复，且至多一项为时间周期。")
         }
         return dimensions.compactMap { $0 }
     }

@@ -25,13 +25,21 @@ struct Projector: EventHandler {
         """
     }
 
-    /// The last event of each aggregate says all.
+    /// The last event of each aggregate says all, but for what is kept of each entry.
     static func project(_ events: [CloudEvent], in schema: SchemaName) -> [SQL] {
         var last: [String: CloudEvent] = [:]
         for event in events where last[event.aggregateID]?.sequence ?? 0 < event.sequence {
             last[event.aggregateID] = event
         }
         return Projection.all.compactMap { projection in
+            if projection.entries != nil {
+                let entries = events.filter { event in
+                    aggregate(event) == projection.aggregate
+                        && projection.isEntry(sequence: event.sequence) { event.data?["previous"]?[$0] != nil }
+                }
+                let keys = entries.map { (aggregate: $0.aggregateID, sequence: $0.sequence) }
+                return keys.isEmpty ? nil : projection.append(keys, in: schema)
+            }
             let states = last.values.filter { aggregate($0) == projection.aggregate }
                 .sorted { $0.aggregateID < $1.aggregateID }
                 .compactMap { $0.data?[projection.aggregate] }

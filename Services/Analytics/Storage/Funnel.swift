@@ -1,3 +1,5 @@
+import Contracts
+import Entities
 import Foundation
 import HTTP
 import JSON
@@ -6,103 +8,143 @@ import Resources
 import Tenancy
 import Values
 
-/// A year, quarter or month: 2026, 2026-Q4, 2026-11.
-struct TargetPeriod: Sendable, Hashable {
-    let text: String
-    let days: ClosedRange<CalendarDate>
-
-    /// nil for anything else.
-    init?(_ text: String) {
-        let parts = text.split(separator: "-", omittingEmptySubsequences: false)
-        guard text.utf8.count <= 7, parts[0].count == 4, let year = Int(parts[0]), parts.count <= 2 else { return nil }
-        let (month, period): (Int, Period)
-        switch parts.count == 2 ? parts[1] : "" {
-        case "": (month, period) = (1, .year)
-        case let part where part.first == "Q":
-            guard let quarter = Int(part.dropFirst()), (1...4).contains(quarter) else { return nil }
-            (month, period) = (quarter * 3 - 2, .quarter)
-        case let part:
-            guard part.count == 2, let number = Int(part) else { return nil }
-            (month, period) = (number, .month)
-        }
-        guard parts.count == 1 || !parts[1].isEmpty, (1900...2200).contains(year),
-            let first = CalendarDate(year: year, month: month, day: 1)
-        else { return nil }
-        self.text = text
-        days = first...first.end(of: period)
-    }
-}
-
-/// The weighted funnel: what is open by stage, what was won in the period, and the period's target.
+/// The weighted funnel: what is open by stage and may close in the period, what was won in it, and the period's target.
+///
+/// The same rules as the opportunities service's forecast, on the facts.
 struct Funnel: Sendable {
     let database: TenantDatabase
 
-    func answer(_ period: TargetPeriod, tenant: Tenant, principal: Principal, now: Timestamp = .now()) async throws
-        -> JSON
-    {
-        let schema = tenant.schema
-        let visible = visibility(principal)
+    func answer(
+        _ period: PeriodKey, tenant: Tenant, principal: Principal, language: Language = .english,
+        now: Timestamp = .now()
+    ) async throws -> JSON {
         let results = try await database.flight(
             tenant.id,
             [
+                Self.pipelines(tenant.schema), deals(period, tenant, principal, today: now.date(in: tenant.zone)),
                 """
-                select stage, max(stage_name), coalesce(win_rate, 0), count(*), coalesce(sum(amount), 0)::text,
-                    round(coalesce(sum(amount * coalesce(win_rate, 0) / 100), 0), 2)::text
-                from \(schema).opportunity_facts
-                where not deleted and status = 'open' and (currency is null or currency = \(tenant.currency))
-                    and (expected_close_date is null or expected_close_date <= \(period.days.upperBound)) and \(visible)
-                group by stage, coalesce(win_rate, 0) order by 3, 1
+                select period, amount::text, owner_id, team_id, business_line_id from \(tenant.schema).target_facts
+                where not deleted and currency = \(tenant.currency)
                 """,
-                """
-                select coalesce(sum(amount), 0)::text from \(schema).opportunity_facts
-                where not deleted and status = 'won' and currency = \(tenant.currency) and \(visible)
-                    and close_date between \(period.days.lowerBound) and \(period.days.upperBound)
-                """,
-                // The whole tenant's target, or else those of its parts.
-                """
-                select sum(amount)::text from \(schema).target_facts
-                where not deleted and period = \(period.text) and currency = \(tenant.currency) and \(visible)
-                group by (owner_id is not null)::int * 2 + (team_id is not null or business_line_id is not null)::int
-                order by (owner_id is not null)::int * 2 + (team_id is not null or business_line_id is not null)::int
-                limit 1
-                """,
+                "select id, parent_id from \(tenant.schema).teams where parent_id is not null",
+                "select id, team_id from \(tenant.schema).users where team_id is not null",
             ], options: .read)
         let currency = try Currency(code: tenant.currency)
-        func money(_ text: String) throws -> Money {
-            // Halves of a cent come with two digits; a currency without them takes the whole part.
-            let digits = text.split(separator: ".")
-            let isWhole = Money.zero(currency).amount == "0"
-            return try Money(amount: isWhole ? String(digits[0]) : text, currency: currency, allowNegative: true)
+        var goals = Goals([])
+        for row in results[2] {
+            guard let period = PeriodKey(try row.get(0, as: String.self)) else { continue }
+            let amount = try Money(amount: row.get(1, as: String.self), currency: currency)
+            goals.goals.append(
+                Goal(
+                    period: period, amount: amount.minorUnits, owner: try row.get(2), team: try row.get(3),
+                    businessLine: try row.get(4)))
         }
-        var weighted: Int64 = 0
-        let stages = try results[0].map { row -> JSON in
-            let sum = try money(try row.get(5))
-            weighted += sum.minorUnits
-            let stage: String = try row.get(0)
-            return [
-                "key": .string(stage), "name": try row.get(1, as: String?.self).json,
-                "winRate": .int(Int64(try row.get(2, as: Int32.self))), "open": .int(try row.get(3)),
-                "amount": try money(try row.get(4)).json, "weightedAmount": sum.json,
-                "drill": ["open": .string("/v1/opportunities?status=open&stage=\(Drill.encoded(stage))")],
-            ]
-        }
-        let won = try money(try results[1].single().get(0))
-        let target = try results[2].first.flatMap { try $0.get(0, as: String?.self) }.map(money)
-        let reached = weighted + won.minorUnits
-        return [
-            "asOf": now.json, "period": .string(period.text), "stages": .array(stages), "won": won.json,
-            "weightedAmount": Money(minorUnits: reached, currency: currency).json, "target": target?.json ?? .null,
-            "coverage": target.flatMap { Ratio.of(reached, $0.minorUnits) }.json,
-            "shortfall": target.map { Money(minorUnits: max(0, $0.minorUnits - reached), currency: currency).json }
-                ?? .null,
-        ]
+        for row in results[3] { goals.parents[try row.get(0)] = try row.get(1, as: UUID.self) }
+        for row in results[4] { goals.teamOf[try row.get(0)] = try row.get(1, as: UUID.self) }
+        let pipelines = try results[0].map { try PipelineFact($0) }
+        let forecast = Forecast(
+            try lines(results[1], pipelines.flatMap(\.stages), currency),
+            target: goals.target(of: period, Self.scope(principal)))
+        let measured = try await StageReport(database: database).rates(tenant, principal)
+        return Self.json(
+            forecast, period, names: Dictionary(uniqueKeysWithValues: pipelines.map { ($0.id, $0.name) }), measured,
+            currency, language, now: now)
     }
 
-    private func visibility(_ principal: Principal) -> SQL {
-        switch principal.visibility {
-        case .all: "true"
-        case .own: "owner_id = \(principal.subjectID)"
-        case .team, .subtree: "(owner_id = \(principal.subjectID) or team_id = any(\(principal.teamIDs)))"
+    /// A pipeline as reports know it.
+    struct PipelineFact: Sendable {
+        let id: UUID
+        let name: String
+        let stages: [FunnelStage]
+
+        init(_ row: Row) throws {
+            let id: UUID = try row.get(0)
+            (self.id, name) = (id, try row.get(1, as: String?.self) ?? "")
+            stages = try (row.get(2, as: JSON.self).array ?? []).map { json in
+                let stage = try StageSnapshot(json: json)
+                return FunnelStage(
+                    pipeline: id, key: stage.key, zh: stage.zh, en: stage.en, winRate: Int(stage.winRate))
+            }
         }
+    }
+
+    static func pipelines(_ schema: SchemaName) -> SQL {
+        "select id, name, stages from \(schema).pipeline_facts where not deleted and is_active order by created_at, id"
+    }
+
+    /// What is overdue may close today, what has no date at any time, and nothing in a period that is over.
+    private func deals(_ period: PeriodKey, _ tenant: Tenant, _ principal: Principal, today: CalendarDate) -> SQL {
+        let (first, last) = (period.days.lowerBound, period.days.upperBound)
+        return """
+            select pipeline_id, stage, max(stage_name), case status when 'won' then 100 else coalesce(win_rate, 0) end,
+                count(*), coalesce(sum(amount), 0)::text
+            from \(tenant.schema).opportunity_facts
+            where not deleted and (currency is null or currency = \(tenant.currency))
+                and \(principal.ownershipCondition ?? "true") and (
+                    (status = 'won' and close_date between \(first) and \(last))
+                    or (status = 'open' and \(today <= last) and (expected_close_date is null
+                        or (expected_close_date <= \(last) and (\(today > first) or expected_close_date >= \(first))))))
+            group by pipeline_id, stage, 4 order by pipeline_id, 4, stage
+            """
+    }
+
+    /// A line for each stage of the pipelines, and for others in which deals still are: of older versions.
+    private func lines(_ rows: Rows, _ stages: [FunnelStage], _ currency: Currency) throws -> [Forecast.Line] {
+        var lines = stages.map { Forecast.Line($0, count: 0, amount: 0) }
+        for row in rows {
+            let stage = FunnelStage(
+                pipeline: try row.get(0), key: try row.get(1), zh: try row.get(2),
+                winRate: Int(try row.get(3, as: Int32.self)))
+            let amount = try Money(amount: row.get(5, as: String.self), currency: currency, allowNegative: true)
+            let count = Int(try row.get(4, as: Int64.self))
+            if let place = lines.firstIndex(where: {
+                $0.stage.pipeline == stage.pipeline && $0.stage.key == stage.key && $0.stage.winRate == stage.winRate
+            }) {
+                (lines[place].count, lines[place].amount) = (count, amount.minorUnits)
+            } else {
+                lines.append(.init(stage, count: count, amount: amount.minorUnits))
+            }
+        }
+        return lines
+    }
+
+    private static func scope(_ principal: Principal) -> GoalScope {
+        switch principal.visibility {
+        case .all: GoalScope()
+        case .own: GoalScope(owner: principal.subjectID)
+        case .team, .subtree: GoalScope(teams: Set(principal.teamIDs))
+        }
+    }
+
+    private static func json(
+        _ forecast: Forecast, _ period: PeriodKey, names: [UUID: String], _ measured: [StageReport.Place: Double],
+        _ currency: Currency, _ language: Language, now: Timestamp
+    ) -> JSON {
+        func money(_ amount: Int64) -> JSON { Money(minorUnits: amount, currency: currency).json }
+        let behind = "/v1/forecast/opportunities?period=\(period)"
+        let stages = forecast.lines.map { line -> JSON in
+            let (stage, isSigned) = (line.stage, line.stage.isSigned)
+            let place = StageReport.Place(pipeline: stage.pipeline, stage: stage.key)
+            let pipeline = stage.pipeline.map { "&forecastPipeline=\($0.lowercased)" } ?? ""
+            let drill =
+                "\(behind)\(pipeline)&inStage=\(Drill.encoded(stage.key))&atRate=\(stage.winRate)"
+                + "&of=\(isSigned ? "signed" : "open")"
+            return [
+                "pipelineId": stage.pipeline.json, "pipeline": stage.pipeline.flatMap { names[$0] }.json,
+                "key": .string(stage.key), "name": .string(stage.name(language: language.rawValue)),
+                "winRate": .int(Int64(stage.winRate)), "measuredWinRate": measured[place].json,
+                "open": .int(isSigned ? 0 : Int64(line.count)), "won": .int(isSigned ? Int64(line.count) : 0),
+                "amount": money(line.amount), "weightedAmount": money(line.weighted),
+                "drill": isSigned ? ["open": .null, "won": .string(drill)] : ["open": .string(drill), "won": .null],
+            ]
+        }
+        return [
+            "asOf": now.json, "period": .string(period.description), "from": period.days.lowerBound.json,
+            "to": period.days.upperBound.json, "stages": .array(stages), "won": money(forecast.signed),
+            "openAmount": money(forecast.openAmount), "openWeightedAmount": money(forecast.openWeighted),
+            "weightedAmount": money(forecast.weighted), "target": forecast.target.map(money) ?? .null,
+            "coverage": forecast.coverage.json, "shortfall": forecast.shortfall.map(money) ?? .null,
+            "drill": ["won": .string("\(behind)&of=signed"), "open": .string("\(behind)&of=open")],
+        ]
     }
 }

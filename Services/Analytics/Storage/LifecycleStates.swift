@@ -30,6 +30,12 @@ struct LifecycleStates: Sendable {
         return result
     }
 
+    /// The tenant's thresholds, with those of the question over them.
+    func thresholds(_ given: GivenThresholds, _ tenant: Tenant) async throws -> LifecycleThresholds {
+        let rows = try await database.query(tenant.id, Self.policy(tenant.schema))
+        return try given.over(try Self.thresholds(rows, try Currency(code: tenant.currency)))
+    }
+
     private static func policy(_ schema: SchemaName) -> SQL {
         """
         select stable_from_order, at_risk_after_days, lost_after_days, high_value_from::text

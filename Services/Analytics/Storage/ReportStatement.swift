@@ -10,23 +10,59 @@ struct ReportStatement: Sendable {
     let query: ReportQuery
     let tenant: Tenant
     let principal: Principal
-    /// Lifecycle states of accounts, when the report groups by them.
-    var states: (accounts: [UUID], states: [String])?
+    /// Lifecycle states and quadrants of accounts, when the report groups by them.
+    var standings: [Dimension: Standings] = [:]
+
+    /// What each account is.
+    struct Standings: Sendable {
+        var accounts: [UUID] = []
+        var names: [String] = []
+    }
 
     private var schema: SchemaName { tenant.schema }
 
-    /// Columns: kind, whether it is the total, name and id and owners of each dimension, count, sum.
+    /// Columns: kind, whether it is the total, count, sum, different accounts, name and id of each dimension.
     var sql: SQL {
-        let keys = query.dimensions.enumerated().map { column($1, $0) }
         let names = query.dimensions.indices.map { "name\($0), id\($0)" }.joined(separator: ", ")
         let groups = names.isEmpty ? "" : "(kind, \(names)), "
-        let isTotal = names.isEmpty ? "true" : "grouping(\(names.split(separator: ",")[0])) = 1"
-        let owners =
-            query.dimensions.contains(where: { [.manager, .region].contains($0) })
-            ? "(array_agg(distinct owner_id) filter (where owner_id is not null))[1:51]" : "null::uuid[]"
+        let isTotal = names.isEmpty ? "true" : "grouping(name0) = 1"
+        let buyers = query.subject == .customers ? "count(distinct account_id)" : "0::bigint"
+        return """
+            \(keyed)
+            select kind, \(raw: isTotal) as is_total, count(*) as number, coalesce(sum(amount), 0)::text as sum,
+                \(raw: buyers) as buyers\(raw: names.isEmpty ? "" : ", " + names)
+            from keyed group by grouping sets (\(raw: groups)(kind))
+            """
+    }
+
+    /// The records of one figure of one group. Columns: id, day, amount, owner, team.
+    func records(_ figure: String, _ keys: [GroupKey], after id: UUID?, limit: Int) -> SQL {
+        """
+        \(keyed) select id, day, amount::text, owner_id, team_id from keyed where \(those(figure, keys))
+        \(id.map { "and id > \($0)" as SQL } ?? "") order by id limit \(limit)
+        """
+    }
+
+    func count(_ figure: String, _ keys: [GroupKey]) -> SQL {
+        "\(keyed) select count(*) from keyed where \(those(figure, keys))"
+    }
+
+    private func those(_ figure: String, _ keys: [GroupKey]) -> SQL {
+        let group = keys.enumerated().map { index, key -> SQL in
+            """
+            \(ident: "name\(index)") is not distinct from \(key.name)
+            and \(ident: "id\(index)") is not distinct from \(key.id)
+            """
+        }
+        return (["kind = \(figure)"] + group).joined(separator: " and ")
+    }
+
+    /// Each happening that the caller sees and that lies in the period, with its dimensions.
+    var keyed: SQL {
+        let keys = query.dimensions.enumerated().map { column($1, $0) }
         return """
             with happening as (\(happenings)), keyed as (
-                select f.kind, f.amount, f.owner_id\(keys.joined(separator: ""))
+                select f.id, f.kind, f.day, f.amount, f.owner_id, f.team_id, f.account_id\(keys.joined(separator: ""))
                 from happening f
                 left join \(schema).users o on o.id = f.owner_id
                 left join \(schema).teams t on t.id = coalesce(o.team_id, f.team_id)
@@ -35,12 +71,9 @@ struct ReportStatement: Sendable {
                 left join \(schema).account_facts a on a.id = f.account_id
                 left join \(schema).business_lines b on b.id = f.business_line_id
                 left join \(schema).lead_facts l on l.id = f.lead_id
-                \(stateJoin)
+                \(standingJoins)
                 where \(conditions.joined(separator: " and "))
             )
-            select kind, \(raw: isTotal) as is_total, \(raw: owners) as owners, count(*) as number,
-                coalesce(sum(amount), 0)::text as sum\(raw: names.isEmpty ? "" : ", " + names)
-            from keyed group by grouping sets (\(raw: groups)(kind))
             """
     }
 
@@ -52,9 +85,10 @@ struct ReportStatement: Sendable {
         switch query.subject {
         case .leads:
             """
-            select k.kind, (x.created_at at time zone \(zone))::date as day, null::numeric as amount, x.owner_id, x.team_id,
+            select x.id, k.kind, (x.created_at at time zone \(zone))::date as day, null::numeric as amount, x.owner_id, x.team_id,
                 x.account_id, null::uuid as product_id, x.product as product_name, x.business_line_id,
-                null::text as stage, x.source, x.grade, null::uuid as lead_id, null::date as first_order
+                null::text as stage, x.source, x.grade, null::uuid as lead_id, null::date as first_order,
+                null::text as lost_reason, null::text as competitor
             from \(schema).lead_facts x cross join lateral (values ('created', true),
                 ('converted', x.status = 'converted' and \(until("(x.converted_at at time zone \(zone))::date"))))
                 as k(kind, happened)
@@ -62,13 +96,13 @@ struct ReportStatement: Sendable {
             """
         case .opportunities:
             """
-            select k.kind, k.day, \(inCurrency("x")) as amount, x.owner_id, x.team_id, x.account_id, x.product_id,
+            select x.id, k.kind, k.day, \(inCurrency("x")) as amount, x.owner_id, x.team_id, x.account_id, x.product_id,
                 x.product_name, x.business_line_id, x.stage, x.source, null::text as grade, x.lead_id,
-                null::date as first_order
+                null::date as first_order, x.lost_reason, x.competitor
             from \(schema).opportunity_facts x cross join lateral (values
                 ('created', (x.opened_at at time zone \(zone))::date), (nullif(x.status, 'open'), x.close_date),
                 (case when \(isOpen) then 'open' end, null)) as k(kind, day)
-            where not x.deleted and (k.kind in ('created', 'open') or (k.kind in ('won', 'lost') and k.day is not null))
+            where not x.deleted and \(isWorth) and (k.kind in ('created', 'open') or (k.kind in ('won', 'lost') and k.day is not null))
             """
         case .customers: customers
         }
@@ -77,16 +111,17 @@ struct ReportStatement: Sendable {
     /// A customer there since his first order is one even where his record is younger.
     private var customers: SQL {
         """
-        select 'customers' as kind, least((x.created_at at time zone \(zone))::date, r.first_order) as day,
+        select x.id, 'customers' as kind, least((x.created_at at time zone \(zone))::date, r.first_order) as day,
             null::numeric as amount, x.owner_id, x.team_id, x.id as account_id, null::uuid as product_id,
             null::text as product_name, x.business_line_id, null::text as stage, x.source, null::text as grade,
-            x.lead_id, r.first_order
+            x.lead_id, r.first_order, null::text as lost_reason, null::text as competitor
         from \(schema).account_facts x left join (\(firstOrders)) r on r.account_id = x.id
         where not x.deleted
         union all
-        select 'orders', x.ordered_on, \(inCurrency("x")), coalesce(x.owner_id, c.owner_id),
+        select x.id, 'orders', x.ordered_on, \(inCurrency("x")), coalesce(x.owner_id, c.owner_id),
             coalesce(x.team_id, c.team_id), x.account_id, x.product_id, null,
-            coalesce(x.business_line_id, c.business_line_id), null, c.source, null, c.lead_id, r.first_order
+            coalesce(x.business_line_id, c.business_line_id), null, c.source, null, c.lead_id, r.first_order,
+            null, null
         from \(schema).order_facts x left join \(schema).account_facts c on c.id = x.account_id
         left join (\(firstOrders)) r on r.account_id = x.account_id
         where not x.deleted and x.status = 'placed'
@@ -107,6 +142,11 @@ struct ReportStatement: Sendable {
             (x.opened_at at time zone \(zone))::date <= \(asOf)
             and (x.status = 'open' or x.close_date > \(asOf))
             """
+    }
+
+    private var isWorth: SQL {
+        guard let bound = query.amountFrom else { return "true" }
+        return "(x.currency = \(tenant.currency) and x.amount >= \(bound.amount)::text::numeric)"
     }
 
     private func until(_ day: SQL) -> SQL {
@@ -136,16 +176,21 @@ struct ReportStatement: Sendable {
             case .week: ("to_char(f.day, 'IYYY-\"W\"IW')", "null::text")
             case .month: ("to_char(f.day, 'YYYY-MM')", "null::text")
             case .quarter: ("to_char(f.day, 'YYYY-\"Q\"Q')", "null::text")
-            case .lifecycle: ("s.state", "null::text")
+            case .lostReason: ("case when f.kind = 'lost' then f.lost_reason end", "null::text")
+            case .competitor: ("f.competitor", "null::text")
+            case .lifecycle, .quadrant: ("\(dimension.rawValue).name", "null::text")
             case .cohort: ("to_char(f.first_order, 'YYYY-MM')", "null::text")
             }
         return SQL(raw: ", \(name) as name\(index), \(id) as id\(index)")
     }
 
-    private var stateJoin: SQL {
-        guard let states else { return "" }
-        return
-            "left join unnest(\(states.accounts), \(states.states)) as s(account_id, state) on s.account_id = f.account_id"
+    private var standingJoins: SQL {
+        standings.sorted { $0.key.rawValue < $1.key.rawValue }.map { dimension, those -> SQL in
+            """
+            left join unnest(\(those.accounts), \(those.names)) as \(ident: dimension.rawValue)(account_id, name)
+                on \(ident: dimension.rawValue).account_id = f.account_id
+            """
+        }.joined(separator: " ")
     }
 
     private var conditions: [SQL] {

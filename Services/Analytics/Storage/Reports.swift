@@ -14,54 +14,58 @@ struct Reports: Sendable {
     func answer(_ query: ReportQuery, tenant: Tenant, principal: Principal, now: Timestamp = .now()) async throws
         -> JSON
     {
-        var statement = ReportStatement(query: query, tenant: tenant, principal: principal)
-        let today = query.asOf ?? now.date(in: tenant.zone)
-        if query.dimensions.contains(.lifecycle) {
-            let states = LifecycleStates(database: database)
-            statement.states = try await states.answer(query.thresholds, asOf: today, tenant)
-        }
+        let (statement, bounds) = try await statement(query, tenant, principal, now: now)
         let currency = try Currency(code: tenant.currency)
         var total = Figures()
         var groups: [[GroupKey]: Figures] = [:]
         for row in try await database.query(tenant.id, statement.sql) {
             let kind: String = try row["kind"]
-            let number: Int64 = try row["number"]
-            let text: String = try row["sum"]
-            let sum = try Money(amount: text, currency: currency, allowNegative: true)
+            let sum = try Money(amount: row.get("sum", as: String.self), currency: currency, allowNegative: true)
+            let buyers: Int64 = kind == "orders" ? try row["buyers"] : 0
             if try row.get("is_total", as: Bool.self) {
-                total.add(kind, number, sum)
+                total.add(kind, try row["number"], sum, buyers: buyers)
             } else {
-                groups[try keys(row, query.dimensions), default: Figures()].add(kind, number, sum)
+                groups[try keys(row, query.dimensions), default: Figures()]
+                    .add(kind, try row["number"], sum, buyers: buyers)
             }
         }
-        return Self.json(query, merged(groups), total, currency, asOf: query.asOf?.json ?? now.json)
+        let sorted = groups.sorted { left, right in
+            for (a, b) in zip(left.key, right.key) where a.order != b.order { return a.order < b.order }
+            return false
+        }
+        var answer = Self.json(
+            query, sorted.map { ($0.key, $0.value) }, total, currency, asOf: query.asOf?.json ?? now.json)
+        if let bounds {
+            answer["quadrants"] = [
+                "windowDays": .int(Int64(query.quadrants.windowDays)), "ordersFrom": .int(Int64(bounds.ordersFrom)),
+                "averageFrom": Money(minorUnits: bounds.averageFrom, currency: currency).json,
+            ]
+        }
+        return answer
+    }
+
+    /// The statement of a question, with where each customer stands when the question needs it.
+    func statement(
+        _ query: ReportQuery, _ tenant: Tenant, _ principal: Principal, now: Timestamp
+    ) async throws -> (ReportStatement, QuadrantThresholds?) {
+        var statement = ReportStatement(query: query, tenant: tenant, principal: principal)
+        let today = query.asOf ?? now.date(in: tenant.zone)
+        if query.dimensions.contains(.lifecycle) {
+            let (accounts, states) = try await LifecycleStates(database: database)
+                .answer(query.thresholds, asOf: today, tenant)
+            statement.standings[.lifecycle] = .init(accounts: accounts, names: states)
+        }
+        guard query.dimensions.contains(.quadrant) else { return (statement, nil) }
+        let (standings, bounds) = try await Quadrants(database: database).answer(query.quadrants, asOf: today, tenant)
+        statement.standings[.quadrant] = standings
+        return (statement, bounds)
     }
 
     private func keys(_ row: Row, _ dimensions: [Dimension]) throws -> [GroupKey] {
-        let owners = try row.get("owners", as: [UUID]?.self)?.map(\.lowercased) ?? []
-        return try dimensions.enumerated().map { index, dimension in
+        try dimensions.enumerated().map { index, dimension in
             GroupKey(
                 dimension: dimension, name: try row.get("name\(index)", as: String?.self),
-                id: try row.get("id\(index)", as: String?.self),
-                owners: [.manager, .region].contains(dimension) ? owners : [])
-        }
-    }
-
-    /// The kinds of one group name different owners; together they are the group's.
-    private func merged(_ groups: [[GroupKey]: Figures]) -> [(keys: [GroupKey], figures: Figures)] {
-        var merged: [[GroupKey]: (keys: [GroupKey], figures: Figures)] = [:]
-        for (keys, figures) in groups {
-            let bare = keys.map { GroupKey(dimension: $0.dimension, name: $0.name, id: $0.id) }
-            var entry = merged[bare] ?? (bare, Figures())
-            for index in keys.indices {
-                entry.keys[index].owners = Set(entry.keys[index].owners).union(keys[index].owners).sorted()
-            }
-            entry.figures.add(figures)
-            merged[bare] = entry
-        }
-        return merged.values.sorted { left, right in
-            for (a, b) in zip(left.keys, right.keys) where a.order != b.order { return a.order < b.order }
-            return false
+                id: try row.get("id\(index)", as: String?.self))
         }
     }
 
@@ -79,27 +83,69 @@ struct Reports: Sendable {
                 if let id = key.id { members.append(("id\(suffix)", .string(id))) }
             }
             members += figures.members(query.subject, currency, isOpenKnown: !isByPeriod)
-            members.append(("drill", Drill.members(query, keys)))
+            members.append(("drill", drill(query, keys, isOpenKnown: !isByPeriod)))
             return .object(JSONObject(distinct: members))
         }
         var sum = total.members(query.subject, currency, isOpenKnown: true)
-        sum.append(("drill", Drill.members(query, [])))
+        sum.append(("drill", drill(query, [], isOpenKnown: true)))
         return ["asOf": asOf, "groups": .array(items), "total": .object(JSONObject(distinct: sum))]
+    }
+
+    /// A figure that is null has no list.
+    private static func drill(_ query: ReportQuery, _ keys: [GroupKey], isOpenKnown: Bool) -> JSON {
+        let links = Drill.members(query, keys).map { figure, link -> JSONObject.Member in
+            (figure, figure == "open" && !isOpenKnown ? .null : .string(link))
+        }
+        return .object(JSONObject(distinct: links))
+    }
+
+    // MARK: - Records
+
+    /// The records behind one figure of one group, by id.
+    func records(
+        _ query: ReportQuery, _ figure: String, _ keys: [GroupKey], after id: UUID?, limit: Int, isCounted: Bool,
+        tenant: Tenant, principal: Principal, now: Timestamp = .now()
+    ) async throws -> JSON {
+        let statement = try await statement(query, tenant, principal, now: now).0
+        let currency = try Currency(code: tenant.currency)
+        var statements = [statement.records(figure, keys, after: id, limit: limit + 1)]
+        if isCounted { statements.append(statement.count(figure, keys)) }
+        let results = try await database.flight(tenant.id, statements, options: .read)
+        let rows = Array(results[0])
+        let items = try rows.prefix(limit).map { row -> JSON in
+            let id: UUID = try row.get(0)
+            let amount = try row.get(2, as: String?.self).map {
+                try Money(amount: $0, currency: currency, allowNegative: true)
+            }
+            return [
+                "id": id.json, "day": try row.get(1, as: CalendarDate?.self).json, "amount": amount?.json ?? .null,
+                "ownerId": try row.get(3, as: UUID?.self).json, "teamId": try row.get(4, as: UUID?.self).json,
+                "link": .string("/v1/\(query.subject.collection(of: figure))/\(id.lowercased)"),
+            ]
+        }
+        let last = try rows.count > limit ? rows[limit - 1].get(0, as: UUID.self) : nil
+        var answer: JSON = ["items": .array(items), "nextCursor": last.json]
+        if isCounted { answer["count"] = .int(try results[1].single().get(0)) }
+        return answer
+    }
+}
+
+extension Subject {
+    /// Where the records behind a figure are.
+    fileprivate func collection(of figure: String) -> String {
+        self == .customers ? (figure == "orders" ? "orders" : "accounts") : rawValue
     }
 }
 
 extension Figures {
-    mutating func add(_ kind: String, _ number: Int64, _ sum: Money) {
+    mutating func add(_ kind: String, _ number: Int64, _ sum: Money, buyers: Int64) {
         counts[kind, default: 0] += number
         sums[kind] = sums[kind].flatMap { $0.adding(sum) } ?? sum
-    }
-
-    mutating func add(_ other: Figures) {
-        for (kind, sum) in other.sums { add(kind, other.counts[kind] ?? 0, sum) }
+        self.buyers += buyers
     }
 }
 
 extension GroupKey {
     /// Names in their order, what has none last.
-    fileprivate var order: String { name.map { "0\($0)" } ?? "1" }
+    var order: String { name.map { "0\($0)" } ?? "1" }
 }

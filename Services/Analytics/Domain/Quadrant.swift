@@ -1,0 +1,54 @@
+import Values
+
+/// What a quadrant report is asked.
+struct QuadrantQuestion: Sendable, Hashable {
+    /// The window: so many days up to the day that is looked at.
+    var windowDays = 365
+    /// From how many orders in the window a customer buys often; nil is the mean of those who bought.
+    var ordersFrom: Int?
+    /// From which average amount of an order a customer buys much; nil is the mean order of the window.
+    var averageFrom: Money?
+}
+
+/// The bounds by which customers are told apart.
+struct QuadrantThresholds: Sendable, Hashable {
+    var ordersFrom: Int
+    /// In minor units.
+    var averageFrom: Int64
+
+    /// - Parameter customers: orders and their sum in the window, of everybody.
+    init(_ question: QuadrantQuestion, customers: [(orders: Int, sum: Int64)]) {
+        let buyers = customers.filter { $0.orders > 0 }
+        let orders = buyers.reduce(0) { $0 + $1.orders }
+        // Two at least: who bought once is a first buyer, whatever the mean.
+        ordersFrom = question.ordersFrom ?? max(2, buyers.isEmpty ? 2 : (orders + buyers.count - 1) / buyers.count)
+        let sum = buyers.reduce(Int64(0)) { $0.addingReportingOverflow($1.sum).partialValue }
+        averageFrom = question.averageFrom?.minorUnits ?? (orders == 0 ? 0 : sum / Int64(orders))
+    }
+}
+
+/// Customers on average order amount × number of orders in a rolling window.
+enum Quadrant: String, Sendable, Hashable, CaseIterable {
+    /// Prospects: never bought.
+    case prospects = "A"
+    /// First buyers: few orders, and small ones.
+    case firstBuyers = "B"
+    /// Few orders, but large ones.
+    case largeOrders = "C"
+    /// Many orders, but small ones.
+    case manyOrders = "D"
+    /// The best: many, and large.
+    case best = "E"
+    /// Bought once, but not in the window: no newcomers.
+    case lapsed
+
+    init(orders: Int, sum: Int64, everBought: Bool, _ thresholds: QuadrantThresholds) {
+        guard orders > 0 else {
+            self = everBought ? .lapsed : .prospects
+            return
+        }
+        let isMany = orders >= thresholds.ordersFrom
+        let isLarge = sum / Int64(orders) >= thresholds.averageFrom
+        self = isMany ? (isLarge ? .best : .manyOrders) : (isLarge ? .largeOrders : .firstBuyers)
+    }
+}

@@ -1,0 +1,253 @@
+"""Opportunities and reports from outside: the forecast's figures, the lists behind numbers, and who sees what."""
+
+import datetime
+
+import pytest
+from calls import Caller, wait_for
+
+TODAY = datetime.datetime.now(datetime.timezone.utc).date()
+YEAR = str(TODAY.year)
+
+
+def usd(amount):
+    return {"amount": amount, "currency": "USD"}
+
+
+def fill(api, stages, **more):
+    """A million in each stage; the last one, the signed, is won."""
+    deals = [
+        api.ok("POST", "/v1/opportunities", {
+            "name": f"Deal {stage}", "stage": stage, "amount": usd("1000000.00"), **more})
+        for stage in stages[:-1] + stages[-2:-1]]
+    won = api.send("POST", f"/v1/opportunities/{deals[-1]['id']}/win", {})
+    assert won[0] == 200
+    return deals, won[1]["X-Guanxi-Position"]
+
+
+@pytest.fixture(scope="module")
+def sold(platform):
+    """A tenant with the simple pipeline filled and a target of five millions."""
+    api = platform.tenant("forecast")
+    api.deals, api.position = fill(api, ["contact", "needs", "proposal", "negotiation", "signed"])
+    _, headers, _ = api.send("POST", "/v1/targets", {"period": YEAR, "amount": usd("5000000.00")})
+    api.position += "," + headers["X-Guanxi-Position"]
+    return api
+
+
+def test_five_stages_of_a_million_weigh_2600000(sold):
+    forecast = sold.ok("GET", f"/v1/forecast?period={YEAR}")
+    assert forecast["weightedAmount"] == usd("2600000.00")
+    assert forecast["signed"] == usd("1000000.00") and forecast["openWeightedAmount"] == usd("1600000.00")
+    assert forecast["shortfall"] == usd("2400000.00") and forecast["coverage"] == 0.52
+    whole = [forecast["categories"][name]["count"] for name in ("commit", "bestCase", "pipeline")]
+    assert whole == [1, 1, 2]
+
+
+def test_what_if_rates_amounts_and_the_target_were_others(sold):
+    def ask(body):
+        return sold.ok("POST", "/v1/forecast/what-if", {"period": YEAR, **body})
+
+    rates = ask({"winRates": [{"stage": "needs", "winRate": 50}]})
+    assert rates["whatIf"]["weightedAmount"] == usd("2800000.00")
+    assert rates["base"]["weightedAmount"] == usd("2600000.00")
+    assert rates["difference"]["weightedAmount"] == usd("200000.00")
+    amounts = ask({"amounts": [{"opportunityId": sold.deals[3]["code"], "amount": usd("2000000.00")}]})
+    assert amounts["whatIf"]["weightedAmount"] == usd("3300000.00")
+    assert ask({"target": usd("3000000.00")})["whatIf"]["shortfall"] == usd("400000.00")
+    # Nothing was changed.
+    assert sold.ok("GET", f"/v1/forecast?period={YEAR}")["weightedAmount"] == usd("2600000.00")
+    for body, status in [
+            ({"winRates": [{"stage": "signed", "winRate": 50}]}, 422), ({"winRates": [{"stage": "needs", "winRate": 101}]}, 422),
+            ({"winRates": {"needs": 50}}, 422), ({"amounts": [{"opportunityId": "x", "amount": usd("1.00")}]}, 422),
+            ({"target": {"amount": "1.00", "currency": "CNY"}}, 422), ({"period": "2026-Q5"}, 400), ({"nothing": 1}, 422)]:
+        got, _, problem = sold.send("POST", "/v1/forecast/what-if", {"period": YEAR, **body})
+        assert got == status, (body, problem)
+
+
+def test_the_decision_chain_weighs_3800000(sold):
+    chain = sold.ok("POST", "/v1/pipelines", {"name": "决策链", "template": "decisionChain"})
+    fill(sold, ["contact", "supporter", "keySupporter", "covered", "bid", "signed"], pipelineId=chain["id"])
+    forecast = sold.ok("GET", f"/v1/forecast?period={YEAR}&pipelineId={chain['id']}")
+    assert forecast["weightedAmount"] == usd("3800000.00")
+    simple = next(item for item in sold.ok("GET", "/v1/pipelines")["items"] if item["id"] != chain["id"])
+    assert sold.ok("GET", f"/v1/forecast?period={YEAR}&pipelineId={simple['id']}")["weightedAmount"] == usd("2600000.00")
+
+
+def test_the_funnel_says_the_same_and_shows_empty_stages(sold):
+    empty = sold.ok("POST", "/v1/pipelines", {"name": "Empty", "template": "project"})
+
+    def settled():
+        funnel = sold.ok("GET", f"/v1/analytics/funnel?period={YEAR}&waitFor={sold.position}")
+        forecast = sold.ok("GET", f"/v1/forecast?period={YEAR}")
+        same = all(funnel[name] == forecast[name] for name in ("weightedAmount", "target", "shortfall", "coverage"))
+        stages = [stage for stage in funnel["stages"] if stage["pipelineId"] == empty["id"]]
+        return same and len(stages) == 5 and funnel
+
+    funnel = wait_for(settled)
+    for stage in funnel["stages"]:
+        for figure, link in stage["drill"].items():
+            if link:
+                assert sold.ok("GET", f"{link}&count=exact")["count"] == stage[figure], link
+
+
+def test_each_list_is_as_long_as_its_figure_says(sold):
+    """Whatever a report counts: its drill names exactly these."""
+    for number in range(6):
+        deal = sold.ok("POST", "/v1/opportunities", {
+            "name": f"Drill {number}", "amount": usd(f"{number}00.00"), "source": ["Web, ads", "fair", None][number % 3]})
+        if number % 2:
+            sold.ok("POST", f"/v1/opportunities/{deal['id']}/lose", {"reason": ["price", "time"][number % 4 // 2]})
+        sold.ok("POST", "/v1/leads", {"company": f"Lead {number}", "source": ["Web, ads", "fair"][number % 2]})
+    account = sold.ok("POST", "/v1/accounts", {"name": "Drilled"})
+    for number in range(3):
+        status, headers, _ = sold.send("POST", "/v1/orders", {
+            "accountId": account["id"], "externalSystem": "erp", "externalId": f"d{number}", "orderedOn": str(TODAY),
+            "amount": usd("10.00")})
+        assert status == 201
+    wait = f"waitFor={headers['X-Guanxi-Position']}"
+    compared = 0
+    for report in [
+            "leads?groupBy=source", "leads?groupBy=month", "opportunities?groupBy=source,stage", "opportunities?groupBy=quarter",
+            "opportunities?groupBy=lostReason&amountFrom=200.00", "opportunities?groupBy=owner,week", "opportunities?groupBy=region",
+            f"opportunities?asOf={TODAY}", "customers?groupBy=lifecycle", "customers?groupBy=quadrant", "customers?groupBy=cohort,month"]:
+
+        def differences(report=report):
+            answer = sold.ok("GET", f"/v1/analytics/{report}{'&' if '?' in report else '?'}{wait}")
+            wrong, seen = [], 0
+            for group in answer["groups"] + [answer["total"]]:
+                for figure, link in group["drill"].items():
+                    if link is None:
+                        assert group[figure] is None
+                        continue
+                    count = sold.ok("GET", f"{link}{'&' if '?' in link else '?'}count=exact&limit=1")["count"]
+                    seen += 1
+                    if count != group[figure]:
+                        wrong.append((link, count, group[figure]))
+            return wrong, seen
+
+        compared += wait_for(lambda: differences()[0] == [] and differences()[1])
+    assert compared > 50
+
+
+def test_activities_of_an_opportunity(sold):
+    path = f"/v1/opportunities/{sold.deals[0]['code']}/activities"
+    told = sold.ok("POST", path, {"kind": "visit", "text": "见了总工", "occurredAt": "2026-01-05T08:00:00Z"})
+    assert told["lastActivityAt"] == "2026-01-05T08:00:00.000Z"
+    assert sold.ok("GET", path)["items"][0]["text"] == "见了总工"
+    assert sold.send("POST", path, {"kind": "note"})[0] == 422
+
+
+def test_win_rates_are_measured_and_the_way_of_leads_is_told(platform):
+    api = platform.tenant("measured")
+    for number in range(10):
+        deal = api.ok("POST", "/v1/opportunities", {"name": f"Deal {number}"})
+        act, body = ("win", {}) if number == 0 else ("lose", {"reason": "price"})
+        _, headers, _ = api.send("POST", f"/v1/opportunities/{deal['id']}/{act}", body)
+    lead = api.ok("POST", "/v1/leads", {"company": "Way", "source": "web"})
+    api.ok("POST", f"/v1/leads/{lead['id']}/qualify", {})
+
+    def measured():
+        stages = api.ok("GET", f"/v1/analytics/stages?waitFor={headers['X-Guanxi-Position']}")["stages"]
+        return stages and stages[0]["reached"] == 10 and stages
+
+    stages = wait_for(measured)
+    assert stages[0]["winRate"] == 10 and stages[0]["measuredWinRate"] == 0.1
+    assert stages[-1]["measuredWinRate"] == 1
+    wait_for(lambda: [step["count"] for step in api.ok("GET", "/v1/analytics/journey?groupBy=source")["total"]["steps"]]
+             == [1, 1, 0, 0, 0, 0])
+
+
+# Who sees what
+
+
+@pytest.fixture(scope="module")
+def staff(platform):
+    """Two teams, one below the other, and a third; a person of each kind, logged in."""
+    admin = platform.tenant("visible")
+    teams = {}
+    for name, parent in [("North", None), ("City", "North"), ("South", None)]:
+        teams[name] = admin.ok("POST", "/v1/teams", {"name": name, "region": name, "parentId": teams.get(parent)})["id"]
+    people = {"admin": admin, "teams": teams}
+    for login, role, team in [
+            ("ann", "sales", "City"), ("ben", "sales", "City"), ("bo", "sales", "South"), ("chief", "manager", "North"),
+            ("lead", "manager", "South"), ("boss", "executive", None)]:
+        user = admin.ok("POST", "/v1/users", {
+            "login": login, "name": login.title(), "role": role, "teamId": teams.get(team)})
+        token = admin.ok("POST", f"/v1/users/{user['id']}/password-reset", {})["token"]
+        Caller(platform.port).ok("POST", f"/v1/password-resets/{token}", {"password": "correct horse battery 9"})
+        session = Caller(platform.port).ok(
+            "POST", "/v1/sessions", {"tenant": "visible", "user": login, "password": "correct horse battery 9"})
+        people[login] = Caller(platform.port, session["accessToken"])
+        people[login].id = user["id"]
+    # Services know of people a moment later: until then an owner's team is not known.
+    for path, body in [("/v1/leads", {"company": "Probe"}), ("/v1/opportunities", {"name": "Probe"})]:
+        for login in ("ann", "ben", "bo"):
+
+            def known():
+                made = admin.ok("POST", path, {**body, "ownerId": people[login].id})
+                admin.ok("DELETE", f"{path}/{made['id']}")
+                return made["teamId"]
+
+            wait_for(known)
+    return people
+
+
+SEES = {"ann": ["ann"], "ben": ["ben"], "bo": ["bo"], "chief": ["ann", "ben"], "lead": ["bo"],
+        "boss": ["ann", "ben", "bo"], "admin": ["ann", "ben", "bo"]}
+
+
+@pytest.mark.parametrize("path,field,change", [
+    ("/v1/leads", "company", {"need": "x"}), ("/v1/opportunities", "name", {"description": "x"})])
+def test_lists_reads_and_writes_show_what_one_may_see(staff, path, field, change):
+    made = {}
+    for login in ("ann", "ben", "bo"):
+        made[login] = staff[login].ok("POST", path, {field: f"Of {login}"})
+        assert made[login]["ownerId"] == staff[login].id
+    for who, owners in SEES.items():
+        listed = staff[who].ok("GET", f"{path}?count=exact&limit=100")
+        assert sorted(item[field] for item in listed["items"]) == [f"Of {owner}" for owner in owners], who
+        assert listed["count"] == len(owners)
+        for login, item in made.items():
+            one = f"{path}/{item['id']}"
+            assert staff[who].send("GET", one)[0] == (200 if login in owners else 404), (who, login)
+            if login in owners:
+                continue
+            absent = staff[who].send("PATCH", one, change)
+            assert absent[0] == (403 if who == "boss" else 404), (who, login)
+            assert staff[who].send("POST", f"{one}/activities", {"kind": "call"})[0] == absent[0]
+            assert staff[who].send("GET", f"{one}/activities")[0] == 404
+    assert staff["boss"].send("PATCH", f"{path}/{made['ann']['id']}", change)[0] == 403
+    staff["ann"].ok("PATCH", f"{path}/{made['ann']['id']}", change)
+    staff["chief"].ok("PATCH", f"{path}/{made['ben']['id']}", change)
+
+
+def test_figures_are_of_what_one_may_see(staff):
+    positions = []
+    for login, amount in [("ann", "100.00"), ("ben", "20.00"), ("bo", "3.00")]:
+        deal = staff[login].ok("POST", "/v1/opportunities", {"name": "Won", "amount": usd(amount), "source": "figures"})
+        _, headers, _ = staff[login].send("POST", f"/v1/opportunities/{deal['id']}/win", {})
+        positions.append(headers["X-Guanxi-Position"])
+    wait = "waitFor=" + ",".join(positions)
+    for who, won in [("ann", "100.00"), ("bo", "3.00"), ("chief", "120.00"), ("lead", "3.00"), ("boss", "123.00")]:
+        report = staff[who].ok("GET", f"/v1/analytics/opportunities?groupBy=owner&{wait}")
+        assert report["total"]["wonValue"] == usd(won), who
+        assert {group["key"] for group in report["groups"]} == {owner.title() for owner in SEES[who]}, who
+        for group in report["groups"]:
+            link = group["drill"]["won"]
+            assert staff[who].ok("GET", f"{link}&count=exact")["count"] == group["won"]
+        assert staff[who].ok("GET", f"/v1/analytics/funnel?period={YEAR}")["won"] == usd(won), who
+        assert staff[who].ok("GET", f"/v1/forecast?period={YEAR}")["signed"] == usd(won), who
+        regions = staff[who].ok("GET", "/v1/analytics/opportunities?groupBy=region")
+        for group in regions["groups"]:
+            assert staff[who].ok("GET", f"{group['drill']['won']}&count=exact")["count"] == group["won"], who
+
+
+def test_giving_away_needs_permission_and_brings_the_team(staff):
+    deal = staff["ann"].ok("POST", "/v1/opportunities", {"name": "Given"})
+    path = f"/v1/opportunities/{deal['id']}"
+    assert staff["ann"].send("PATCH", path, {"ownerId": staff["bo"].id})[0] == 403
+    assert staff["ann"].send("POST", f"{path}/assign", {"ownerId": staff["bo"].id})[0] == 403
+    given = staff["chief"].ok("POST", f"{path}/assign", {"ownerId": staff["bo"].id, "reason": "moved"})
+    assert given["teamId"] == staff["teams"]["South"]
+    assert [staff[who].send("GET", path)[0] for who in ("ann", "chief", "bo", "lead")] == [404, 404, 200, 200]
+    staff["admin"].ok("DELETE", path)
