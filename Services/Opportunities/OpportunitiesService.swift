@@ -8,7 +8,7 @@ import Resources
 import ServiceKit
 import Values
 
-/// The opportunities service: products, pipelines, opportunities, targets and the forecast.
+/// The opportunities service: products, pipelines, opportunities, contracts, targets and the forecast.
 public enum OpportunitiesService {
     public static let name = "opportunities"
 
@@ -33,7 +33,8 @@ public enum OpportunitiesService {
                 + products.resource.importEndpoints(imports) + OpportunityActs(opportunities: opportunities).endpoints
                 + RegistrationActs(opportunities: opportunities).endpoints
                 + Targets(environment: environment).resource.endpoints([.create, .read, .change, .delete])
-                + ForecastEndpoints(opportunities: opportunities).endpoints,
+                + ForecastEndpoints(opportunities: opportunities).endpoints
+                + ContractEndpoints(contracts: ContractStore(opportunities: opportunities)).endpoints,
             internalEndpoints: SagaSteps(environment)
                 .step(
                     "opportunity", opportunities.resource,

@@ -94,6 +94,9 @@ public enum PermissionMatrix {
             name: "orders", chinese: "订单", read: everyone, write: [.operations, .service, .admin], delete: configuring),
         Collection(name: "products", chinese: "产品", read: everyone, write: configuring, delete: configuring),
         Collection(name: "pipelines", chinese: "销售流程", read: everyone, write: configuring, delete: configuring),
+        Collection(
+            name: "contracts", chinese: "合同", read: everyone, write: [.sales, .manager, .operations, .admin],
+            delete: managing),
         Collection(name: "targets", chinese: "目标", read: everyone, write: managing, delete: managing),
         Collection(name: "sources", chinese: "线索来源", read: everyone, write: configuring, delete: configuring),
         Collection(

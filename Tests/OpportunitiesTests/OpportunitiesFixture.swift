@@ -63,6 +63,7 @@ struct OpportunitiesFixture: Sendable {
             + RegistrationActs(opportunities: opportunities).endpoints
             + Targets(environment: environment).resource.endpoints([.create, .read, .change, .delete])
             + ForecastEndpoints(opportunities: opportunities).endpoints
+            + ContractEndpoints(contracts: ContractStore(opportunities: opportunities)).endpoints
         router = try Router(
             endpoints, middleware: [PosingMiddleware()],
             events: RouterEvents(unexpected: { error, _, _ in Issue.record(error) }),

@@ -137,6 +137,20 @@ def test_activities_of_an_opportunity(sold):
     assert sold.send("POST", path, {"kind": "note"})[0] == 422
 
 
+def test_a_won_opportunity_gets_a_contract_whose_payments_age(sold):
+    won = sold.deals[-1]
+    contract = sold.ok("POST", "/v1/contracts", {
+        "opportunityId": won["id"], "amount": usd("1000000.00"), "signedOn": "2026-01-01", "number": "HT-1",
+        "payments": [{"dueOn": "2026-02-01", "amount": usd("400000.00"), "paidOn": "2026-02-01", "paid": usd("400000.00")},
+                     {"dueOn": "2026-03-01", "amount": usd("600000.00")}]})
+    assert contract["paid"] == usd("400000.00")
+    ageing = sold.ok("GET", "/v1/contracts/ageing?asOf=2026-03-11")
+    assert {item["bucket"]: item["payments"] for item in ageing["buckets"]}["days1to30"] == 1
+    assert ageing["total"] == usd("600000.00")
+    assert sold.send("POST", "/v1/contracts", {
+        "opportunityId": sold.deals[0]["id"], "amount": usd("1.00"), "signedOn": "2026-01-01"})[0] == 409
+
+
 def test_win_rates_are_measured_and_the_way_of_leads_is_told(platform):
     api = platform.tenant("measured")
     for number in range(10):

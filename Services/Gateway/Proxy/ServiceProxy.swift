@@ -12,7 +12,12 @@ enum Backend {
                 "/v1/duplicate-policy",
             ]
         ),
-        ("opportunities", ["/v1/opportunities", "/v1/products", "/v1/pipelines", "/v1/targets", "/v1/forecast"]),
+        (
+            "opportunities",
+            [
+                "/v1/opportunities", "/v1/products", "/v1/pipelines", "/v1/targets", "/v1/forecast", "/v1/contracts",
+            ]
+        ),
         ("customers", ["/v1/accounts", "/v1/contacts", "/v1/orders", "/v1/lifecycle-policy"]),
         ("analytics", ["/v1/analytics"]),
     ]

@@ -7,8 +7,8 @@ import Values
 public enum EventCatalogue {
     public static let all: [EventDefinition] =
         TenantEvents.all + UserEvents.all + TeamEvents.all + BusinessLineEvents.all + LeadEvents.all
-        + OpportunityEvents.all + ProductEvents.all + PipelineEvents.all + TargetEvents.all + AccountEvents.all
-        + ContactEvents.all + OrderEvents.all + LifecyclePolicyEvents.all
+        + OpportunityEvents.all + ProductEvents.all + PipelineEvents.all + TargetEvents.all + ContractEvents.all
+        + AccountEvents.all + ContactEvents.all + OrderEvents.all + LifecyclePolicyEvents.all
 
     private static let byType = Dictionary(uniqueKeysWithValues: all.map { ($0.type, $0) })
 

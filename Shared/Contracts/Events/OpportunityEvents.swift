@@ -82,3 +82,19 @@ public enum TargetEvents {
         created.definition, updated.definition, deleted.definition, restored.definition,
     ]
 }
+
+/// What happens to contracts.
+public enum ContractEvents {
+    public static let created = EventKind<ContractSnapshot, NoDetails>(
+        "contract.created", .opportunities, zh: "新建合同。", en: "A contract was made.")
+    public static let updated = EventKind<ContractSnapshot, NoDetails>(
+        "contract.updated", .opportunities, zh: "合同或其回款被修改。", en: "A contract or its payments were changed.")
+    public static let deleted = EventKind<ContractSnapshot, NoDetails>(
+        "contract.deleted", .opportunities, zh: "合同被删除，可恢复。", en: "A contract was deleted; it can be restored.")
+    public static let restored = EventKind<ContractSnapshot, NoDetails>(
+        "contract.restored", .opportunities, zh: "合同被恢复。", en: "A deleted contract was restored.")
+
+    static let all = [
+        created.definition, updated.definition, deleted.definition, restored.definition,
+    ]
+}
