@@ -50,7 +50,7 @@ public enum LeadsService {
             endpoints: leads.endpoints() + leads.importEndpoints(imports) + LeadActs(leads: leads).endpoints
                 + [ConvertEndpoint(leads: leads, runner: runner).endpoint]
                 + sources.endpoints([.create, .read, .change, .delete])
-                + LeadSettings(environment: environment).endpoints + policies.endpoints,
+                + LeadSettings(environment: policies.environment).endpoints + policies.endpoints,
             consumers: [backbone.consumer("leads", topics: [.gateway], handlers: [DirectoryCopy()])],
             components: [runner, imports])
     }

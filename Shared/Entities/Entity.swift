@@ -5,12 +5,14 @@ import Values
 @dynamicMemberLookup
 public struct Field<Record: Sendable>: Sendable {
     public let definition: FieldDefinition
-    let get: @Sendable (Record) -> FieldValue
-    let set: @Sendable (inout Record, FieldValue) -> Bool
+    @usableFromInline let get: @Sendable (Record) -> FieldValue
+    @usableFromInline let set: @Sendable (inout Record, FieldValue) -> Bool
 
     /// A field that can be read and set through `path`.
     ///
-    /// The Swift type must be able to hold every value of `type`: checked here, when the catalogue is made.
+    /// The Swift type must be able to hold every value of `type`: checked here, when the catalogue is made. Inlinable, so
+    /// that the closures are made for the types of each field: they run some hundred times a request.
+    @inlinable
     public init<Value: FieldConvertible>(
         _ name: String, _ path: any WritableKeyPath<Record, Value> & Sendable, _ type: FieldType, zh: String,
         en: String,
@@ -37,6 +39,7 @@ public struct Field<Record: Sendable>: Sendable {
 
 extension FieldType {
     /// Values by which it shows whether a Swift type fits.
+    @usableFromInline
     var samples: [FieldValue] {
         switch self {
         case .string, .text, .email, .phone, .url: [.string("a")]
@@ -58,6 +61,8 @@ extension FieldType {
 public struct Entity<Record: Sendable>: Sendable {
     public let schema: ObjectSchema
     public let fields: [Field<Record>]
+    /// Of the fields, in their order.
+    private let names: [String]
     /// The word in types and topics: `lead`.
     public let name: String
     public let zh: String
@@ -86,6 +91,7 @@ public struct Entity<Record: Sendable>: Sendable {
         self.zh = zh
         self.en = en
         self.fields = fields
+        names = fields.map(\.definition.name)
         schema = ObjectSchema(
             name.prefix(1).uppercased() + name.dropFirst(), hasCustom: custom != nil, fields.map(\.definition))
         self.custom = custom
@@ -160,8 +166,8 @@ extension Entity {
     public func encode(_ record: Record, fields names: Set<String>? = nil) -> JSON {
         var members: [JSONObject.Member] = []
         members.reserveCapacity(fields.count + 1)
-        for field in fields where names?.contains(field.name) ?? true {
-            members.append((field.name, field.get(record).json))
+        for index in fields.indices where names?.contains(self.names[index]) ?? true {
+            members.append((self.names[index], fields[index].get(record).json))
         }
         if let custom, names?.contains("custom") ?? true { members.append(("custom", .object(custom(record)))) }
         return .object(JSONObject(distinct: members))
@@ -171,12 +177,12 @@ extension Entity {
     public func write(_ record: Record, fields names: Set<String>? = nil, into writer: inout JSONWriter) {
         writer.raw("{")
         var isFirst = true
-        for field in fields where names?.contains(field.name) ?? true {
+        for index in fields.indices where names?.contains(self.names[index]) ?? true {
             if !isFirst { writer.raw(",") }
             isFirst = false
-            writer.write(field.name)
+            writer.write(self.names[index])
             writer.raw(":")
-            writer.write(field.get(record))
+            writer.write(fields[index].get(record))
         }
         if let custom, names?.contains("custom") ?? true {
             writer.raw(isFirst ? "\"custom\":" : ",\"custom\":")

@@ -10,95 +10,95 @@ public protocol FieldConvertible: Sendable {
 }
 
 extension String: FieldConvertible {
-    public init?(fieldValue: FieldValue) {
+    @inlinable public init?(fieldValue: FieldValue) {
         guard case .string(let value) = fieldValue else { return nil }
         self = value
     }
-    public var fieldValue: FieldValue { .string(self) }
+    @inlinable public var fieldValue: FieldValue { .string(self) }
 }
 
 extension Int64: FieldConvertible {
-    public init?(fieldValue: FieldValue) {
+    @inlinable public init?(fieldValue: FieldValue) {
         guard case .int(let value) = fieldValue else { return nil }
         self = value
     }
-    public var fieldValue: FieldValue { .int(self) }
+    @inlinable public var fieldValue: FieldValue { .int(self) }
 }
 
 extension Int: FieldConvertible {
-    public init?(fieldValue: FieldValue) {
+    @inlinable public init?(fieldValue: FieldValue) {
         guard case .int(let value) = fieldValue else { return nil }
         self = Int(value)
     }
-    public var fieldValue: FieldValue { .int(Int64(self)) }
+    @inlinable public var fieldValue: FieldValue { .int(Int64(self)) }
 }
 
 extension Double: FieldConvertible {
-    public init?(fieldValue: FieldValue) {
+    @inlinable public init?(fieldValue: FieldValue) {
         switch fieldValue {
         case .double(let value): self = value
         case .int(let value): self = Double(value)
         default: return nil
         }
     }
-    public var fieldValue: FieldValue { .double(self) }
+    @inlinable public var fieldValue: FieldValue { .double(self) }
 }
 
 extension Bool: FieldConvertible {
-    public init?(fieldValue: FieldValue) {
+    @inlinable public init?(fieldValue: FieldValue) {
         guard case .bool(let value) = fieldValue else { return nil }
         self = value
     }
-    public var fieldValue: FieldValue { .bool(self) }
+    @inlinable public var fieldValue: FieldValue { .bool(self) }
 }
 
 extension Money: FieldConvertible {
-    public init?(fieldValue: FieldValue) {
+    @inlinable public init?(fieldValue: FieldValue) {
         guard case .money(let value) = fieldValue else { return nil }
         self = value
     }
-    public var fieldValue: FieldValue { .money(self) }
+    @inlinable public var fieldValue: FieldValue { .money(self) }
 }
 
 extension CalendarDate: FieldConvertible {
-    public init?(fieldValue: FieldValue) {
+    @inlinable public init?(fieldValue: FieldValue) {
         guard case .date(let value) = fieldValue else { return nil }
         self = value
     }
-    public var fieldValue: FieldValue { .date(self) }
+    @inlinable public var fieldValue: FieldValue { .date(self) }
 }
 
 extension Timestamp: FieldConvertible {
-    public init?(fieldValue: FieldValue) {
+    @inlinable public init?(fieldValue: FieldValue) {
         guard case .timestamp(let value) = fieldValue else { return nil }
         self = value
     }
-    public var fieldValue: FieldValue { .timestamp(self) }
+    @inlinable public var fieldValue: FieldValue { .timestamp(self) }
 }
 
 extension UUID: FieldConvertible {
-    public init?(fieldValue: FieldValue) {
+    @inlinable public init?(fieldValue: FieldValue) {
         guard case .uuid(let value) = fieldValue else { return nil }
         self = value
     }
-    public var fieldValue: FieldValue { .uuid(self) }
+    @inlinable public var fieldValue: FieldValue { .uuid(self) }
 }
 
 extension JSON: FieldConvertible {
-    public init?(fieldValue: FieldValue) { self = fieldValue.json }
-    public var fieldValue: FieldValue { self == .null ? .null : .json(self) }
+    @inlinable public init?(fieldValue: FieldValue) { self = fieldValue.json }
+    @inlinable public var fieldValue: FieldValue { self == .null ? .null : .json(self) }
 }
 
 extension JSONObject: FieldConvertible {
-    public init?(fieldValue: FieldValue) {
+    @inlinable public init?(fieldValue: FieldValue) {
         guard case .json(.object(let value)) = fieldValue else { return nil }
         self = value
     }
-    public var fieldValue: FieldValue { .json(.object(self)) }
+    @inlinable public var fieldValue: FieldValue { .json(.object(self)) }
 }
 
 extension Optional: FieldConvertible where Wrapped: FieldConvertible {
-    public init?(fieldValue: FieldValue) {
+    @inlinable public init?(fieldValue: FieldValue) {
         if fieldValue.isNull {
             self = .none
         } else {
@@ -106,11 +106,11 @@ extension Optional: FieldConvertible where Wrapped: FieldConvertible {
             self = value
         }
     }
-    public var fieldValue: FieldValue { self?.fieldValue ?? .null }
+    @inlinable public var fieldValue: FieldValue { self?.fieldValue ?? .null }
 }
 
 extension Array: FieldConvertible where Element: FieldConvertible {
-    public init?(fieldValue: FieldValue) {
+    @inlinable public init?(fieldValue: FieldValue) {
         guard case .list(let values) = fieldValue else { return nil }
         var elements: [Element] = []
         for value in values {
@@ -119,14 +119,14 @@ extension Array: FieldConvertible where Element: FieldConvertible {
         }
         self = elements
     }
-    public var fieldValue: FieldValue { .list(map(\.fieldValue)) }
+    @inlinable public var fieldValue: FieldValue { .list(map(\.fieldValue)) }
 }
 
 /// Enumerations of strings: `enum LeadStatus: String, FieldConvertible`.
 extension FieldConvertible where Self: RawRepresentable, RawValue == String {
-    public init?(fieldValue: FieldValue) {
+    @inlinable public init?(fieldValue: FieldValue) {
         guard case .string(let value) = fieldValue else { return nil }
         self.init(rawValue: value)
     }
-    public var fieldValue: FieldValue { .string(rawValue) }
+    @inlinable public var fieldValue: FieldValue { .string(rawValue) }
 }

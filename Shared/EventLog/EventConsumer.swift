@@ -21,6 +21,9 @@ public final class EventConsumer: Sendable {
         public var acceptsMidway = false
         /// Events of one transaction.
         public var batch = 500
+        /// Batches begin at least this long after one another, so that under load a transaction, which costs about a
+        /// millisecond of the machine whatever its size, carries several events. The first after a pause is done at once.
+        public var pace = Duration.milliseconds(10)
         /// How long an event may fail for reasons that may pass (a lock, a tenant not yet there) before it is parked.
         public var patience = Duration.seconds(5)
         /// Without progress for this long, with events waiting, the consumption is begun anew.

@@ -67,9 +67,13 @@ final class EventConsumption: EventSubscriber {
     // MARK: - Batches
 
     func receive(_ batch: [StoredRecord]) async throws {
+        let began = ContinuousClock.now
         let events = batch.map { ReceivedEvent($0, isWanted: consumer.isWanted) }
         let unblocked = try await process(events[...])
         for key in unblocked { try await consumer.drain(key) }
+        // A full batch means that there is more: no time to lose then.
+        let rest = consumer.configuration.pace - began.duration(to: .now)
+        if rest > .zero, batch.count < consumer.configuration.batch { try await Task.sleep(for: rest) }
     }
 
     /// Applies events; halves them to find the one that cannot be applied.

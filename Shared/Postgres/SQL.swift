@@ -113,7 +113,9 @@ extension SQL {
 
     /// `name` as an SQL identifier.
     public static func quoted(_ name: String) -> String {
-        "\"" + name.replacing("\"", with: "\"\"") + "\""
+        // Names with quotes in them are rare, and to look for substrings is dear.
+        guard name.utf8.contains(UInt8(ascii: "\"")) else { return "\"\(name)\"" }
+        return "\"" + name.replacing("\"", with: "\"\"") + "\""
     }
 
     /// `text` as an SQL string constant: for commands that take no parameters (`create role … password`).

@@ -7,28 +7,62 @@ public struct CompanyName: Sendable, Hashable {
     /// 市 and 省 behind a leading region, and the order of Latin words do not count. "" when nothing is left.
     public let key: String
 
-    /// Places named at its ends, short: `中国移动北京分公司` → `["北京"]`.
-    let regions: [String]
-    /// Whether it names the whole country (中国).
-    let isNational: Bool
-    /// The Chinese part without places and group words.
-    let core: String
+    /// The Chinese part, without legal form.
+    private let han: String
     /// Latin words and numbers, without legal form, in alphabetical order.
     let words: [String]
 
     public init(_ raw: String) {
+        if let words = Self.plainWords(of: raw) {
+            self.words = LegalForm.stripped(words).sorted()
+            han = ""
+            key = self.words.joined(separator: " ")
+            return
+        }
         let folded = Simplified.text(foldedText(raw))
         let plain =
             folded.unicodeScalars.contains { (0xC0...0x24F).contains($0.value) } ? Self.latin.apply(folded) : folded
         let parts = Self.scripts(of: plain)
-        var words = LegalForm.stripped(parts.words)
-        words.sort()
+        words = LegalForm.stripped(parts.words).sorted()
         var han = LegalForm.stripped(parts.han)
         // 北京市某公司 and 北京某公司 are one spelling; what the region means is left to `match`.
         if let region = Regions.prefix(of: han[...]), !region.rest.isEmpty { han = region.name + region.rest }
-        self.words = words
+        self.han = han
         key = ([han] + words).filter { !$0.isEmpty }.joined(separator: " ")
-        (regions, isNational, core) = Self.placed(han)
+    }
+
+    /// Where a name says that its company is.
+    struct Placement {
+        /// Places named at its ends, short: `中国移动北京分公司` → `["北京"]`.
+        var regions: [String] = []
+        /// Whether it names the whole country (中国).
+        var isNational = false
+        /// The Chinese part without places and group words.
+        var core = ""
+    }
+
+    /// What ``scripts(of:)`` finds in pure ASCII, the most common case by far; nil for other text.
+    private static func plainWords(of text: String) -> [String]? {
+        var words: [String] = []
+        var word: [UInt8] = []
+        func close() {
+            if !word.isEmpty { words.append(String(decoding: word, as: UTF8.self)) }
+            word.removeAll(keepingCapacity: true)
+        }
+        for byte in text.utf8 {
+            switch byte {
+            case 0x80...: return nil
+            case UInt8(ascii: "A")...UInt8(ascii: "Z"): word.append(byte | 0x20)
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"): word.append(byte)
+            case UInt8(ascii: "&"), UInt8(ascii: "+"):
+                close()
+                words.append("and")
+            case UInt8(ascii: "."), UInt8(ascii: "'"): continue  // dots stay inside: s.a. is sa
+            default: close()
+            }
+        }
+        close()
+        return words
     }
 
     private static let latin = Transliterator("Latin-ASCII")
@@ -60,7 +94,8 @@ public struct CompanyName: Sendable, Hashable {
     }
 
     /// Takes places off both ends while something is left.
-    private static func placed(_ han: String) -> (regions: [String], isNational: Bool, core: String) {
+    func placement() -> Placement {
+        guard !han.isEmpty else { return Placement() }
         var rest = han[...]
         var regions: [String] = []
         var isNational = false
@@ -80,7 +115,7 @@ public struct CompanyName: Sendable, Hashable {
         while take(Regions.prefix(of: rest)) {}
         while take(Regions.suffix(of: rest)) {}
         let core = String(rest).replacing("集团", with: "")
-        return (regions, isNational, core.isEmpty ? String(rest) : core)
+        return Placement(regions: regions, isNational: isNational, core: core.isEmpty ? String(rest) : core)
     }
 }
 

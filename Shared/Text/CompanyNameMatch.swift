@@ -49,29 +49,32 @@ extension CompanyName {
         guard !key.isEmpty, !other.key.isEmpty else { return CompanyNameMatch(score: 0, reasons: []) }
         if key == other.key { return CompanyNameMatch(score: 1, reasons: [.sameName]) }
         var reasons: [CompanyNameMatch.Reason] = []
-        var score = coreScore(other, &reasons)
-        if isNational != other.isNational {
+        let (mine, theirs) = (placement(), other.placement())
+        var score = coreScore(other, mine.core, theirs.core, &reasons)
+        if mine.isNational != theirs.isNational {
             reasons.append(.nationIgnored)
-            if core == other.core, Self.generic.contains(core) {
-                reasons.append(.genericName(core))
+            if mine.core == theirs.core, Self.generic.contains(mine.core) {
+                reasons.append(.genericName(mine.core))
                 score *= 0.5
             } else {
                 score *= 0.95
             }
         }
-        score *= regionFactor(other, &reasons)
+        score *= Self.regionFactor(mine.regions, theirs.regions, &reasons)
         return CompanyNameMatch(score: (score * 100).rounded() / 100, reasons: reasons)
     }
 
-    private func coreScore(_ other: CompanyName, _ reasons: inout [CompanyNameMatch.Reason]) -> Double {
+    private func coreScore(
+        _ other: CompanyName, _ mine: String, _ theirs: String, _ reasons: inout [CompanyNameMatch.Reason]
+    ) -> Double {
         var scores: [Double] = []
-        if !core.isEmpty, !other.core.isEmpty {
-            let likeness = core == other.core ? 1 : Self.likeness(core, other.core)
+        if !mine.isEmpty, !theirs.isEmpty {
+            let likeness = mine == theirs ? 1 : Self.likeness(mine, theirs)
             scores.append(likeness)
             if likeness == 1 {
-                reasons.append(.sameCore(core))
+                reasons.append(.sameCore(mine))
             } else if likeness >= 0.5 {
-                reasons.append(.similarCore(core, other.core))
+                reasons.append(.similarCore(mine, theirs))
             }
         }
         if !words.isEmpty, !other.words.isEmpty {
@@ -83,14 +86,16 @@ extension CompanyName {
         return scores.reduce(0, +) / Double(scores.count)
     }
 
-    private func regionFactor(_ other: CompanyName, _ reasons: inout [CompanyNameMatch.Reason]) -> Double {
-        switch (regions.first, other.regions.first) {
+    private static func regionFactor(
+        _ regions: [String], _ others: [String], _ reasons: inout [CompanyNameMatch.Reason]
+    ) -> Double {
+        switch (regions.first, others.first) {
         case (nil, nil): return 1
         case (let region?, nil), (nil, let region?):
             reasons.append(.regionOnlyInOne(region))
             return 0.8
         case (let mine?, let theirs?):
-            if let common = regions.first(where: other.regions.contains) {
+            if let common = regions.first(where: others.contains) {
                 reasons.append(.sameRegion(common))
                 return 1
             }

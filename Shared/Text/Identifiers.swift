@@ -10,12 +10,34 @@ public struct PhoneNumber: Sendable, Hashable {
     /// - Parameter country: calling code of numbers written without one.
     /// - Returns: nil when it is no complete number, for example a local number without its area code.
     public init?(_ raw: String, country: String = "86") {
-        let folded = foldedText(raw)
-        var digits = ""
-        var suffix = ""
-        var international = false
-        var inExtension = false
-        for character in folded {
+        guard let parts = Self.plain(raw) ?? Self.typed(raw) else { return nil }
+        var (digits, international) = (parts.digits, parts.international)
+        if !international, digits.hasPrefix("00") {
+            international = true
+            digits.removeFirst(2)
+        }
+        guard let number = international ? digits : Self.national(digits, country: country),
+            (7...15).contains(number.count), !number.hasPrefix("0")
+        else { return nil }
+        // "+86 (0)10 …": the trunk zero does not belong behind the country code.
+        e164 = "+" + (number.hasPrefix("860") ? "86" + number.dropFirst(3) : number)
+        dialExtension = parts.suffix.isEmpty ? nil : parts.suffix
+    }
+
+    private typealias Parts = (digits: String, suffix: String, international: Bool)
+
+    /// Digits alone, with or without `+`, as programs write a number; nil for other text.
+    private static func plain(_ text: String) -> Parts? {
+        let utf8 = text.utf8
+        let digits = utf8.first == UInt8(ascii: "+") ? utf8.dropFirst() : utf8[...]
+        guard digits.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+        return (String(Substring(digits)), "", digits.startIndex != utf8.startIndex)
+    }
+
+    /// What people type; nil for what no number has.
+    private static func typed(_ text: String) -> Parts? {
+        var (digits, suffix, international, inExtension) = ("", "", false, false)
+        for character in foldedText(text) {
             switch character {
             case "0"..."9" where inExtension: suffix.append(character)
             case "0"..."9": digits.append(character)
@@ -28,16 +50,7 @@ public struct PhoneNumber: Sendable, Hashable {
             default: return nil
             }
         }
-        if !international, digits.hasPrefix("00") {
-            international = true
-            digits.removeFirst(2)
-        }
-        guard let number = international ? digits : Self.national(digits, country: country),
-            (7...15).contains(number.count), !number.hasPrefix("0")
-        else { return nil }
-        // "+86 (0)10 …": the trunk zero does not belong behind the country code.
-        e164 = "+" + (number.hasPrefix("860") ? "86" + number.dropFirst(3) : number)
-        dialExtension = suffix.isEmpty ? nil : suffix
+        return (digits, suffix, international)
     }
 
     /// Country code and subscriber of a number written without `+`; nil when that cannot be known.
@@ -61,6 +74,7 @@ public struct PhoneNumber: Sendable, Hashable {
 public enum EmailAddress {
     /// Trimmed, half width, small letters; nil when it is no address (no `@`, spaces, broken domain).
     public static func normalized(_ raw: String) -> String? {
+        if isPlain(raw.utf8) { return raw }
         let text = foldedText(raw).trimmed
         let parts = text.split(separator: "@", omittingEmptySubsequences: false)
         guard parts.count == 2, (1...64).contains(parts[0].utf8.count), text.utf8.count <= 254 else { return nil }
@@ -72,6 +86,30 @@ public enum EmailAddress {
         let labels = parts[1].split(separator: ".", omittingEmptySubsequences: false)
         guard labels.count >= 2, labels.allSatisfy(isLabel) else { return nil }
         return text
+    }
+
+    /// Whether it is an address of small letters, digits, single dots and hyphens, as most are: normal already.
+    private static func isPlain(_ text: String.UTF8View) -> Bool {
+        guard (3...254).contains(text.count) else { return false }
+        var (labels, length, domain, last) = (0, 0, false, UInt8(ascii: "."))
+        for byte in text {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"): length += 1
+            case UInt8(ascii: "-") where last != UInt8(ascii: ".") && last != UInt8(ascii: "@"): length += 1
+            case UInt8(ascii: "."), UInt8(ascii: "@"):
+                guard length > 0, last != UInt8(ascii: "-"), last != UInt8(ascii: ".") else { return false }
+                if byte == UInt8(ascii: "@") {
+                    guard !domain else { return false }
+                    (domain, length) = (true, 0)
+                } else if domain {
+                    (labels, length) = (labels + 1, 0)
+                }
+            default: return false
+            }
+            guard length <= 63 else { return false }
+            last = byte
+        }
+        return domain && labels > 0 && length > 0 && last != UInt8(ascii: "-")
     }
 
     private static func isLabel(_ label: Substring) -> Bool {

@@ -8,7 +8,7 @@ public enum UUIDv7 {
 
     /// A new identifier of the given moment. Asked for an earlier moment than before, it goes on from the later one.
     public static func make(at time: Timestamp = .now()) -> UUID {
-        var random = SystemRandomNumberGenerator()
+        var random = BufferedRandomNumberGenerator()
         let low = random.next() & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
         // A fresh millisecond starts its counter in the lower half, which leaves room to count up.
         let fresh = UInt64(max(0, time.milliseconds)) << 12 | random.next() & 0x7FF

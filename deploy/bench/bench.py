@@ -23,8 +23,8 @@ import imports  # noqa: E402
 import pages  # noqa: E402
 import visibility  # noqa: E402
 from client import Api, ApiError  # noqa: E402
-from drive import Refused, pgbench, psql, wrk  # noqa: E402
-from processor import Meter  # noqa: E402
+from drive import Refused, alone, pgbench, psql, wrk  # noqa: E402
+from processor import Floor, Meter  # noqa: E402
 from system import LOGS, SERVICES, System  # noqa: E402
 from table import Table  # noqa: E402
 from tenant import Tenant  # noqa: E402
@@ -55,17 +55,23 @@ class Bench:
     def _rounds(self, act, script, names, paths=None):
         """(measured, floor) of each round, after one that warms both sides."""
         seconds, connections = self.options.seconds, self.options.connections
-        wrk(self.url, self.api.key, act, 3, connections, paths)
+        wrk(self.url, self.api.key, act, seconds, connections, paths)
         pairs = []
         for number in range(1, self.options.rounds + 1):
-            floor = pgbench(self.database, script, seconds, connections, names)
+            events.settle(self.system)
+            with alone(self.system, SERVICES, self.database):
+                meter = Floor(self.system)
+                floor = pgbench(self.database, script, seconds, connections, names)
+                cheap = meter.per_call(floor["rate"] * seconds)
+            wrk(self.url, self.api.key, act, 1, connections, paths)
             meter = Meter(self.system, SERVICES)
             ours = wrk(self.url, self.api.key, act, seconds, connections, paths)
             costs = meter.per_call(ours["calls"])
             print(f"       round {number}: {ours['rate']:,.0f}/s, p50 {ours['p50']:.1f} ms, p99 {ours['p99']:.1f} ms; "
-                  f"pgbench {floor['rate']:,.0f}/s; {connections} connections", flush=True)
+                  f"pgbench {floor['rate']:,.0f}/s; {connections} connections; processor time a call "
+                  f"{sum(costs.values()):.0f} µs, pgbench's {cheap:.0f} µs", flush=True)
             pairs.append((ours["rate"], floor["rate"]))
-        print("       processor time a call, µs: " + ", ".join(f"{part} {cost:.0f}" for part, cost in costs.items()))
+        print("       of the last round, µs a call: " + ", ".join(f"{part} {cost:.0f}" for part, cost in costs.items()))
         return pairs
 
     def writes(self):

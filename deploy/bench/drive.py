@@ -1,10 +1,13 @@
 """The two load generators: wrk at the gateway and pgbench at the database."""
 
 import json
+import os
 import re
+import signal
 import subprocess
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -61,3 +64,18 @@ def psql(database, statement, **variables):
         ["psql", "-X", "-q", "-t", "-A", "-v", "ON_ERROR_STOP=1", *settings, database],
         input=statement, check=True, capture_output=True, text=True).stdout
     return output.splitlines()
+
+
+@contextmanager
+def alone(system, services, database):
+    """The services stand still meanwhile, and the events written meanwhile are forgotten: a floor shares the machine
+    with nobody, and leaves no work behind."""
+    pids = [system.pid(service) for service in services]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+        psql(database, "truncate shared.outbox")
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)

@@ -36,7 +36,8 @@ values (
     ('01a2' || lpad(:i, 12, '0') || :n)::uuid, '/leads', 'lead.created', 'lead',
     ('01a0' || lpad(:i, 12, '0') || :n)::uuid::text, 1, now(),
     '00-d5283b18c22e968e' || :n || '-e86f2dfa9342a95a-01', '01a21411-f661-7392-8193-15a02957017e',
-    '{"lead":{"id":"01a21411-feb2-754e-bea1-20b89942871e","version":1,"createdAt":"2026-11-25T18:57:33.362Z",'
+    '{"lead":{"id":"' || ('01a0' || lpad(:i, 12, '0') || :n)::uuid || '","version":1,'
+    '"createdAt":"2026-11-25T18:57:33.362Z",'
     '"updatedAt":"2026-11-25T18:57:33.362Z","deletedAt": null,"company":"Bench ' || :n || ' ' || :i || ' Ltd",'
     '"person":"P. Marsh","title": null,"phone":"+8613' || :p || '","email":"p' || :i || '@' || :n || '.example",'
     '"creditCode": null,"region":"Central","industry": null,"employees": null,"product":"Rack R1","need": null,'

@@ -1,6 +1,7 @@
 """Processor time by part of the system: unlike wall clock it does not depend on who else is busy."""
 
 import os
+import resource
 from pathlib import Path
 
 from drive import psql
@@ -17,10 +18,11 @@ class Meter:
     def __init__(self, system, services):
         self.system, self.services = system, services
         self.began = self._read()
+        self.generators = generators()
 
     def per_call(self, calls, least=5):
         """Microseconds a call, the dearest part first; those below `least` are left out."""
-        ended, spent = self._read(), {}
+        ended, spent = self._read(), {"load generator": generators() - self.generators}
         for process, (part, used) in ended.items():
             if process in self.began:
                 spent[part] = spent.get(part, 0) + used - self.began[process][1]
@@ -40,6 +42,32 @@ class Meter:
             return "PostgreSQL itself"
         work = user.removeprefix(database + "_").partition("_")[0]
         return f"PostgreSQL, {database.removeprefix('guanxi_')} " + {"app": "requests"}.get(work, work)
+
+
+class Floor:
+    """What a load generator beside the services cost: itself, and the backends of its connections, which end with it."""
+
+    def __init__(self, system):
+        self.database = system.database("postgres")
+        self.began = self._read()
+
+    def per_call(self, calls):
+        return (self._read() - self.began) * 1e6 / calls
+
+    def _read(self):
+        postmaster = psql(self.database, "select split_part(pg_read_file('postmaster.pid'), chr(10), 1)")[0]
+        return _ended_children(postmaster) + generators()
+
+
+def generators():
+    """Processor seconds of the load generators that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _ended_children(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[13]) + int(fields[14])) * TICK
 
 
 def _used(pid):

@@ -38,7 +38,8 @@ struct Freshness: Sendable {
     private func wait(
         for id: String, _ version: Int64, _ tenant: Tenant, until deadline: ContinuousClock.Instant
     ) async throws {
-        var delay = Duration.milliseconds(2)
+        // Events are there in some 20 ms: asked for often at first, then ever more rarely.
+        let began = ContinuousClock.now
         while true {
             let isThere: Bool = try await database.query(
                 tenant.id,
@@ -48,14 +49,15 @@ struct Freshness: Sendable {
                 """
             ).single().get(0)
             if isThere { return }
-            guard ContinuousClock.now + delay < deadline else {
+            let now = ContinuousClock.now
+            let delay = max(.milliseconds(3), min(began.duration(to: now) / 4, .milliseconds(50)))
+            guard now + delay < deadline else {
                 throw Problem(
                     .unavailable,
                     .init(en: "The report does not hold this write yet.", zh: "报表尚未包含此次写入。"),
                     retryAfter: .seconds(1))
             }
             try await Task.sleep(for: delay)
-            delay = min(delay * 2, .milliseconds(50))
         }
     }
 }

@@ -13,7 +13,13 @@ import Values
 struct LeadStore: Sendable {
     let environment: ResourceEnvironment
     let policies: Policies
+    private let table = Table<Lead>("leads")
 
+    init(environment: ResourceEnvironment, policies: Policies) {
+        (self.environment, self.policies) = (environment, policies)
+    }
+
+    /// Dear to make: once, at the service's start.
     var resource: Resource<Lead> {
         Resource(
             "leads", environment: environment,
@@ -50,39 +56,30 @@ struct LeadStore: Sendable {
     private func create(_ drafts: [Draft<Lead>]) async throws -> [Creation<Lead>] {
         guard let tenant = drafts.first?.context.tenant else { return [] }
         let rules = try await policies.policy(of: tenant)
+        // Made once for each lead: keys of names are dear.
         let keys = drafts.map(\.record.matchKeys)
         let schema = SchemaName(tenant)
-        let table = resource.table
         let results = try await environment.database.flight(
             tenant,
             [
-                "select policy from \(schema).duplicate_policy",
                 """
                 \(table.select(schema)) where match_keys && \(Array(Set(keys.joined().map(\.text)))) \
                 and deleted_at is null order by last_touch_at desc limit \(20 * drafts.count)
-                """,
+                """
             ] + (rules.usesTurns ? [Policies.turns(schema)] : []), options: .read)
-        let policy = try results[0].first.map { DuplicatePolicy(try $0.get(0, as: JSON.self)) } ?? DuplicatePolicy()
         // Leads of this batch are candidates for those behind them.
-        var known = try results[1].map { try table.record($0) }
-        // Made once for each lead: keys of names are dear, and every draft looks at all of them.
-        var candidates = known.map { DuplicateCandidate($0) }
-        var turns = rules.usesTurns ? try Policies.readTurns(results[2]) : RoundRobin()
+        var known = KnownLeads(try results[0].map { try table.record($0) })
+        var turns = rules.usesTurns ? try Policies.readTurns(results[1]) : RoundRobin()
         var creations: [Creation<Lead>] = []
-        for draft in drafts {
-            let creation = decide(draft, known, candidates, policy, rules, &turns)
+        for (draft, keys) in zip(drafts, keys) {
+            let creation = decide(draft, keys, known.sharing(keys), rules, &turns)
             switch creation {
-            case .create(let made, _, _, _):
-                known.append(made)
-                candidates.append(DuplicateCandidate(made))
+            case .create(let made, _, _, _): known.insert(made, keys: keys)
             case .change(let old, var new, _, _, _):
                 // As `prepare` leaves it: another touch in this batch builds on it.
                 new.version = old.version + 1
                 new.updatedAt = draft.context.now
-                known.removeAll { $0.id == old.id }
-                known.append(new)
-                candidates.removeAll { $0.id == old.id }
-                candidates.append(DuplicateCandidate(new))
+                known.insert(new, keys: new.matchKeys)
             default: break
             }
             creations.append(creation)
@@ -91,8 +88,8 @@ struct LeadStore: Sendable {
     }
 
     private func decide(
-        _ draft: Draft<Lead>, _ known: [Lead], _ candidates: [DuplicateCandidate], _ policy: DuplicatePolicy,
-        _ rules: LeadPolicy, _ turns: inout RoundRobin
+        _ draft: Draft<Lead>, _ keys: [MatchKey], _ known: [KnownLead], _ rules: LeadPolicy,
+        _ turns: inout RoundRobin
     ) -> Creation<Lead> {
         do {
             try draft.record.validateCreation()
@@ -100,27 +97,27 @@ struct LeadStore: Sendable {
             var lead = draft.record
             lead.lastTouchAt = draft.context.occurredAt
             lead.lastSource = lead.source
-            return try decide(&lead, draft, known, candidates, policy, rules, &turns)
+            return try decide(&lead, draft, keys, known, rules, &turns)
         } catch {
             return .refuse(Problem(translating: error) ?? Problem(.ruleViolated))
         }
     }
 
     /// The same record of the same system sent again: a repeated import doubles nothing.
-    private static func same(_ lead: Lead, _ known: [Lead]) -> Lead? {
+    private static func same(_ lead: Lead, _ known: [KnownLead]) -> Lead? {
         guard let id = lead.externalID else { return nil }
-        return known.first { $0.externalID == id && $0.externalSystem == lead.externalSystem }
+        return known.first { $0.lead.externalID == id && $0.lead.externalSystem == lead.externalSystem }?.lead
     }
 
     private func decide(
-        _ lead: inout Lead, _ draft: Draft<Lead>, _ known: [Lead], _ candidates: [DuplicateCandidate],
-        _ policy: DuplicatePolicy,
-        _ rules: LeadPolicy, _ turns: inout RoundRobin
+        _ lead: inout Lead, _ draft: Draft<Lead>, _ keys: [MatchKey], _ known: [KnownLead], _ rules: LeadPolicy,
+        _ turns: inout RoundRobin
     ) throws -> Creation<Lead> {
         let context = draft.context
-        let keys = lead.matchKeys
         let touch = Touch(of: lead, at: context.occurredAt)
-        switch DuplicateDecision.decide(keys, candidates: candidates, policy: policy, at: context.occurredAt) {
+        let decision = DuplicateDecision.decide(
+            keys, candidates: known.map(\.candidate), policy: rules.duplicates, at: context.occurredAt)
+        switch decision {
         case .create(let duplicates):
             let turn = try rules.complete(&lead, draft, &turns)
             var details = LeadCreated()
@@ -132,8 +129,10 @@ struct LeadStore: Sendable {
                 happening: Happening("created", details: details.json.object ?? [:]),
                 answer: ["duplicates": .array(duplicates.map(\.json))])
         case .link(let duplicate):
-            guard let old = known.first(where: { $0.id == duplicate.id }) else { return .refuse(Problem(.conflict)) }
-            return link(touch, to: old, duplicate, context)
+            guard let old = known.first(where: { $0.lead.id == duplicate.id }) else {
+                return .refuse(Problem(.conflict))
+            }
+            return link(touch, to: old.lead, duplicate, context)
         case .block(let duplicate):
             let text = LocalizedText(
                 en: "This lead is there already: \(duplicate.id.lowercased).", zh: "该线索已存在：\(duplicate.id.lowercased)。")
@@ -198,11 +197,5 @@ extension DuplicatePolicy {
 
     var json: JSON {
         ["policy": action.rawValue.json, "keys": keys.map(\.rawValue).sorted().json, "windowDays": windowDays.json]
-    }
-}
-
-extension DuplicateCandidate {
-    fileprivate init(_ lead: Lead) {
-        self.init(id: lead.id, keys: Set(lead.matchKeys), status: lead.status, lastTouchAt: lead.lastTouchAt)
     }
 }

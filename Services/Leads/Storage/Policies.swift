@@ -10,6 +10,7 @@ import Values
 
 /// What a tenant's rules make of a new lead: compiled, so that a lead costs no parsing.
 struct LeadPolicy: Sendable {
+    let duplicates: DuplicatePolicy
     let assignment: AssignmentRules
     /// nil when the tenant has no grade rules: its leads have no grade.
     let grades: GradeRules?
@@ -103,6 +104,7 @@ final class Policies: Sendable {
                 "\(gradeRules.table.select(schema)) where deleted_at is null and active",
                 "select value from \(schema).grade_thresholds",
                 "select id, login, email, team_id from \(schema).users where active order by id",
+                "select policy from \(schema).duplicate_policy",
             ], options: .read)
         let custom = try await environment.customFields.fields(of: "lead", tenant: tenant)
         let context = try await environment.database.directory.active(tenant).textContext
@@ -121,6 +123,7 @@ final class Policies: Sendable {
             roster.teamOf[id] = team
         }
         return LeadPolicy(
+            duplicates: try results[4].first.map { DuplicatePolicy(try $0.get(0, as: JSON.self)) } ?? DuplicatePolicy(),
             assignment: try AssignmentRules(assignments, custom: custom, context: context),
             grades: grades.isEmpty
                 ? nil : try GradeRules(grades, thresholds: thresholds, custom: custom, context: context),

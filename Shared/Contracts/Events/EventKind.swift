@@ -40,7 +40,21 @@ public struct EventDefinition: Sendable, Hashable {
     }
 
     private static func shaped(_ json: JSON, as schema: ObjectSchema) -> JSON {
-        var members: [JSONObject.Member] = schema.fields.map { ($0.name, json[$0.name] ?? .null) }
+        let given = json.object ?? [:]
+        var members: [JSONObject.Member] = []
+        members.reserveCapacity(schema.fields.count + 1)
+        // The service's catalogue has them in the same order, with more between: seldom is one to be searched for.
+        var next = 0
+        for field in schema.fields {
+            while next < given.count, given[next].name != field.name { next += 1 }
+            if next < given.count {
+                members.append(given[next])
+                next += 1
+            } else {
+                members.append((field.name, given[field.name] ?? .null))
+                next = 0
+            }
+        }
         if schema.hasCustom { members.append(("custom", json["custom"] ?? [:])) }
         return .object(JSONObject(distinct: members))
     }

@@ -110,6 +110,7 @@ extension Resource {
         ) { call in
             let tenant = try call.tenant
             let record = try await visible(call.path.string("id"), try call.caller, tenant: tenant)
+            guard !call.query.items.isEmpty else { return answer(record).without("X-Guanxi-Position") }
             let query = try await listQuery(call, tenant)
             guard query.fields != nil || !query.expand.isEmpty else {
                 return answer(record).without("X-Guanxi-Position")

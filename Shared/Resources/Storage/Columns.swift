@@ -5,26 +5,33 @@ import Postgres
 import Values
 
 extension FieldType {
-    /// The value as a parameter of the type of this field's column. Money has two columns: see ``FieldDefinition/binds(_:)``.
+    /// The value as a parameter of the type of this field's column. Money has two columns: see
+    /// ``FieldDefinition/bind(_:into:)``.
     func bind(_ value: FieldValue) -> SQL {
+        var sql = SQL.Interpolation(literalCapacity: 0, interpolationCount: 1)
+        bind(value, into: &sql)
+        return SQL(stringInterpolation: sql)
+    }
+
+    func bind(_ value: FieldValue, into sql: inout SQL.Interpolation) {
         switch (self, value) {
-        case (.integer, .int(let number)): "\(number)"
-        case (.integer, _): "\(Int64?.none)"
-        case (.decimal, .double(let number)): "\(number)"
-        case (.decimal, .int(let number)): "\(Double(number))"
-        case (.decimal, _): "\(Double?.none)"
-        case (.boolean, .bool(let flag)): "\(flag)"
-        case (.boolean, _): "\(Bool?.none)"
-        case (.date, .date(let date)): "\(date)"
-        case (.date, _): "\(CalendarDate?.none)"
-        case (.timestamp, .timestamp(let time)): "\(time)"
-        case (.timestamp, _): "\(Timestamp?.none)"
-        case (.uuid, .uuid(let id)), (.reference, .uuid(let id)): "\(id)"
-        case (.uuid, _), (.reference, _): "\(UUID?.none)"
-        case (.list, .null), (.object, .null), (.json, .null): "\(JSON?.none)"
-        case (.list, _), (.object, _), (.json, _): "\(value.json)"
-        case (_, .string(let text)): "\(text)"
-        default: "\(String?.none)"
+        case (.integer, .int(let number)): sql.appendInterpolation(number)
+        case (.integer, _): sql.appendInterpolation(Int64?.none)
+        case (.decimal, .double(let number)): sql.appendInterpolation(number)
+        case (.decimal, .int(let number)): sql.appendInterpolation(Double(number))
+        case (.decimal, _): sql.appendInterpolation(Double?.none)
+        case (.boolean, .bool(let flag)): sql.appendInterpolation(flag)
+        case (.boolean, _): sql.appendInterpolation(Bool?.none)
+        case (.date, .date(let date)): sql.appendInterpolation(date)
+        case (.date, _): sql.appendInterpolation(CalendarDate?.none)
+        case (.timestamp, .timestamp(let time)): sql.appendInterpolation(time)
+        case (.timestamp, _): sql.appendInterpolation(Timestamp?.none)
+        case (.uuid, .uuid(let id)), (.reference, .uuid(let id)): sql.appendInterpolation(id)
+        case (.uuid, _), (.reference, _): sql.appendInterpolation(UUID?.none)
+        case (.list, .null), (.object, .null), (.json, .null): sql.appendInterpolation(JSON?.none)
+        case (.list, _), (.object, _), (.json, _): sql.appendInterpolation(value.json)
+        case (_, .string(let text)): sql.appendInterpolation(text)
+        default: sql.appendInterpolation(String?.none)
         }
     }
 
@@ -79,5 +86,15 @@ extension FieldDefinition {
         guard case .money = type else { return [type.bind(value)] }
         guard case .money(let money) = value else { return ["\(Int64?.none)", "\(String?.none)"] }
         return ["\(money.minorUnits)", "\(money.currency.code)"]
+    }
+
+    /// The same parameters, with commas between them, at the end of a statement that is being made.
+    func bind(_ value: FieldValue, into sql: inout SQL.Interpolation) {
+        guard case .money = type else { return type.bind(value, into: &sql) }
+        var money: Money?
+        if case .money(let amount) = value { money = amount }
+        sql.appendInterpolation(money?.minorUnits)
+        sql.appendLiteral(", ")
+        sql.appendInterpolation(money?.currency.code)
     }
 }

@@ -11,6 +11,7 @@ public struct Table<Record: Aggregate>: Sendable {
     public let entity: Entity<Record>
     /// The columns in the order in which rows are read and inserted.
     public let columns: [String]
+    private let definitions: [FieldDefinition]
     /// The first column of each field.
     private let positions: [Int]
     private let customPosition: Int
@@ -20,6 +21,7 @@ public struct Table<Record: Aggregate>: Sendable {
     public init(_ name: String) {
         self.name = name
         entity = Record.catalogue
+        definitions = entity.fields.map(\.definition)
         var columns: [String] = []
         var positions: [Int] = []
         for field in entity.fields {
@@ -49,12 +51,12 @@ public struct Table<Record: Aggregate>: Sendable {
     /// - Parameter offset: the position of the first column.
     public func record(_ row: Row, offset: Int = 0) throws -> Record {
         var record = Record(id: try row.get(offset), at: try row.get(offset + positions[2]))
-        for (index, field) in entity.fields.enumerated() {
-            let value = try field.definition.type.read(row, offset + positions[index])
+        for index in definitions.indices {
+            let value = try definitions[index].type.read(row, offset + positions[index])
             // A NULL where the record has a default comes from a column that is younger than the row.
-            if value.isNull, !field.definition.isNullable { continue }
+            if value.isNull, !definitions[index].isNullable { continue }
             guard entity.set(value, at: index, in: &record) else {
-                throw StoredValueError(table: name, column: field.definition.column)
+                throw StoredValueError(table: name, column: definitions[index].column)
             }
         }
         record.custom = try row.get(offset + customPosition, as: JSON?.self)?.object ?? [:]
@@ -68,12 +70,24 @@ public struct Table<Record: Aggregate>: Sendable {
         _ records: [Record], into schema: SchemaName, more: (Record) -> [(column: String, value: SQL)] = { _ in [] }
     ) -> SQL {
         precondition(!records.isEmpty, "an insert of no records")
-        let extra = more(records[0]).map { ", " + SQL.quoted($0.column) }.joined()
-        let rows = records.map { record -> SQL in
-            "(\((values(of: record) + more(record).map(\.value)).joined(separator: ", ")))"
+        // Made in one piece: joining a part for each of some forty columns cost a tenth of a request.
+        var sql = SQL.Interpolation(
+            literalCapacity: 64 + columnList.utf8.count + records.count * columns.count * 6,
+            interpolationCount: records.count * (columns.count + 2))
+        sql.appendInterpolation("insert into \(qualified(schema)) (\(raw: columnList)" as SQL)
+        let first = more(records[0])
+        for (column, _) in first { sql.appendLiteral(", \(SQL.quoted(column))") }
+        sql.appendLiteral(") values ")
+        for (index, record) in records.enumerated() {
+            sql.appendLiteral(index == 0 ? "(" : ", (")
+            append(record, to: &sql)
+            for (_, value) in index == 0 ? first : more(record) {
+                sql.appendLiteral(", ")
+                sql.appendInterpolation(value)
+            }
+            sql.appendLiteral(")")
         }
-        return
-            "insert into \(qualified(schema)) (\(raw: columnList)\(raw: extra)) values \(rows.joined(separator: ", "))"
+        return SQL(stringInterpolation: sql)
     }
 
     /// Changes a record that is still at version `old.version`; raises otherwise, so that nothing of the flight is kept.
@@ -97,14 +111,12 @@ public struct Table<Record: Aggregate>: Sendable {
             """
     }
 
-    private func values(of record: Record) -> [SQL] {
-        var values: [SQL] = []
-        values.reserveCapacity(columns.count)
-        for (index, field) in entity.fields.enumerated() {
-            values += field.definition.binds(entity.value(at: index, in: record))
+    private func append(_ record: Record, to sql: inout SQL.Interpolation) {
+        for index in definitions.indices {
+            definitions[index].bind(entity.value(at: index, in: record), into: &sql)
+            sql.appendLiteral(", ")
         }
-        values.append("\(JSON.object(record.custom))")
-        return values
+        sql.appendInterpolation(JSON.object(record.custom))
     }
 }
 

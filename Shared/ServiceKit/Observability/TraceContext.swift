@@ -1,3 +1,5 @@
+import Values
+
 /// The W3C trace context of a request or event: which trace it belongs to and which span caused it.
 ///
 /// The current one is task-local, so that what a request does (queries, calls, events, log lines) carries it along.
@@ -11,7 +13,7 @@ public struct TraceContext: Sendable, Hashable {
 
     /// The root of a new trace.
     public init(isSampled: Bool = true) {
-        var generator = SystemRandomNumberGenerator()
+        var generator = BufferedRandomNumberGenerator()
         traceID = (.random(in: 0 ... .max, using: &generator), .random(in: 1 ... .max, using: &generator))
         spanID = .random(in: 1 ... .max, using: &generator)
         self.isSampled = isSampled
@@ -44,7 +46,8 @@ public struct TraceContext: Sendable, Hashable {
 
     /// A new span in the same trace.
     public func child() -> TraceContext {
-        TraceContext(traceID: traceID, spanID: .random(in: 1 ... .max), isSampled: isSampled)
+        var generator = BufferedRandomNumberGenerator()
+        return TraceContext(traceID: traceID, spanID: .random(in: 1 ... .max, using: &generator), isSampled: isSampled)
     }
 
     public static func == (left: TraceContext, right: TraceContext) -> Bool {
