@@ -5,7 +5,7 @@ import Postgres
 import Resources
 import ServiceKit
 
-/// The customers service: accounts, contacts, orders and the lifecycle.
+/// The customers service: accounts, contacts, orders, the lifecycle, and each customer's timeline.
 public enum CustomersService {
     public static let name = "customers"
 
@@ -23,10 +23,15 @@ public enum CustomersService {
             environment: backbone.environment, accounts: accounts, contacts: contacts, orders: orders)
         let imports = ImportWorker(
             backbone.environment, logger: context.logger.component("imports"),
-            importers: [accounts.importer, orders.resource.importer])
+            importers: [accounts.importer, contacts.importer, orders.resource.importer])
         return try backbone.composition(
-            endpoints: endpoints.all + accounts.importEndpoints(imports) + orders.resource.importEndpoints(imports),
-            internalEndpoints: Conversions.steps(accounts, contacts).endpoints,
+            endpoints: endpoints.all + accounts.importEndpoints(imports) + contacts.importEndpoints(imports)
+                + orders.resource.importEndpoints(imports),
+            internalEndpoints: Conversions(accounts: accounts, contacts: contacts).steps.endpoints,
+            consumers: [
+                backbone.consumer(
+                    TimelineProjector.group, topics: TimelineProjector.topics, handlers: [TimelineProjector()])
+            ],
             components: [LifecycleClock(accounts: accounts, logger: context.logger), imports])
     }
 

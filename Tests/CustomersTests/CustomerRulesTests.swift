@@ -147,7 +147,39 @@ private struct Customer {
         let account = Account(
             id: UUID(), code: "ACC-2026-000001", name: "华为技术有限公司", aliases: ["華為技術", "Huawei Technologies Co., Ltd."],
             createdAt: time, updatedAt: time)
-        #expect(account.matchKeys == ["华为技术", "huawei technologies"])
+        #expect(account.matchKeys.map(\.text) == ["name:华为技术", "name:huawei technologies"])
+    }
+
+    @Test func `people are not one because they share a name`() {
+        var person = Account(id: UUID(), at: Timestamp(milliseconds: 0))
+        (person.kind, person.name, person.phone, person.email) = (.person, "王伟", "138 0013 8000", "Wei@Example.com")
+        #expect(person.matchKeys.map(\.text) == ["phone:+8613800138000", "email:wei@example.com"])
+    }
+
+    @Test func `a credit code with a wrong check digit is refused`() throws {
+        var account = Account(id: UUID(), at: Timestamp(milliseconds: 0))
+        account.creditCode = "91110000802100433B"
+        try account.validateCreditCode()
+        #expect(account.matchKeys.map(\.text) == ["creditCode:91110000802100433B"])
+        account.creditCode = "91110000802100433C"
+        #expect(throws: Refusal.self) { try account.validateCreditCode() }
+    }
+
+    @Test func `duplicates are flagged, linked or blocked, the best match first`() throws {
+        let (weak, strong) = (UUIDv7.make(), UUIDv7.make())
+        let name = try #require(MatchKey(.name, "北京移动有限公司"))
+        let code = try #require(MatchKey(.creditCode, "91110000802100433B"))
+        let candidates = [(id: weak, keys: [name]), (id: strong, keys: [name, code])]
+        func decide(_ action: DuplicatePolicy.Action, _ kinds: Set<MatchKind> = Set(MatchKind.allCases))
+            -> DuplicateDecision
+        {
+            .decide([code, name], candidates: candidates, policy: DuplicatePolicy(action: action, keys: kinds))
+        }
+        let best = Duplicate(id: strong, why: [.name, .creditCode])
+        #expect(decide(.createAndFlag) == .create(flagging: [best, Duplicate(id: weak, why: [.name])]))
+        #expect(decide(.link) == .link(best) && decide(.block) == .block(best))
+        #expect(decide(.block, [.creditCode]) == .block(Duplicate(id: strong, why: [.creditCode])))
+        #expect(decide(.block, [.phone]) == .create(flagging: []))
     }
 
     @Test func `a hierarchy has no circles and an end`() throws {

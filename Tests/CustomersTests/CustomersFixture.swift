@@ -18,6 +18,9 @@ struct CustomersFixture: Sendable {
     let accounts: Resource<Account>
     let orders: Orders
 
+    var contacts: Resource<Contact> { Contacts.resource(environment) }
+    var lifecycle: LifecycleStore { LifecycleStore(environment: environment) }
+
     static func with(_ body: @escaping @Sendable (CustomersFixture) async throws -> Void) async throws {
         let server = try await TestPostgres.shared()
         let name = server.freshName()
@@ -73,5 +76,40 @@ struct CustomersFixture: Sendable {
         try await environment.database.database.query(
             "select type, aggregate_id, sequence from shared.outbox order by id", role: environment.database.outboxRole
         ).map { (try $0.get(0), try $0.get(1), try $0.get(2)) }
+    }
+
+    /// What `body` answers, or the status of the problem it throws.
+    func status(_ body: @Sendable () async throws -> HTTPResponse) async throws -> HTTPStatus {
+        do { return try await body().status } catch {
+            guard let problem = Problem(translating: error) else { throw error }
+            return HTTPStatus(rawValue: problem.type.status)
+        }
+    }
+
+    /// The statuses of the same act done many times at once, sorted.
+    func atOnce(
+        _ count: Int, _ body: @escaping @Sendable (Int) async throws -> HTTPResponse
+    ) async throws -> [Int] {
+        try await withThrowingTaskGroup(of: Int.self) { group in
+            for number in 0..<count { group.addTask { try await status { try await body(number) }.code } }
+            return try await group.reduce(into: []) { $0.append($1) }.sorted()
+        }
+    }
+
+    func set(_ action: DuplicatePolicy.Action) async throws {
+        try await environment.writer.commit(tenant.id, [DuplicatePolicy(action: action).store(in: tenant.schema)])
+    }
+
+    func count(_ sql: SQL) async throws -> Int64 {
+        try await environment.database.query(tenant.id, sql).single().get(0)
+    }
+
+    func stored(_ account: Account) async throws -> Account {
+        try #require(try await accounts.find(account.id, tenant: tenant.id))
+    }
+
+    func read(_ response: HTTPResponse) throws -> JSON {
+        guard case .bytes(let bytes) = response.body.content else { return .null }
+        return try JSON.parse(bytes)
     }
 }

@@ -138,14 +138,3 @@ private struct Imports: Sendable {
         ).map { try $0.get(0, as: String.self) }
     }
 }
-
-/// Every call comes from this principal.
-private struct Known: Middleware {
-    let principal: Principal
-
-    func respond(to call: Call, next: @Sendable (Call) async throws -> HTTPResponse) async throws -> HTTPResponse {
-        var call = call
-        call.principal = principal
-        return try await next(call)
-    }
-}

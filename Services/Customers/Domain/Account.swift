@@ -1,16 +1,18 @@
 import Contracts
 import Foundation
 import JSON
-import Text
 import Values
 
 /// A customer 客户: a company or a person who buys or may buy.
 struct Account: Sendable, Hashable {
+    enum Kind: String, Sendable, Hashable, CaseIterable { case company, person }
+
     var id: UUID
     var version: Int64 = 1
     /// `ACC-2026-000123`.
     var code: String
     var name: String
+    var kind = Kind.company
     /// Other and former names 曾用名, by which it is found too.
     var aliases: [String] = []
     /// The account above it (chain → outlet).
@@ -47,15 +49,6 @@ struct Account: Sendable, Hashable {
     var deletedAt: Timestamp?
 
     static let codePrefix = "ACC"
-
-    /// Keys of the name and every alias, without repeats: two accounts that share one are likely one company.
-    var matchKeys: [String] {
-        var keys: [String] = []
-        for key in ([name] + aliases).map({ CompanyName($0).key }) where !key.isEmpty && !keys.contains(key) {
-            keys.append(key)
-        }
-        return keys
-    }
 }
 
 /// The tree of accounts.
@@ -68,11 +61,16 @@ enum Hierarchy {
     static func checkParent(of account: UUID, ancestors: [UUID]) throws(Refusal) {
         guard !ancestors.contains(account) else {
             throw Refusal(
-                .rule, "hierarchyCycle", at: "/parent", "An account cannot stand below itself.", zh: "客户不能隶属于自己或其下级。")
+                .rule, "hierarchyCycle", at: "/parentId", "An account cannot stand below itself.", zh: "客户不能隶属于自己或其下级。")
         }
-        guard ancestors.count < maximumDepth else {
+        try checkDepth(ancestors.count)
+    }
+
+    /// - Parameter depth: of the parent, itself included.
+    static func checkDepth(_ depth: Int) throws(Refusal) {
+        guard depth < maximumDepth else {
             throw Refusal(
-                .rule, "hierarchyDepth", at: "/parent", "A hierarchy has at most \(maximumDepth) levels.",
+                .rule, "hierarchyDepth", at: "/parentId", "A hierarchy has at most \(maximumDepth) levels.",
                 zh: "客户层级最多 \(maximumDepth) 级。")
         }
     }

@@ -14,6 +14,7 @@ extension Account: Aggregate {
         headFields + [
             Field("code", \.code, .string(max: 40), zh: "编码", en: "Code", [.readOnly, .unique]),
             Field("name", \.name, .string(max: 300), zh: "名称", en: "Name", [.required, .searchable]),
+            Field("kind", \.kind, .choice(of: Account.Kind.self), zh: "类型", en: "Kind"),
             Field("aliases", \.aliases, .list(.string(max: 300), max: 50), zh: "别名", en: "Aliases"),
             Field("parentId", \.parentID, .reference(to: "account"), zh: "上级客户", en: "Parent", column: "parent_id"),
             Field("creditCode", \.creditCode, .string(max: 18), zh: "统一社会信用代码", en: "Credit code"),
@@ -43,6 +44,15 @@ extension Account: Aggregate {
             Field("externalSystem", \.externalSystem, .string, zh: "外部系统", en: "External system", .createOnly),
             Field("externalId", \.externalID, .string, zh: "外部编号", en: "External id", [.createOnly, .unique]),
         ])
+}
+
+extension Account.Kind: LabelledChoice {
+    var labels: (zh: String, en: String) {
+        switch self {
+        case .company: ("企业", "Company")
+        case .person: ("个人", "Person")
+        }
+    }
 }
 
 extension LifecycleState: LabelledChoice {

@@ -1,47 +1,125 @@
+import Entities
 import Foundation
 import JSON
 import Values
 
-/// One thing that happened to a customer 时间线, whichever service told it.
-struct TimelineEntry: Sendable, Hashable {
-    /// Id of the event that told it: the same event is one entry.
-    var id: String
-    var accountID: UUID
-    var contactID: UUID?
-    var at: Timestamp
-    /// The event's type, e.g. `opportunity.won`.
-    var type: String
-    /// What it happened to, with a link's worth of facts.
-    var subjectKind: String
-    var subjectID: UUID
-    var actor: UUID?
-    var titleEn: String
-    var titleZh: String
-    /// A few members of the event for showing.
-    var facts: JSONObject
+/// What an entry of the timeline is about.
+enum TimelineKind: String, Sendable, Hashable, CaseIterable {
+    case account, contact, lead, opportunity, order
+    /// A step of the lifecycle.
+    case lifecycle
+    /// A call, visit, message or note.
+    case activity
 }
 
-extension TimelineEntry {
-    /// How an event reads in a timeline; nil for events that do not belong there.
-    static func title(of type: String, name: String) -> (en: String, zh: String)? {
-        switch type {
-        case "account.created": ("Customer created: \(name)", "新建客户：\(name)")
-        case "account.lifecycleChanged": ("Lifecycle: \(name)", "生命周期变更：\(name)")
-        case "contact.created": ("Contact added: \(name)", "新增联系人：\(name)")
-        case "lead.created": ("Lead came in: \(name)", "新线索：\(name)")
-        case "lead.touched": ("Asked again: \(name)", "再次咨询：\(name)")
-        case "lead.converted": ("Lead converted: \(name)", "线索转化：\(name)")
-        case "lead.activityAdded": ("Contact with the lead: \(name)", "线索跟进：\(name)")
-        case "opportunity.created": ("Opportunity opened: \(name)", "新建商机：\(name)")
-        case "opportunity.moved": ("Opportunity moved: \(name)", "商机推进：\(name)")
-        case "opportunity.won": ("Opportunity won: \(name)", "赢单：\(name)")
-        case "opportunity.lost": ("Opportunity lost: \(name)", "丢单：\(name)")
-        case "opportunity.reopened": ("Opportunity reopened: \(name)", "商机重新打开：\(name)")
-        case "order.placed": ("Order: \(name)", "下单：\(name)")
-        case "order.corrected": ("Order corrected: \(name)", "订单更正：\(name)")
-        case "order.returned": ("Order returned: \(name)", "退货：\(name)")
-        case "order.cancelled": ("Order cancelled: \(name)", "订单取消：\(name)")
-        default: nil
+extension TimelineKind: LabelledChoice {
+    var labels: (zh: String, en: String) {
+        switch self {
+        case .account: ("客户", "Account")
+        case .contact: ("联系人", "Contact")
+        case .lead: ("线索", "Lead")
+        case .opportunity: ("商机", "Opportunity")
+        case .order: ("订单", "Order")
+        case .lifecycle: ("生命周期", "Lifecycle")
+        case .activity: ("跟进", "Activity")
         }
+    }
+}
+
+/// An event of any service, as the timeline needs it.
+struct ToldEvent: Sendable {
+    let id: UUID
+    /// `opportunity.won`
+    let type: String
+    /// The member of the data that holds the snapshot: `opportunity`.
+    let aggregate: String
+    let subject: UUID
+    let sequence: Int64
+    let time: Timestamp
+    let actor: String?
+    let data: JSON
+
+    var snapshot: JSON { data[aggregate] ?? .null }
+    var previous: JSONObject { data["previous"]?.object ?? [:] }
+}
+
+/// One thing that happened to a customer 时间线, whichever service told it.
+struct TimelineEntry: Sendable, Hashable {
+    /// The event that told it.
+    var event: UUID
+    /// 0, or 1 where the same event is told to the customer whom the subject left.
+    var part: Int64 = 0
+    /// nil until the subject belongs to a customer: a lead before its conversion.
+    var account: UUID?
+    var at: Timestamp
+    /// Of two entries of one moment the cause comes first.
+    var place: Int64 = 0
+    var kind: TimelineKind
+    /// The event's type.
+    var type: String
+    var subjectKind: String
+    var subject: UUID
+    /// The subject's version after it.
+    var sequence: Int64
+    var actor: String?
+    var english: String
+    var chinese: String
+    /// A few facts of the event, for showing.
+    var details: JSONObject
+}
+
+/// A subject came to a customer: everything that happened to it before belongs to him, too.
+struct TimelineLink: Sendable, Hashable {
+    let subject: UUID
+    let account: UUID?
+}
+
+/// What events mean for timelines. A function of each subject's own events in their order, so that it does not matter
+/// how the topics of several services are interleaved, and a rebuild makes the same.
+enum Timeline {
+    /// The entries of an event: none for what a customer's history can do without.
+    static func entries(of event: ToldEvent, zone: TimeZone) -> [TimelineEntry] {
+        guard let summary = TimelineSummary(event) else { return [] }
+        let entry = TimelineEntry(
+            event: event.id, account: account(of: event), at: time(of: event, zone),
+            place: event.type == "account.lifecycle-changed" ? 1 : 0, kind: summary.kind, type: event.type,
+            subjectKind: event.aggregate, subject: event.subject, sequence: event.sequence, actor: event.actor,
+            english: summary.english, chinese: summary.chinese, details: summary.details)
+        guard let left = accountLeft(by: event) else { return [entry] }
+        var farewell = entry
+        (farewell.part, farewell.account) = (1, left)
+        (farewell.english, farewell.chinese) = TimelineSummary.moved(event)
+        return [entry, farewell]
+    }
+
+    /// Where the event brings its subject, with all that happened to it before; nil when it stays where it is. What
+    /// happened at a contact's former company remains that company's.
+    static func link(of event: ToldEvent) -> TimelineLink? {
+        guard ["lead", "opportunity", "order"].contains(event.aggregate),
+            event.previous["accountId"] != nil || event.type == "lead.converted"
+        else { return nil }
+        return TimelineLink(subject: event.subject, account: account(of: event))
+    }
+
+    private static func account(of event: ToldEvent) -> UUID? {
+        if event.aggregate == "account" { return event.subject }
+        return event.snapshot["accountId"]?.string.flatMap { UUID(uuidString: $0) }
+    }
+
+    private static func accountLeft(by event: ToldEvent) -> UUID? {
+        guard event.aggregate != "account",
+            let before = event.previous["accountId"]?.string.flatMap({ UUID(uuidString: $0) }),
+            before != account(of: event)
+        else { return nil }
+        return before
+    }
+
+    /// When it happened: an act's own time, an order's day.
+    private static func time(of event: ToldEvent, _ zone: TimeZone) -> Timestamp {
+        if let at = event.data["at"]?.string.flatMap({ Timestamp($0) }) { return at }
+        guard event.type == "order.created", let text = event.snapshot["orderedOn"]?.string,
+            let day = CalendarDate(text), day != event.time.date(in: zone)
+        else { return event.time }
+        return day.start(in: zone)
     }
 }

@@ -7,43 +7,98 @@ import Tenancy
 import Values
 
 /// What a converted lead means here: its account and its contact.
-enum Conversions {
-    static func steps(_ accounts: Resource<Account>, _ contacts: Resource<Contact>) -> SagaSteps {
+struct Conversions: Sendable {
+    let accounts: Resource<Account>
+    let contacts: Resource<Contact>
+
+    var steps: SagaSteps {
         SagaSteps(accounts.environment)
             .step(
-                "account", accounts, find: { try await account($0, $1, accounts) },
-                complete: { $0.leadID = lead($1) }
+                "account", accounts, hints: ["contactId"], find: { try await account($0, $1) },
+                complete: { $0.leadID = Self.lead($1) }
             )
-            .step("contact", contacts, complete: { $0.leadID = lead($1) })
+            .step("contact", contacts, find: { try await contact($0, $1) }, complete: { $0.leadID = Self.lead($1) })
     }
 
-    private static func lead(_ body: JSON) -> UUID? { body["leadId"]?.string.flatMap { UUID(uuidString: $0) } }
+    private static func lead(_ body: JSON) -> UUID? { uuid(body["leadId"]) }
+    private static func uuid(_ json: JSON?) -> UUID? { json?.string.flatMap { UUID(uuidString: $0) } }
 
-    /// The account that a lead means: by id, by external id, or by a key of its name; nil makes a new one.
-    private static func account(
-        _ body: JSON, _ context: WriteContext, _ accounts: Resource<Account>
-    ) async throws -> Account? {
-        let tenant = context.tenant
-        if let id = body["id"]?.string.flatMap({ UUID(uuidString: $0) }) {
-            guard let found = try await accounts.find(id, tenant: tenant), found.deletedAt == nil else {
-                throw Accounts.unknown("/account/id", id.lowercased)
+    // MARK: - What is meant
+
+    /// The account that a lead means: the one named, that of the contact named, or by what tells it from all others:
+    /// its identity elsewhere, its credit code, a company's name, a person's phone or e-mail. nil makes a new one.
+    private func account(_ body: JSON, _ context: WriteContext) async throws -> Account? {
+        if let id = Self.uuid(body["id"]) {
+            guard let found = try await accounts.find(id, tenant: context.tenant), found.deletedAt == nil else {
+                throw Accounts.unknown("/accountId", id.lowercased)
+            }
+            return found
+        }
+        if let id = Self.uuid(body["contactId"]) {
+            let contact = try await known(contact: id, context.tenant)
+            guard let account = contact.accountID,
+                let found = try await accounts.find(account, tenant: context.tenant), found.deletedAt == nil
+            else {
+                throw Self.refused(
+                    "/contactId", "elsewhere", "This contact is at no customer: name accountId, too.",
+                    "该联系人不属于任何客户，请同时填写 accountId。")
             }
             return found
         }
         if let system = body["externalSystem"]?.string, let id = body["externalId"]?.string,
-            let found = try await accounts.find(externalSystem: system, id: id, tenant: tenant), found.deletedAt == nil
+            let found = try await accounts.find(externalSystem: system, id: id, tenant: context.tenant),
+            found.deletedAt == nil
         {
             return found
         }
-        var named = Account(id: UUIDv7.make(), at: context.now)
-        named.name = body["name"]?.string ?? ""
+        return try await matching(body, context)
+    }
+
+    private func matching(_ body: JSON, _ context: WriteContext) async throws -> Account? {
+        var told = Account(id: UUIDv7.make(), at: context.now)
+        told.kind = body["kind"]?.string.flatMap(Account.Kind.init) ?? .company
+        (told.name, told.creditCode) = (body["name"]?.string ?? "", body["creditCode"]?.string)
+        // Many companies share a switchboard, but nobody shares his telephone.
+        if told.kind == .person { (told.phone, told.email) = (body["phone"]?.string, body["email"]?.string) }
+        let keys = told.matchKeys.map(\.text)
+        guard !keys.isEmpty else { return nil }
         let rows = try await accounts.environment.database.query(
-            tenant,
+            context.tenant,
             """
-            select id from \(schema: tenant).accounts
-            where match_keys && \(named.matchKeys) and deleted_at is null order by created_at limit 1
+            select id from \(schema: context.tenant).accounts
+            where match_keys && \(keys) and kind = \(told.kind.rawValue) and deleted_at is null
+            order by created_at limit 1
             """)
         guard let row = rows.first else { return nil }
-        return try await accounts.find(try row.get(0, as: UUID.self), tenant: tenant)
+        return try await accounts.find(try row.get(0, as: UUID.self), tenant: context.tenant)
+    }
+
+    /// The contact named, or the one of this account with the same phone or e-mail.
+    private func contact(_ body: JSON, _ context: WriteContext) async throws -> Contact? {
+        let account = Self.uuid(body["accountId"])
+        if let id = Self.uuid(body["id"]) {
+            let found = try await known(contact: id, context.tenant)
+            guard found.accountID == account else {
+                throw Self.refused(
+                    "/contactId", "elsewhere", "This contact is not at the account of the conversion.",
+                    "该联系人不属于所转化的客户。")
+            }
+            return found
+        }
+        let keys = [MatchKey(.phone, body["phone"]?.string), MatchKey(.email, body["email"]?.string)]
+        guard let account else { return nil }
+        return try await Contacts(environment: contacts.environment)
+            .find(account: account, keys.compactMap(\.self), context.tenant)
+    }
+
+    private func known(contact id: UUID, _ tenant: TenantID) async throws -> Contact {
+        guard let found = try await contacts.find(id, tenant: tenant), found.deletedAt == nil else {
+            throw Accounts.unknown("/contactId", id.lowercased)
+        }
+        return found
+    }
+
+    private static func refused(_ path: String, _ code: String, _ en: String, _ zh: String) -> Problem {
+        .validation([FieldError(path, code: code, .init(en: en, zh: zh))])
     }
 }

@@ -19,7 +19,8 @@ struct CustomerEndpoints: Sendable {
         accounts.endpoints() + contacts.endpoints() + orders.resource.endpoints() + [
             close(as: .returned, verb: "return", id: "returnOrder", summary: "Take an order back"),
             close(as: .cancelled, verb: "cancel", id: "cancelOrder", summary: "Call an order off"),
-        ] + LifecycleEndpoints(accounts: accounts).all
+        ] + LifecycleEndpoints(accounts: accounts).all + [TimelineEndpoint(accounts: accounts).endpoint]
+            + DuplicatePolicy.endpoints(environment)
     }
 
     // MARK: - Orders

@@ -1,94 +1,85 @@
 import Entities
 import Foundation
 import HTTP
+import JSON
 import Postgres
 import Resources
 import Tenancy
 import Text
 import Values
 
-/// The accounts and contacts of this service: what they need besides the usual.
-enum Accounts {
+/// Accounts at the door and in their tree: what they need besides the usual.
+struct Accounts: Sendable {
+    let environment: ResourceEnvironment
+
+    private static let table = Table<Account>("accounts")
+
     static func resource(_ environment: ResourceEnvironment) -> Resource<Account> {
-        Resource(
+        let accounts = Accounts(environment: environment)
+        return Resource(
             "accounts", environment: environment,
             ownership: Ownership(owner: { $0.ownerID }, team: { $0.teamID }),
-            inputs: [FieldDefinition("parentExternalId", .string, zh: "上级客户外部编号", en: "Parent's external id")],
+            inputs: [
+                FieldDefinition("parentExternalId", .string, zh: "上级客户外部编号", en: "Parent's external id"),
+                FieldDefinition("parentExternalSystem", .string, zh: "上级客户外部系统", en: "Parent's external system"),
+            ],
             rules: ResourceRules(
-                creating: { try await create($0, environment) },
-                changing: { modification, changes, context in
-                    try await checkParent(modification, environment, context)
-                    return modification
+                creating: { try await accounts.create($0) },
+                changing: { modification, _, context in
+                    if modification.new.creditCode != modification.old.creditCode {
+                        try modification.new.validateCreditCode()
+                    }
+                    return try await AccountTree(environment: environment).checked(modification, context)
                 },
-                columns: { [("search", "\(searchText($0))"), ("match_keys", "\($0.matchKeys)")] }),
+                columns: { [("search", "\(searchText($0))"), ("match_keys", "\($0.matchKeys.map(\.text))")] }),
             searchColumn: "search", searchText: { foldedText($0) })
     }
 
-    private static func create(
-        _ drafts: [Draft<Account>], _ environment: ResourceEnvironment
-    ) async throws -> [Creation<Account>] {
+    // MARK: - Creation
+
+    private func create(_ drafts: [Draft<Account>]) async throws -> [Creation<Account>] {
         guard let first = drafts.first else { return [] }
         let tenant = first.context.tenant
         let schema = SchemaName(tenant)
-        let external = drafts.compactMap { draft in draft.record.externalID }
-        let parents = drafts.compactMap { $0.inputs.value("parentExternalId", as: String.self) }
+        let keys = Array(Set(drafts.flatMap(\.record.matchKeys).map(\.text)))
+        let matching: SQL = """
+            where match_keys && \(keys) and deleted_at is null order by created_at limit \(20 * drafts.count)
+            """
         let results = try await environment.database.flight(
             tenant,
             [
                 """
                 select nextval(\("\(tenant.schema).account_code")::text::regclass) from generate_series(1, \(drafts.count))
                 """,
-                "\(Table<Account>("accounts").select(schema)) where external_id = any(\(external))",
-                "select external_system, external_id, id from \(schema).accounts where external_id = any(\(parents))",
-                "select id from \(schema).accounts where id = any(\(drafts.compactMap(\.record.parentID)))",
+                "\(Self.table.select(schema)) where external_id = any(\(drafts.compactMap(\.record.externalID)))",
+                "\(Self.table.select(schema)) \(matching)", DuplicatePolicy.select(schema),
             ])
-        let table = Table<Account>("accounts")
-        let known = try results[1].map { try table.record($0) }
-        let parentIDs = Set(try results[3].map { try $0.get(0, as: UUID.self) })
-        return try zip(drafts, results[0]).map { draft, row in
+        let tree = try await AccountTree(environment: environment).parents(of: drafts, tenant)
+        let known = try results[1].map { try Self.table.record($0) }
+        let stored = try results[2].map { try Self.table.record($0) }
+        let policy = try DuplicatePolicy.read(results[3])
+        var door = AccountDoor(policy: policy, known: known, candidates: stored)
+        let creations = try zip(drafts, results[0]).map { draft, row in
             var account = draft.record
-            if let existing = known.first(where: {
-                $0.externalID == account.externalID && $0.externalSystem == account.externalSystem
-            }), account.externalID != nil {
-                return .unchanged(existing)
-            }
-            if let parent = account.parentID, !parentIDs.contains(parent) {
-                return .refuse(unknown("/parentId", parent.lowercased))
-            }
-            if let parent = draft.inputs.value("parentExternalId", as: String.self) {
-                let found = try results[2].first {
-                    try $0.get(1, as: String.self) == parent
-                        && $0.get(0, as: String?.self) == account.externalSystem
-                }
-                guard let found else { return .refuse(unknown("/parentExternalId", parent)) }
-                account.parentID = try found.get(2)
-            }
             account.code =
                 ReadableCode(
                     prefix: Account.codePrefix, year: draft.context.now.date(in: .gmt).year,
                     number: try row.get(0, as: Int64.self)
                 ).description
             account.ownerID = account.ownerID ?? draft.context.userID
-            return .create(account)
+            do {
+                try account.validateCreditCode()
+                account.parentID = try tree.parent(of: draft)
+                return door.decide(account, draft.context)
+            } catch {
+                return .refuse(Problem(translating: error) ?? Problem(.ruleViolated))
+            }
         }
-    }
-
-    private static func checkParent(
-        _ modification: Modification<Account>, _ environment: ResourceEnvironment, _ context: WriteContext
-    ) async throws {
-        guard let parent = modification.new.parentID, parent != modification.old.parentID else { return }
-        let rows = try await environment.database.query(
-            context.tenant,
-            """
-            with recursive above as (
-                select id, parent_id, 1 as level from \(schema: context.tenant).accounts where id = \(parent)
-                union all
-                select a.id, a.parent_id, level + 1 from \(schema: context.tenant).accounts a
-                join above on a.id = above.parent_id where level < 50)
-            select id from above order by level
-            """)
-        guard !rows.isEmpty else { throw unknown("/parentId", parent.lowercased) }
-        try Hierarchy.checkParent(of: modification.new.id, ancestors: try rows.map { try $0.get(0) })
+        // Flags may miss what came in at the same moment; a promise of one record may not.
+        guard policy.action != .createAndFlag else { return creations }
+        return creations.guarded(
+            by: WriteTurn("accounts", keys: keys).guarding(
+                found: stored.map(\.id), matching: "select id from \(schema).accounts \(matching)"))
     }
 
     static func unknown(_ path: String, _ value: String) -> Problem {
@@ -108,25 +99,64 @@ enum Accounts {
     }
 }
 
-/// The people at accounts.
-enum Contacts {
-    static func resource(_ environment: ResourceEnvironment) -> Resource<Contact> {
-        Resource(
-            "contacts", environment: environment,
-            ownership: Ownership(owner: { $0.ownerID }, team: { $0.teamID }),
-            rules: ResourceRules(
-                creating: { drafts in
-                    drafts.map { draft in
-                        var contact = draft.record
-                        contact.ownerID = contact.ownerID ?? draft.context.userID
-                        return .create(contact)
-                    }
-                },
-                columns: { contact in
-                    let parts = [contact.name, Pinyin.searchText(contact.name), contact.phone, contact.email]
-                        .compactMap(\.self)
-                    return [("search", "\(foldedText(parts.joined(separator: " ")))")]
-                }),
-            searchColumn: "search", searchText: { foldedText($0) })
+/// Decides over new accounts one after the other: each may be one of those before it.
+private struct AccountDoor {
+    let policy: DuplicatePolicy
+    /// By their identity in another system.
+    var known: [Account]
+    var candidates: [Account]
+    /// Made once for each: keys of names are dear, and every draft looks at all of them.
+    private var keys: [UUID: [MatchKey]]
+
+    init(policy: DuplicatePolicy, known: [Account], candidates: [Account]) {
+        (self.policy, self.known, self.candidates) = (policy, known, candidates)
+        keys = Dictionary(candidates.map { ($0.id, $0.matchKeys) }) { first, _ in first }
+    }
+
+    mutating func decide(_ account: Account, _ context: WriteContext) -> Creation<Account> {
+        if account.externalID != nil,
+            let same = known.first(where: {
+                $0.externalID == account.externalID && $0.externalSystem == account.externalSystem
+            })
+        {
+            return .unchanged(same)
+        }
+        let decision = DuplicateDecision.decide(
+            account.matchKeys, candidates: candidates.map { ($0.id, keys[$0.id] ?? []) }, policy: policy,
+            canLink: { id in account.externalID == nil || candidates.first { $0.id == id }?.externalID == nil })
+        switch decision {
+        case .create(let duplicates):
+            remember(account)
+            return .create(account, answer: ["duplicates": .array(duplicates.map(\.json))])
+        case .block(let duplicate): return .refuse(duplicate.problem)
+        case .link(let duplicate):
+            guard let old = candidates.first(where: { $0.id == duplicate.id }) else {
+                return .refuse(Problem(.conflict))
+            }
+            var new = old.completed(by: account)
+            guard new != old else { return .unchanged(old) }
+            let creation = Creation.change(from: old, to: new, answer: ["duplicates": [duplicate.json]])
+            // As it will be written: another draft of this batch may build on it.
+            (new.version, new.updatedAt) = (old.version + 1, context.now)
+            remember(new)
+            return creation
+        }
+    }
+
+    private mutating func remember(_ account: Account) {
+        candidates.removeAll { $0.id == account.id }
+        candidates.append(account)
+        keys[account.id] = account.matchKeys
+        if account.externalID != nil { known.append(account) }
+    }
+}
+
+extension Duplicate {
+    var json: JSON { ["id": id.json, "score": score.json, "why": why.map { $0.why(language: "en") }.json] }
+
+    /// 409, naming the one that is there.
+    var problem: Problem {
+        let text = LocalizedText(en: "This is there already: \(id.lowercased).", zh: "该对象已存在：\(id.lowercased)。")
+        return Problem(.duplicate, text, extras: ["duplicates": [json]])
     }
 }

@@ -77,8 +77,9 @@ struct Orders: Sendable {
         var creations = creations
         for index in creations.indices.reversed() {
             switch creations[index] {
-            case .create(let order, _, let happening, let answer):
-                creations[index] = .create(order, statements: statements, happening: happening, answer: answer)
+            case .create(let order, let guards, _, let happening, let answer):
+                creations[index] = .create(
+                    order, guards: guards, statements: statements, happening: happening, answer: answer)
                 return creations
             case .change(let old, let new, _, let happening, let answer):
                 creations[index] = .change(

@@ -25,52 +25,81 @@ struct ConversionRunner: Component {
         store = ConversionStore(database: leads.environment.database)
     }
 
-    /// Takes up conversions whose process is gone.
+    /// Takes up conversions whose process is gone, or which wait for a service.
     func run() async throws {
         while !Task.isCancelled {
             for tenant in store.database.directory.all where tenant.status == .active {
                 do {
-                    // One try each: a service that is away for one must not keep the others waiting.
-                    let begin = Timestamp.now()
-                    while let conversion = try await store.take(tenant.id, at: begin) {
-                        _ = try await advance(conversion, tenant.id, until: .after(.seconds(30)), isPatient: false)
-                    }
+                    try await pass(tenant.id)
                 } catch let error where !(error is CancellationError) {
                     logger.warning("conversions of \(tenant.id) wait for the next round: \(error)")
                 }
             }
-            try await Task.sleep(for: .seconds(2))
+            try await Task.sleep(for: .seconds(1))
         }
     }
 
-    /// Takes a conversion as far as it goes; answers its state.
+    /// So many conversions of a tenant are taken up at a time: a service that does not answer holds up few.
+    private static let width = 8
+
+    /// Takes each conversion that is due as far as it goes without waiting.
     ///
-    /// - Parameter isPatient: whether to wait and try again where a service does not answer.
+    /// - Parameter idle: so long nobody may have worked on it.
+    func pass(_ tenant: TenantID, now: Timestamp = .now(), idle: Duration = .seconds(5)) async throws {
+        var due = try await store.due(tenant, at: now, idle: idle)[...]
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            func startNext() {
+                guard let conversion = due.popFirst() else { return }
+                group.addTask { _ = try await advance(conversion, tenant, until: nil) }
+            }
+            for _ in 0..<Self.width { startNext() }
+            while try await group.next() != nil { startNext() }
+        }
+    }
+
+    /// Takes a conversion as far as it goes.
+    ///
+    /// - Parameter deadline: until then it waits for a service that is away; nil = it does not wait.
+    /// - Returns: the state it left, or that somebody else has it.
     func advance(
-        _ conversion: StoredConversion, _ tenant: TenantID, until deadline: Deadline, isPatient: Bool = true
-    ) async throws -> ConversionSaga {
-        guard running.begin(conversion.saga.id) else { return conversion.saga }
+        _ conversion: StoredConversion, _ tenant: TenantID, until deadline: Deadline?
+    ) async throws -> Progress {
+        guard running.begin(conversion.saga.id) else { return .elsewhere }
         defer { running.end(conversion.saga.id) }
         var conversion = conversion
-        while let action = conversion.saga.nextAction, !deadline.isPassed {
-            let event = try await perform(action, conversion, tenant)
-            conversion.saga = .evolve(conversion.saga, event)
-            if case .closed = event { break }
-            let now = Timestamp.now().wholeMilliseconds
-            try await leads.environment.writer.commit(
-                tenant, [store.update(conversion.saga, SchemaName(tenant), at: now)])
-            guard case .delayed = event else { continue }
-            guard isPatient else { break }
+        while let action = conversion.saga.nextAction, !(deadline?.isPassed ?? false) {
+            do {
+                let event = try await perform(action, conversion, tenant, until: deadline)
+                conversion.saga = .evolve(conversion.saga, event)
+                if case .closed = event { break }
+                let now = Timestamp.now().wholeMilliseconds
+                try await leads.environment.writer.commit(
+                    tenant, [store.update(conversion.saga, from: conversion.revision, SchemaName(tenant), at: now)])
+                conversion.revision += 1
+                guard case .delayed = event else { continue }
+            } catch let error as PostgresError where error.sqlState == WriteState.stale {
+                return .elsewhere
+            } catch is ConversionTaken {
+                return .elsewhere
+            }
+            guard let deadline else { break }
             try await Task.sleep(for: min(conversion.saga.pause, deadline.remaining))
         }
-        return conversion.saga
+        return .left(conversion.saga)
+    }
+
+    /// What became of an attempt to take a conversion on.
+    enum Progress: Sendable {
+        case left(ConversionSaga)
+        /// Another task or process works on it.
+        case elsewhere
     }
 
     private func perform(
-        _ action: ConversionSaga.Action, _ conversion: StoredConversion, _ tenant: TenantID
+        _ action: ConversionSaga.Action, _ conversion: StoredConversion, _ tenant: TenantID, until deadline: Deadline?
     ) async throws -> ConversionSaga.Event {
         switch action {
-        case .perform(let step, _): return try await ask(step, conversion, tenant)
+        case .perform(let step, _): return try await ask(step, conversion, tenant, until: deadline)
         case .undo(let step, _, _): return try await undo(step, conversion, tenant)
         case .finish(let account, let contact, let opportunity):
             try await close(
@@ -88,7 +117,7 @@ struct ConversionRunner: Component {
     // MARK: - The other services
 
     private func ask(
-        _ step: ConversionSaga.Step, _ conversion: StoredConversion, _ tenant: TenantID
+        _ step: ConversionSaga.Step, _ conversion: StoredConversion, _ tenant: TenantID, until deadline: Deadline?
     ) async throws -> ConversionSaga.Event {
         guard let lead = try await leads.find(conversion.saga.leadID, tenant: tenant) else {
             return .refused(step, reason: "the lead is gone")
@@ -98,7 +127,8 @@ struct ConversionRunner: Component {
             guard let service = services[step] else { return .delayed }
             let answer = try await service.send(
                 .put, "/internal/conversions/\(conversion.saga.id.lowercased)/\(step.rawValue)",
-                as: principal(conversion, tenant, service), body: body, deadline: .after(.seconds(5)))
+                as: principal(conversion, tenant, service), body: body,
+                deadline: .after(min(.seconds(5), deadline?.remaining ?? .seconds(5))))
             if answer.status.isSuccess, let id = answer.json["id"]?.string.flatMap({ UUID(uuidString: $0) }) {
                 return .done(
                     step,
@@ -106,12 +136,19 @@ struct ConversionRunner: Component {
                         id: id, isMade: answer.json["created"]?.bool ?? false,
                         version: answer.json["version"]?.int ?? 1))
             }
-            // 401: the other side has not heard of this instance's key yet.
-            guard answer.status.isClientError, ![401, 409, 429].contains(answer.status.code) else { return .delayed }
-            return .refused(step, reason: Self.reason(answer.json))
+            return Self.isRefusal(answer) ? .refused(step, reason: Self.reason(answer.json)) : .delayed
         } catch let error where !(error is CancellationError) {
             logger.warning("conversion \(conversion.saga.id.lowercased): \(step.rawValue) is delayed: \(error)")
             return .delayed
+        }
+    }
+
+    /// Whether asking again would be answered the same: what was asked for is wrong, or there already.
+    private static func isRefusal(_ answer: ServiceClient.Answer) -> Bool {
+        switch answer.status.code {
+        case 400, 413, 415, 422: true
+        case 409: answer.json["code"]?.string == ProblemType.duplicate.code
+        default: false
         }
     }
 
@@ -151,12 +188,19 @@ struct ConversionRunner: Component {
             .happened(at: conversion.occurredAt)
         let closed = ConversionSaga.evolve(conversion.saga, .closed)
         _ = try await leads.change(conversion.saga.leadID.lowercased, context) { old in
+            guard try await store.find(closed.id, tenant)?.revision == conversion.revision else {
+                throw ConversionTaken()
+            }
             var modification = try LeadActs.modification(of: old, command, context)
-            modification.statements.append(store.update(closed, SchemaName(tenant), at: context.now))
+            modification.statements.append(
+                store.update(closed, from: conversion.revision, SchemaName(tenant), at: context.now))
             return modification
         }
     }
 }
+
+/// Somebody else took the conversion on.
+private struct ConversionTaken: Error {}
 
 /// Which conversions this process works on: one task each.
 private final class RunningConversions: Sendable {
@@ -164,44 +208,4 @@ private final class RunningConversions: Sendable {
 
     func begin(_ id: UUID) -> Bool { ids.withLock { $0.insert(id).inserted } }
     func end(_ id: UUID) { _ = ids.withLock { $0.remove(id) } }
-}
-
-/// What each service is told: the request's wishes, filled up from the lead.
-struct ConversionBodies: Sendable {
-    let lead: Lead
-    let conversion: StoredConversion
-
-    func body(of step: ConversionSaga.Step) -> JSON {
-        var body = conversion.request[step.rawValue]?.object ?? [:]
-        func fill(_ name: String, _ value: JSON) {
-            if body[name]?.isNull ?? true, !value.isNull { body[name] = value }
-        }
-        fill("ownerId", lead.ownerID.json)
-        fill("teamId", lead.teamID.json)
-        fill("leadId", lead.id.json)
-        switch step {
-        case .account:
-            fill("name", (lead.company ?? lead.person ?? lead.phone ?? lead.email ?? lead.externalID).json)
-            for (name, value) in [
-                ("creditCode", lead.creditCode), ("region", lead.region), ("industry", lead.industry),
-                ("phone", lead.phone), ("email", lead.email), ("source", lead.source),
-            ] { fill(name, value.json) }
-            fill("employees", lead.employees.json)
-        case .contact:
-            fill("name", (lead.person ?? lead.phone ?? lead.email).json)
-            fill("title", lead.title.json)
-            fill("phone", lead.phone.json)
-            fill("email", lead.email.json)
-            fill("accountId", conversion.saga.results[.account]?.id.json ?? .null)
-        case .opportunity:
-            fill("name", (lead.company ?? lead.person ?? lead.externalID).json)
-            fill("source", lead.source.json)
-            fill("amount", lead.amount.json)
-            fill("businessLineId", lead.businessLineID.json)
-            fill("accountId", conversion.saga.results[.account]?.id.json ?? .null)
-            fill("contactId", conversion.saga.results[.contact]?.id.json ?? .null)
-        }
-        body["occurredAt"] = conversion.occurredAt.json
-        return .object(body)
-    }
 }

@@ -13,6 +13,8 @@ struct StoredConversion: Sendable {
     let request: JSON
     let principal: Principal
     let occurredAt: Timestamp
+    /// Counts its stored states: of two that work on it at once only one goes on.
+    var revision: Int64 = 0
 }
 
 /// Conversions in the tenant's schema.
@@ -20,7 +22,7 @@ struct ConversionStore: Sendable {
     let database: TenantDatabase
 
     private static let columns: SQL =
-        "id, lead_id, request, actor, occurred_at, phase, results, reason, attempts"
+        "id, lead_id, request, actor, occurred_at, phase, results, reason, attempts, revision"
 
     func insert(_ conversion: StoredConversion, _ schema: SchemaName, at now: Timestamp) -> SQL {
         let saga = conversion.saga
@@ -32,11 +34,15 @@ struct ConversionStore: Sendable {
             """
     }
 
-    func update(_ saga: ConversionSaga, _ schema: SchemaName, at now: Timestamp) -> SQL {
+    /// Raises when somebody else took the conversion on meanwhile.
+    func update(_ saga: ConversionSaga, from revision: Int64, _ schema: SchemaName, at now: Timestamp) -> SQL {
         """
-        update \(schema).conversions set phase = \(saga.phase.rawValue), results = \(saga.storedResults),
-            reason = \(saga.reason), attempts = \(saga.attempts)::int, updated_at = \(now)
-        where id = \(saga.id) and phase in ('running', 'compensating')
+        with taken as (
+            update \(schema).conversions set phase = \(saga.phase.rawValue), results = \(saga.storedResults),
+                reason = \(saga.reason), attempts = \(saga.attempts)::int, updated_at = \(now),
+                revision = revision + 1
+            where id = \(saga.id) and revision = \(revision) returning 1)
+        select shared.require_rows((select count(*) from taken), 1)
         """
     }
 
@@ -46,21 +52,30 @@ struct ConversionStore: Sendable {
         return try rows.first.map { try Self.conversion($0, tenant) }
     }
 
-    /// Takes one that nobody has worked on for a while: its process is gone, or a service was away. The more often it
-    /// was tried in vain, the longer it rests; the least is longer than a step may take, and other instances do not
-    /// get it meanwhile.
-    func take(_ tenant: TenantID, at now: Timestamp) async throws -> StoredConversion? {
+    /// The conversion that made a customer of a lead, the one way or the other.
+    func completed(lead: UUID, _ tenant: TenantID) async throws -> StoredConversion? {
         let rows = try await database.query(
             tenant,
             """
-            update \(schema: tenant).conversions set updated_at = \(Timestamp.now().wholeMilliseconds) where id in (
-                select id from \(schema: tenant).conversions
-                where phase in ('running', 'compensating')
-                    and updated_at + least(60, 8 + attempts) * interval '1 second' < \(now)
-                order by updated_at limit 1 for update skip locked)
-            returning \(Self.columns)
+            select \(Self.columns) from \(schema: tenant).conversions
+            where lead_id = \(lead) and phase = 'completed' order by updated_at desc limit 1
             """)
         return try rows.first.map { try Self.conversion($0, tenant) }
+    }
+
+    /// Those that nobody has worked on for a while: their process is gone, or a service was away. The more often one
+    /// was tried in vain, the longer it rests.
+    func due(_ tenant: TenantID, at now: Timestamp, idle: Duration, limit: Int = 100) async throws -> [StoredConversion]
+    {
+        let rows = try await database.query(
+            tenant,
+            """
+            select \(Self.columns) from \(schema: tenant).conversions
+            where phase in ('running', 'compensating') and updated_at < \(now - idle)
+                and updated_at < \(now) - least(60, 0.1 * power(2, least(attempts, 10))) * interval '1 second'
+            order by updated_at limit \(limit)
+            """)
+        return try rows.map { try Self.conversion($0, tenant) }
     }
 
     private static func conversion(_ row: Row, _ tenant: TenantID) throws -> StoredConversion {
@@ -74,7 +89,8 @@ struct ConversionStore: Sendable {
             tenant: tenant, subject: actor["subject"]?.string ?? "",
             kind: .init(rawValue: actor["kind"]?.string ?? "") ?? .user,
             role: actor["role"]?.string ?? "", permissions: ["backdate"], visibility: .all)
-        return StoredConversion(saga: saga, request: request, principal: principal, occurredAt: try row.get(4))
+        return StoredConversion(
+            saga: saga, request: request, principal: principal, occurredAt: try row.get(4), revision: try row.get(9))
     }
 
     private static func actor(_ principal: Principal) -> JSON {

@@ -1,5 +1,6 @@
 import Foundation
 import JSON
+import Text
 import Values
 
 /// Someone who may become a customer 线索.
@@ -58,6 +59,11 @@ struct Lead: Sendable, Hashable {
             throw Refusal(
                 .rule, "leadEmpty", "Give at least one of company, person, phone, email, externalId.",
                 zh: "公司、联系人、电话、邮箱、externalId 至少填写一项。")
+        }
+        guard creditCode.map({ UnifiedSocialCreditCode($0) != nil }) ?? true else {
+            throw Refusal(
+                .rule, "creditCode", at: "/creditCode",
+                "This is no unified social credit code: check its 18 characters.", zh: "统一社会信用代码有误，请核对全部 18 位。")
         }
     }
 

@@ -159,7 +159,8 @@ extension Lead {
         return qualified + [.conversionStarted(saga: saga)]
     }
 
-    private func checkNotConverting() throws(Refusal) {
+    /// The saga has the lead until it is done.
+    func checkNotConverting() throws(Refusal) {
         guard conversionID == nil else {
             throw Refusal(
                 .state, "leadConverting", "The lead is being converted; wait for the result.", zh: "线索正在转化，请等待结果。")

@@ -16,18 +16,6 @@ struct ConvertEndpoint: Sendable {
 
     private static let patience = Duration.seconds(2)
 
-    private static let body = ObjectSchema(
-        "LeadConvert",
-        [
-            FieldDefinition(
-                "account", .json, zh: "客户", en: "Account", help: "Members of the account that is made or found."),
-            FieldDefinition("contact", .json, zh: "联系人", en: "Contact", help: "Members of the contact."),
-            FieldDefinition(
-                "opportunity", .json, zh: "商机", en: "Opportunity", help: "Members of the opportunity; null makes none."),
-            FieldDefinition(
-                "occurredAt", .timestamp, zh: "发生时间", en: "Occurred at", help: "For the past; needs backdate."),
-        ])
-
     private static let answer = Schema(
         "Conversion",
         [
@@ -42,75 +30,124 @@ struct ConvertEndpoint: Sendable {
     var endpoint: Endpoint {
         Endpoint(
             .post, "/v1/leads/{id}/convert", id: "convertLead",
-            summary: "Make a customer of it, with contact and opportunity", tags: ["leads"],
-            permission: "leads.convert", parameters: [leads.idParameter],
-            body: .json(Schema(Self.body.name, Self.body.jsonSchema(.create)), required: false),
+            summary: "Make a customer of it, with contact and opportunity",
+            description: """
+                Converting twice is converting once. With an Idempotency-Key the answer is the conversion's, however \
+                often it is asked for: 202 while it runs, then 201 or 422.
+                """,
+            tags: ["leads"], permission: "leads.convert", parameters: [leads.idParameter, .ifMatch, .idempotencyKey],
+            body: .json(ConversionRequest.schema, required: false),
             responses: [
                 ResponseSpec(201, "Done.", schema: Self.answer),
-                ResponseSpec(202, "It goes on by itself; read the lead again.", schema: Self.answer),
-            ], errors: [.notFound, .conflict, .ruleViolated]
+                ResponseSpec(202, "It goes on by itself; ask again, or read the lead.", schema: Self.answer),
+            ],
+            errors: [
+                .notFound, .conflict, .ruleViolated, .validationFailed, .versionMismatch, .idempotencyKeyReused,
+                .requestInProgress,
+            ]
         ) { call in
             let (body, asked) = try await call.write()
-            let given = try Self.body.validate(create: body)
-            let context = try asked.happened(at: given.value("occurredAt"))
-            return try await convert(call.path.string("id"), body, context)
+            let request = try ConversionRequest(body)
+            return try await convert(call.path.string("id"), request, try asked.happened(at: request.occurredAt))
         }
     }
 
-    /// Converting twice is converting once: what was done is answered again. A repeated request finds its own saga, also
-    /// one that was refused.
-    private func convert(_ key: String, _ body: JSON, _ context: WriteContext) async throws -> HTTPResponse {
+    // MARK: - Converting
+
+    private func convert(
+        _ key: String, _ request: ConversionRequest, _ context: WriteContext
+    ) async throws -> HTTPResponse {
         let lead = try await leads.visible(key, context.principal, tenant: context.tenant)
-        var conversion: StoredConversion?
-        if let id = context.requestID { conversion = try await runner.store.find(id, context.tenant) }
-        if conversion == nil {
-            if lead.status == .converted { return Self.answer(lead, nil) }
-            conversion = try await begin(lead, body, context)
+        if let first = try await leads.environment.writer.stored(context) {
+            guard let id = Self.conversion(of: first) else { return first }
+            var response = try await outcome(of: id, context)
+            response.headers["Idempotency-Replayed"] = "true"
+            return response
         }
-        guard let conversion else { throw Problem(.internalError) }
-        let saga = try await runner.advance(conversion, context.tenant, until: .after(Self.patience))
-        guard let now = try await leads.find(lead.id, tenant: context.tenant) else { throw Problem(.notFound) }
-        let isOver = saga.nextAction == nil || now.conversionID == nil
-        if saga.phase == .failed || isOver && now.status != .converted {
+        return try await outcome(of: try await begin(lead, request, context), context)
+    }
+
+    /// The lead's conversion: the one that made a customer of it, the one that runs, or a new one, which is stored in
+    /// the transaction that marks the lead. With a key, the key is stored with it.
+    private func begin(
+        _ lead: Lead, _ request: ConversionRequest, _ context: WriteContext
+    ) async throws -> UUID {
+        if lead.status == .converted {
+            guard let id = try await runner.store.completed(lead: lead.id, context.tenant)?.saga.id else {
+                throw Problem(.conflict)
+            }
+            return try await join(id, context)
+        }
+        if let id = lead.conversionID { return try await join(id, context) }
+        let conversion = request.conversion(of: lead, context)
+        let saga = conversion.saga
+        do {
+            _ = try await leads.change(
+                lead.id.lowercased, context, answer: { _, _ in Self.reference(to: saga.id) },
+                decide: { old in
+                    var modification = try LeadActs.modification(of: old, .startConversion(saga: saga.id), context)
+                    modification.happening = .conversionStarted(saga.id, steps: saga.steps)
+                    modification.statements.append(
+                        runner.store.insert(conversion, SchemaName(context.tenant), at: context.now))
+                    return modification
+                })
+            return saga.id
+        } catch let refusal as Refusal where ["leadConverting", "leadConverted"].contains(refusal.code) {
+            // Another request was faster: there is one conversion, and it is the answer to both.
+            let now = try await leads.visible(lead.id.lowercased, context.principal, tenant: context.tenant)
+            guard now != lead else { throw refusal }
+            return try await begin(now, request, context)
+        }
+    }
+
+    /// Stores the key of a request that finds its conversion there.
+    private func join(_ id: UUID, _ context: WriteContext) async throws -> UUID {
+        _ = try await leads.environment.writer.write(context) { PreparedWrite([], response: Self.reference(to: id)) }
+        return id
+    }
+
+    /// What is stored under a key; the answer itself comes from the conversion.
+    private static func reference(to conversion: UUID) -> HTTPResponse {
+        .json(["conversionId": conversion.json], status: .accepted)
+    }
+
+    private static func conversion(of stored: HTTPResponse) -> UUID? {
+        guard case .bytes(let bytes) = stored.body.content else { return nil }
+        return (try? JSON.parse(bytes))?["conversionId"]?.string.flatMap { UUID(uuidString: $0) }
+    }
+
+    // MARK: - The answer
+
+    /// Takes the conversion on, or waits for who has it, as long as a person waits; then says where it is.
+    private func outcome(of id: UUID, _ context: WriteContext) async throws -> HTTPResponse {
+        let deadline = Deadline.after(Self.patience)
+        var pause = Duration.milliseconds(5)
+        while true {
+            guard let conversion = try await runner.store.find(id, context.tenant) else { throw Problem(.notFound) }
+            if conversion.saga.nextAction == nil || deadline.isPassed {
+                return try await answer(conversion.saga, context.tenant)
+            }
+            guard case .elsewhere = try await runner.advance(conversion, context.tenant, until: deadline) else {
+                continue
+            }
+            try await Task.sleep(for: min(pause, deadline.remaining))
+            pause = min(pause * 2, .milliseconds(100))
+        }
+    }
+
+    private func answer(_ saga: ConversionSaga, _ tenant: TenantID) async throws -> HTTPResponse {
+        if saga.phase == .failed {
             let reason = saga.reason ?? "refused"
             throw Problem(
                 .ruleViolated, .init(en: "The conversion was refused: \(reason)", zh: "转化被拒绝：\(reason)"))
         }
-        return Self.answer(now, saga)
-    }
-
-    /// The stored saga: a running one of the lead, or a new one in the transaction that marks the lead.
-    private func begin(_ lead: Lead, _ body: JSON, _ context: WriteContext) async throws -> StoredConversion {
-        if let id = lead.conversionID, let found = try await runner.store.find(id, context.tenant) { return found }
-        var request = body.object ?? [:]
-        let isPerson = lead.person != nil || lead.phone != nil || lead.email != nil
-        if request["contact"] == nil, isPerson { request["contact"] = .object([:]) }
-        if request["opportunity"] == nil { request["opportunity"] = .object([:]) }
-        if request["account"]?.object == nil { request["account"] = .object([:]) }
-        let saga = ConversionSaga(
-            id: context.requestID ?? UUIDv7.make(), leadID: lead.id, wantsContact: request["contact"]?.object != nil,
-            wantsOpportunity: request["opportunity"]?.object != nil)
-        let conversion = StoredConversion(
-            saga: saga, request: .object(request), principal: context.principal, occurredAt: context.occurredAt)
-        _ = try await leads.change(lead.id.lowercased, context) { old in
-            var modification = try LeadActs.modification(of: old, .startConversion(saga: saga.id), context)
-            modification.happening = .conversionStarted(saga.id, steps: saga.steps)
-            modification.statements.append(
-                runner.store.insert(conversion, SchemaName(context.tenant), at: context.now))
-            return modification
-        }
-        return conversion
-    }
-
-    private static func answer(_ lead: Lead, _ saga: ConversionSaga?) -> HTTPResponse {
-        let isDone = lead.status == .converted
+        guard let lead = try await leads.find(saga.leadID, tenant: tenant) else { throw Problem(.notFound) }
+        let isDone = saga.phase == .completed
         let json: JSON = [
-            "leadId": lead.id.json, "accountId": lead.accountID.json, "contactId": lead.contactID.json,
-            "opportunityId": lead.opportunityID.json, "orderId": .null,
-            "saga": [
-                "id": (saga?.id ?? lead.conversionID).json,
-                "status": (isDone ? "completed" : saga?.phase.rawValue ?? "running").json,
-            ],
+            "leadId": lead.id.json, "accountId": saga.results[.account]?.id.json ?? .null,
+            "contactId": saga.results[.contact]?.id.json ?? .null,
+            "opportunityId": saga.results[.opportunity]?.id.json ?? .null, "orderId": .null,
+            "saga": ["id": saga.id.json, "status": saga.phase.rawValue.json],
         ]
         var response = HTTPResponse.json(json, status: isDone ? .created : .accepted)
         response.headers["Location"] = "/v1/leads/\(lead.id.lowercased)"

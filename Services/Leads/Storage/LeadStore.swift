@@ -39,6 +39,10 @@ struct LeadStore: Sendable {
                     }
                     return result
                 },
+                deleting: { modification, _ in
+                    try modification.old.checkNotConverting()
+                    return modification
+                },
                 columns: { lead in
                     [("search", "\(Self.searchText(lead))"), ("match_keys", "\(lead.matchKeys.map(\.text))")]
                 }),
@@ -59,14 +63,14 @@ struct LeadStore: Sendable {
         // Made once for each lead: keys of names are dear.
         let keys = drafts.map(\.record.matchKeys)
         let schema = SchemaName(tenant)
+        let matching: SQL = """
+            where match_keys && \(Array(Set(keys.joined().map(\.text)))) \
+            and deleted_at is null order by last_touch_at desc limit \(20 * drafts.count)
+            """
         let results = try await environment.database.flight(
-            tenant,
-            [
-                """
-                \(table.select(schema)) where match_keys && \(Array(Set(keys.joined().map(\.text)))) \
-                and deleted_at is null order by last_touch_at desc limit \(20 * drafts.count)
-                """
-            ] + (rules.usesTurns ? [Policies.turns(schema)] : []), options: .read)
+            tenant, ["\(table.select(schema)) \(matching)"] + (rules.usesTurns ? [Policies.turns(schema)] : []),
+            options: .read)
+        let stored = try results[0].map { try $0.get(0, as: UUID.self) }
         // Leads of this batch are candidates for those behind them.
         var known = KnownLeads(try results[0].map { try table.record($0) })
         var turns = rules.usesTurns ? try Policies.readTurns(results[1]) : RoundRobin()
@@ -74,7 +78,7 @@ struct LeadStore: Sendable {
         for (draft, keys) in zip(drafts, keys) {
             let creation = decide(draft, keys, known.sharing(keys), rules, &turns)
             switch creation {
-            case .create(let made, _, _, _): known.insert(made, keys: keys)
+            case .create(let made, _, _, _, _): known.insert(made, keys: keys)
             case .change(let old, var new, _, _, _):
                 // As `prepare` leaves it: another touch in this batch builds on it.
                 new.version = old.version + 1
@@ -84,7 +88,11 @@ struct LeadStore: Sendable {
             }
             creations.append(creation)
         }
-        return creations
+        // Flags may miss what came in at the same moment; a promise of one record may not.
+        guard rules.duplicates.action != .createAndFlag else { return creations }
+        let turn = WriteTurn("leads", keys: keys.joined().map(\.text))
+        return creations.guarded(
+            by: turn.guarding(found: stored, matching: "select id from \(schema).leads \(matching)"))
     }
 
     private func decide(

@@ -9,6 +9,8 @@ public struct AccountSnapshot: Snapshot {
     public var version: Int64 = 1
     public var code = ""
     public var name = ""
+    /// company or person.
+    public var kind = "company"
     public var aliases: [String] = []
     public var parentId: UUID?
     public var creditCode: String?
@@ -50,6 +52,7 @@ public struct AccountSnapshot: Snapshot {
         headFields + [
             Field("code", \.code, .string(max: 40), zh: "编码", en: "Code"),
             Field("name", \.name, .string(max: 300), zh: "名称", en: "Name"),
+            Field("kind", \.kind, .string(max: 40), zh: "类型", en: "Kind", help: "company or person."),
             Field("aliases", \.aliases, .list(.string(max: 300), max: 50), zh: "别名", en: "Aliases"),
             Field("parentId", \.parentId, .reference(to: "account"), zh: "上级客户", en: "Parent"),
             Field("creditCode", \.creditCode, .string, zh: "统一社会信用代码", en: "Credit code"),

@@ -32,10 +32,11 @@ public struct SagaSteps: Sendable {
     /// With one more step.
     ///
     /// - Parameters:
+    ///   - hints: members of a body for `find` alone, that are no fields.
     ///   - find: an object that is there already and is meant; nil makes a new one from the body.
     ///   - complete: sets what a body cannot, such as the lead it came from.
     public func step<Record: Aggregate>(
-        _ name: String, _ resource: Resource<Record>,
+        _ name: String, _ resource: Resource<Record>, hints: [String] = [],
         find: @escaping @Sendable (JSON, WriteContext) async throws -> Record? = { _, _ in nil },
         complete: @escaping @Sendable (inout Record, JSON) -> Void = { _, _ in }
     ) -> SagaSteps {
@@ -51,10 +52,11 @@ public struct SagaSteps: Sendable {
             let context = try call.writeContext().happened(at: body["occurredAt"]?.string.flatMap { Timestamp($0) })
             if let done = try await Self.done(saga, name, environment, context.tenant) { return .json(done) }
             if let found = try await find(body, context) {
-                let row = Self.row(saga, name, found.id, found.version, made: false, context.tenant)
-                try await environment.writer.commit(context.tenant, ["\(row) on conflict do nothing"])
+                try await Self.keep(found.id, found.version, saga, name, environment, context.tenant)
             } else {
-                try await Self.make(body, saga, name, resource, complete, context)
+                var members = body.object ?? [:]
+                for name in ["occurredAt", "leadId"] + hints { members[name] = nil }
+                try await Self.make(members, body, saga, name, resource, complete, context)
             }
             guard let done = try await Self.done(saga, name, environment, context.tenant) else {
                 throw Problem(.conflict)
@@ -76,30 +78,70 @@ public struct SagaSteps: Sendable {
 
     /// The record, its event and the step, once: a repeat that overtakes finds the step's row taken and keeps nothing.
     private static func make<Record: Aggregate>(
-        _ body: JSON, _ saga: UUID, _ name: String, _ resource: Resource<Record>,
+        _ members: JSONObject, _ body: JSON, _ saga: UUID, _ name: String, _ resource: Resource<Record>,
         _ complete: (inout Record, JSON) -> Void, _ context: WriteContext
     ) async throws {
-        var members = body.object ?? [:]
-        for name in ["occurredAt", "leadId"] { members[name] = nil }
         var draft = try resource.draft(.object(members), context, custom: try await resource.custom(context.tenant))
         complete(&draft.record, body)
-        switch try await resource.rules.creating([draft]).first {
-        case .create(let record, let statements, let happening, _)?:
-            let row = row(saga, name, record.id, record.version, made: true, context.tenant)
-            do {
-                try await resource.environment.writer.commit(
-                    context.tenant, resource.insertion(record, statements + [row], happening, context))
-            } catch let error as PostgresError
-                where error.sqlState == WriteState.uniqueViolation && error.constraint == "conversions_pkey"
-            {
+        var hasCollided = false
+        for attempt in 1... {
+            switch try await resource.rules.creating([draft]).first {
+            case .create(let record, let guards, let statements, let happening, _)?:
+                let row = row(saga, name, record.id, record.version, made: true, context.tenant)
+                let write = resource.insertion(record, statements + [row], happening, context)
+                do {
+                    try await resource.environment.writer.commit(
+                        context.tenant, open(saga, context.tenant) + guards + write)
+                    return
+                } catch let error as PostgresError where error.sqlState == WriteState.stale {
+                    try await checkOpen(saga, resource.environment, context.tenant)
+                    guard attempt < Writer.attempts else { throw Problem(.conflict) }
+                    try await Writer.pause(attempt)
+                } catch let error as PostgresError where error.sqlState == WriteState.uniqueViolation {
+                    if error.constraint == "conversions_pkey" { return }
+                    guard !hasCollided else { throw error }
+                    hasCollided = true
+                }
+            case .unchanged(let record)?, .change(let record, _, _, _, _)?:
+                try await keep(record.id, record.version, saga, name, resource.environment, context.tenant)
                 return
+            case .refuse(let problem)?: throw problem
+            case nil: throw Problem(.internalError)
             }
-        case .unchanged(let record)?, .change(let record, _, _, _, _)?:
-            let row = row(saga, name, record.id, record.version, made: false, context.tenant)
-            try await resource.environment.writer.commit(context.tenant, ["\(row) on conflict do nothing"])
-        case .refuse(let problem)?: throw problem
-        case nil: throw Problem(.internalError)
         }
+    }
+
+    /// Notes what was there before.
+    private static func keep(
+        _ id: UUID, _ version: Int64, _ saga: UUID, _ step: String, _ environment: ResourceEnvironment,
+        _ tenant: TenantID
+    ) async throws {
+        let row = row(saga, step, id, version, made: false, tenant)
+        do {
+            try await environment.writer.commit(tenant, open(saga, tenant) + ["\(row) on conflict do nothing"])
+        } catch let error as PostgresError where error.sqlState == WriteState.stale {
+            try await checkOpen(saga, environment, tenant)
+            throw error
+        }
+    }
+
+    private static func checkOpen(_ saga: UUID, _ environment: ResourceEnvironment, _ tenant: TenantID) async throws {
+        guard try await done(saga, end, environment, tenant) != nil else { return }
+        throw Problem(.ruleViolated, .init(en: "This conversion was taken back.", zh: "该转化已撤销。"))
+    }
+
+    /// What a saga that was taken back leaves in place of a step: a command that was long on its way makes nothing.
+    private static let end = "end"
+
+    /// Holds the saga, and raises when it was taken back.
+    private static func open(_ saga: UUID, _ tenant: TenantID) -> [SQL] {
+        [
+            "select shared.take_turn('conversions', \([saga.lowercased]))",
+            """
+            select shared.require_rows((
+                select count(*) from \(schema: tenant).conversions where saga = \(saga) and step = \(end)), 0)
+            """,
+        ]
     }
 
     private static func row(
@@ -136,12 +178,16 @@ public struct SagaSteps: Sendable {
         ) { call in
             let saga = try call.id("saga")
             let context = try call.writeContext()
-            let rows = try await environment.database.query(
+            let mark = Self.row(saga, Self.end, saga, 0, made: false, context.tenant)
+            let rows = try await environment.writer.commit(
                 context.tenant,
-                """
-                select step, object_id, version from \(schema: context.tenant).conversions
-                where saga = \(saga) and created
-                """)
+                [
+                    "select shared.take_turn('conversions', \([saga.lowercased]))", "\(mark) on conflict do nothing",
+                    """
+                    select step, object_id, version from \(schema: context.tenant).conversions
+                    where saga = \(saga) and created order by object_id desc
+                    """,
+                ])[2]
             for row in rows {
                 let (name, id) = (try row.get(0, as: String.self), try row.get(1, as: UUID.self))
                 let step = steps.first { $0.name == name }

@@ -6,7 +6,7 @@ import Values
 
 /// A checked filter as an SQL condition over a table of ``Table``'s shape.
 extension Filter {
-    var condition: SQL {
+    public var condition: SQL {
         switch self {
         case .all(let parts) where parts.isEmpty: "true"
         case .any(let parts) where parts.isEmpty: "false"

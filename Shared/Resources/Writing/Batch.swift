@@ -101,15 +101,18 @@ extension Resource {
     ) async throws -> [RowResult] {
         do {
             return try await commitTogether(drafts, context, at: start, progress: progress)
-        } catch let error as PostgresError where error.sqlState == WriteState.stale {
+        } catch let error as PostgresError where error.isDecidedAnew {
             return try await environment.turns.take(context.tenant, collection) {
+                var hasCollided = false
                 for attempt in 1... {
                     do {
                         return try await commitTogether(drafts, context, at: start, progress: progress)
-                    } catch let error as PostgresError
-                        where error.sqlState == WriteState.stale && attempt < Writer.attempts
-                    {
-                        continue
+                    } catch let error as PostgresError where error.isDecidedAnew && attempt < Writer.attempts {
+                        // What somebody else made between our look and our write is found at the second look; if not,
+                        // it is in the way for good.
+                        guard error.sqlState == WriteState.stale || !hasCollided else { throw error }
+                        hasCollided = hasCollided || error.sqlState == WriteState.uniqueViolation
+                        try await Writer.pause(attempt)
                     }
                 }
                 return []
@@ -124,6 +127,7 @@ extension Resource {
         var inserts: [Record] = []
         var events: [CloudEvent] = []
         var updates: [SQL] = []
+        var guards: [SQL] = []
         var more: [SQL] = []
         var results: [RowResult] = []
         for (creation, draft) in zip(creations, drafts) {
@@ -132,8 +136,9 @@ extension Resource {
             case .refuse(let problem): results.append(RowResult(outcome: .refused(problem)))
             case .unchanged(let record):
                 results.append(RowResult(outcome: .existing(id: record.id, version: record.version)))
-            case .create(let record, let statements, let happening, _):
+            case .create(let record, let first, let statements, let happening, _):
                 inserts.append(record)
+                guards += first
                 more += statements
                 if let event = record.event(happening, source: environment.source, context) { events.append(event) }
                 results.append(RowResult(outcome: .created(id: record.id, version: record.version)))
@@ -145,7 +150,7 @@ extension Resource {
                     RowResult(outcome: .existing(id: new.id, version: prepared.response.version ?? old.version)))
             }
         }
-        var statements: [SQL] = []
+        var statements = guards
         if !inserts.isEmpty {
             statements.append(table.insert(inserts, into: SchemaName(context.tenant), more: rules.columns))
         }

@@ -20,15 +20,6 @@ struct IdempotencyClaim: Sendable {
         fingerprint = .sha256(body)
     }
 
-    /// Names the request in what it starts.
-    var requestID: UUID {
-        var bytes = Array(scope.bytes.prefix(16))
-        // Version 8, made by a rule of our own (RFC 9562).
-        bytes[6] = bytes[6] & 0x0f | 0x80
-        bytes[8] = bytes[8] & 0x3f | 0x80
-        return bytes.withUnsafeBytes { UUID(uuid: $0.loadUnaligned(as: uuid_t.self)) }
-    }
-
     /// How long a key is kept.
     static let lifetime = Duration.seconds(24 * 3600)
 

@@ -44,9 +44,9 @@ extension Resource {
         switch creation {
         case .refuse(let problem): throw problem
         case .unchanged(let record): return PreparedWrite([], response: answer(record))
-        case .create(let record, let statements, let happening, let more):
+        case .create(let record, let guards, let statements, let happening, let more):
             return PreparedWrite(
-                insertion(record, statements, happening, context),
+                guards + insertion(record, statements, happening, context),
                 response: answer(record, status: .created, more: more))
         case .change(let old, let new, let statements, let happening, let more):
             return prepare(Modification(from: old, to: new, happening, statements: statements, answer: more), context)

@@ -21,9 +21,11 @@ public enum Creation<Record: Aggregate>: Sendable {
     /// It is created.
     ///
     /// - Parameters:
+    ///   - guards: run first; they raise where the decision no longer stands (``WriteTurn``).
     ///   - statements: run after the record's insert, in the same transaction.
     ///   - answer: members of the answer besides the object's own.
-    case create(Record, statements: [SQL] = [], happening: Happening = .created, answer: JSONObject = [:])
+    case create(
+        Record, guards: [SQL] = [], statements: [SQL] = [], happening: Happening = .created, answer: JSONObject = [:])
     /// An existing record takes it up (another touch of the same lead).
     case change(
         from: Record, to: Record, statements: [SQL] = [], happening: Happening = .updated, answer: JSONObject = [:])

@@ -40,9 +40,6 @@ public struct WriteContext: Sendable {
     /// The person who acts; nil for a machine.
     public var userID: UUID? { principal.kind == .user ? principal.subjectID : nil }
 
-    /// The same for every repeat of this request under one `Idempotency-Key`; nil without a key.
-    public var requestID: UUID? { idempotency?.requestID }
-
     /// The same write with its time of happening.
     ///
     /// - Throws: 403 without the permission to record the past, 422 for a time in the future or out of bounds.

@@ -28,7 +28,13 @@ public struct Writer: Sendable {
     }
 
     /// How often a write is decided anew when others change the same object at the same time.
-    static let attempts = 8
+    static let attempts = 12
+
+    /// Many that change one object at once go on one by one, not all again at the same moment.
+    static func pause(_ attempt: Int) async throws {
+        guard attempt > 1 else { return }
+        try await Task.sleep(for: .microseconds(Int.random(in: 0...(500 << min(attempt, 8)))))
+    }
 
     /// Prepares a write and commits it in one flight. When somebody changed the object in between, it is prepared anew
     /// from the new state; `prepare` checks `If-Match` itself, against the state it read.
@@ -38,7 +44,7 @@ public struct Writer: Sendable {
         let schema = SchemaName(context.tenant)
         if let answer = try await stored(context) { return answer }
         var hasCollided = false
-        for _ in 0..<Self.attempts {
+        for attempt in 1...Self.attempts {
             let write = try await prepare()
             var statements = write.statements
             if let claim = context.idempotency {
@@ -52,7 +58,9 @@ public struct Writer: Sendable {
                 return write.response
             } catch let error as PostgresError {
                 switch error.sqlState {
-                case WriteState.stale: continue
+                case WriteState.stale:
+                    try await Self.pause(attempt)
+                    continue
                 case WriteState.running: throw Problem(.requestInProgress, retryAfter: .seconds(1))
                 case WriteState.uniqueViolation where error.constraint == "idempotency_keys_pkey":
                     // The same request committed between our look and our write.
@@ -88,11 +96,19 @@ public struct Writer: Sendable {
         return value
     }
 
-    private func stored(_ context: WriteContext) async throws -> HTTPResponse? {
+    /// The first answer to a request with this `Idempotency-Key`, nil when there was none yet.
+    ///
+    /// - Throws: 422 when the first request had another body.
+    public func stored(_ context: WriteContext) async throws -> HTTPResponse? {
         guard let claim = context.idempotency else { return nil }
         let rows = try await database.query(context.tenant, claim.stored(in: SchemaName(context.tenant)))
         return try rows.first.map { try claim.replay($0) }
     }
+}
+
+extension PostgresError {
+    /// Somebody was faster: what to do is decided anew from what he left.
+    var isDecidedAnew: Bool { sqlState == WriteState.stale || sqlState == WriteState.uniqueViolation }
 }
 
 /// SQLSTATEs that decide how a write goes on.

@@ -1,0 +1,73 @@
+import Foundation
+import HTTP
+import Postgres
+import Tenancy
+import Values
+
+/// How far a service's projection is, by what its consumer's inbox says. The service's shared migrations let it read
+/// `shared.inbox_offset` and `shared.inbox_sequence`.
+public struct ProjectionFreshness: Sendable {
+    private let database: TenantDatabase
+    private let consumer: String
+    private let aggregates: [String]
+
+    /// - Parameters:
+    ///   - consumer: the consumer's group.
+    ///   - aggregates: kinds of aggregates that a position may name; a position says only the id.
+    public init(database: TenantDatabase, consumer: String, aggregates: [String]) {
+        (self.database, self.consumer, self.aggregates) = (database, consumer, aggregates)
+    }
+
+    /// Time of the newest event that is in the projection of any tenant; nil when none is.
+    public func reached() async throws -> Timestamp? {
+        try await database.shared(options: .read) { [consumer] tx in
+            try await tx.query("select max(event_time) from shared.inbox_offset where consumer = \(consumer)")
+        }.single().get(0)
+    }
+
+    /// Waits until the events named `<aggregate id>:<version>` are in the projection.
+    ///
+    /// - Throws: a 400 problem for a position that is none, 503 when the time runs out.
+    public func wait(
+        for positions: [String], tenant: TenantID, within limit: Duration = .seconds(5)
+    ) async throws {
+        let deadline = ContinuousClock.now + limit
+        for position in positions {
+            let parts = position.split(separator: ":")
+            guard parts.count == 2, let id = UUID(uuidString: String(parts[0])), let version = Int64(parts[1]),
+                version >= 0
+            else {
+                throw Problem.parameter(
+                    "waitFor", code: "format",
+                    .init(
+                        en: "Send waitFor as X-Guanxi-Position was answered: <id>:<version>.",
+                        zh: "waitFor 须与返回的 X-Guanxi-Position 一致：<编号>:<版本>。"))
+            }
+            try await wait(for: aggregates.map { "\($0)/\(id.lowercased)" }, version, tenant, until: deadline)
+        }
+    }
+
+    private func wait(
+        for names: [String], _ version: Int64, _ tenant: TenantID, until deadline: ContinuousClock.Instant
+    ) async throws {
+        var delay = Duration.milliseconds(2)
+        while true {
+            let isThere: Bool = try await database.shared(options: .read) { [consumer] tx in
+                try await tx.query(
+                    """
+                    select exists (select from shared.inbox_sequence where consumer = \(consumer)
+                        and tenant = \(tenant.text) and aggregate = any(\(names)) and sequence >= \(version))
+                    """)
+            }.single().get(0)
+            if isThere { return }
+            guard ContinuousClock.now + delay < deadline else {
+                throw Problem(
+                    .unavailable,
+                    .init(en: "The answer does not hold this write yet.", zh: "结果尚未包含此次写入。"),
+                    retryAfter: .seconds(1))
+            }
+            try await Task.sleep(for: delay)
+            delay = min(delay * 2, .milliseconds(50))
+        }
+    }
+}

@@ -1,0 +1,139 @@
+import Foundation
+import HTTP
+import JSON
+import Postgres
+import Resources
+import ServiceKit
+import Tenancy
+import Testing
+import Values
+
+@testable import Customers
+
+/// The steps of a lead's conversion as the leads service asks for them.
+@Suite struct ConversionStepTests {
+    private struct Steps: Sendable {
+        let fixture: CustomersFixture
+        let saga = UUIDv7.make()
+
+        func ask(_ method: HTTPMethod, _ step: String, _ body: JSON = [:]) async throws -> (status: Int, body: JSON) {
+            let principal = Principal(
+                tenant: fixture.tenant.id, subject: "leads", kind: .service, role: "service",
+                permissions: ["conversions.run", "backdate"], visibility: .all)
+            let conversions = Conversions(accounts: fixture.accounts, contacts: fixture.contacts)
+            let router = try Router(
+                conversions.steps.endpoints, middleware: [Known(principal: principal)],
+                events: RouterEvents(unexpected: { error, _, _ in Issue.record("\(error)") }),
+                translate: { Problem(translating: $0) })
+            let path = "/internal/conversions/\(saga.lowercased)" + (step.isEmpty ? "" : "/\(step)")
+            let response = await router.handler(
+                HTTPRequest(
+                    method, path, headers: ["Content-Type": "application/json"], body: .bytes(body.serialize())))
+            return (response.status.code, try fixture.read(response))
+        }
+
+        func count(_ table: String) async throws -> Int64 {
+            try await fixture.count(
+                "select count(*) from \(fixture.tenant.schema).\(ident: table) where deleted_at is null")
+        }
+    }
+
+    private struct Known: Middleware {
+        let principal: Principal
+
+        func respond(
+            to call: Call, next: @Sendable (Call) async throws -> HTTPResponse
+        ) async throws -> HTTPResponse {
+            var call = call
+            call.principal = principal
+            return try await next(call)
+        }
+    }
+
+    @Test func `a step asked for many times at once is taken once`() async throws {
+        try await CustomersFixture.with { fixture in
+            let steps = Steps(fixture: fixture)
+            let answers = try await withThrowingTaskGroup(of: JSON.self) { group in
+                for _ in 0..<6 { group.addTask { try await steps.ask(.put, "account", ["name": "海风"]).body } }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(answers.allSatisfy { $0 == answers[0] && $0["created"] == true }, "\(answers)")
+            #expect(try await steps.count("accounts") == 1)
+        }
+    }
+
+    @Test func `two leads of one company at once are one account where duplicates are linked`() async throws {
+        try await CustomersFixture.with { fixture in
+            try await fixture.set(.link)
+            let ids = try await withThrowingTaskGroup(of: JSON?.self) { group in
+                for _ in 0..<6 {
+                    group.addTask {
+                        try await Steps(fixture: fixture).ask(.put, "account", ["name": "海风有限公司"]).body["id"]
+                    }
+                }
+                return try await group.reduce(into: Set<JSON?>()) { $0.insert($1) }
+            }
+            #expect(ids.count == 1)
+            #expect(try await fixture.count("select count(*) from \(fixture.tenant.schema).accounts") == 1)
+        }
+    }
+
+    @Test func `taken back, what it made is gone, what was there or was touched stays`() async throws {
+        try await CustomersFixture.with { fixture in
+            let steps = Steps(fixture: fixture)
+            let account = try await steps.ask(.put, "account", ["name": "海风"]).body
+            let contact = try await steps.ask(
+                .put, "contact", ["name": "王", "phone": "13800138000", "accountId": account["id"] ?? .null]
+            ).body
+            let touched = try #require(contact["id"]?.string)
+            _ = try await fixture.contacts.patch(touched, ["title": "CTO"], fixture.context())
+            #expect(try await steps.ask(.delete, "").status == 204)
+            #expect(try await steps.ask(.delete, "").status == 204)
+            #expect(try await steps.count("accounts") == 0)
+            #expect(try await steps.count("contacts") == 1)
+            // A command that was long on its way makes nothing any more.
+            let late = Steps(fixture: fixture)
+            #expect(try await late.ask(.delete, "").status == 204)
+            #expect(try await late.ask(.put, "account", ["name": "太晚"]).status == 422)
+            let known = try await fixture.account("1")
+            #expect(try await late.ask(.put, "account", ["id": known.id.json]).status == 422)
+            #expect(try await steps.count("accounts") == 1)
+        }
+    }
+
+    @Test func `what is named is taken, and what does not fit is refused`() async throws {
+        try await CustomersFixture.with { fixture in
+            let (one, two) = (try await fixture.account("1"), try await fixture.account("2"))
+            let answer = try await fixture.contacts.create(
+                ["name": "王", "accountId": one.id.json, "phone": "13800138000"], fixture.context())
+            let contact = try fixture.read(answer)["id"] ?? .null
+            var steps = Steps(fixture: fixture)
+            let byContact = try await steps.ask(.put, "account", ["name": "X", "contactId": contact]).body
+            #expect(byContact["id"] == one.id.json && byContact["created"] == false)
+            let named = try await steps.ask(.put, "contact", ["id": contact, "accountId": one.id.json]).body
+            #expect(named["id"] == contact && named["created"] == false)
+            steps = Steps(fixture: fixture)
+            #expect(try await steps.ask(.put, "contact", ["id": contact, "accountId": two.id.json]).status == 422)
+            #expect(try await steps.ask(.put, "account", ["id": UUIDv7.make().json]).status == 422)
+            #expect(try await steps.ask(.put, "account", ["contactId": UUIDv7.make().json, "name": "X"]).status == 422)
+            // The person with this phone is at that account already.
+            let same = try await steps.ask(
+                .put, "contact", ["name": "王总", "phone": "+86 138-0013-8000", "accountId": one.id.json]
+            ).body
+            #expect(same["id"] == contact && same["created"] == false)
+        }
+    }
+
+    @Test func `companies are one by their name, people are not`() async throws {
+        try await CustomersFixture.with { fixture in
+            func account(_ body: JSON) async throws -> JSON? {
+                try await Steps(fixture: fixture).ask(.put, "account", body).body["id"]
+            }
+            let company = try await account(["name": "北京海风有限公司"])
+            #expect(try await account(["name": "北京市海风股份有限公司"]) == company)
+            let person = try await account(["name": "王伟", "kind": "person", "phone": "13800138000"])
+            #expect(try await account(["name": "王伟", "kind": "person", "phone": "13900139000"]) != person)
+            #expect(try await account(["name": "老王", "kind": "person", "phone": "138 0013 8000"]) == person)
+        }
+    }
+}

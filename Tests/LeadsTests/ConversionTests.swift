@@ -1,0 +1,233 @@
+import Foundation
+import HTTP
+import JSON
+import Postgres
+import Resources
+import Runtime
+import ServiceKit
+import Synchronization
+import Tenancy
+import Testing
+import Values
+
+@testable import Leads
+
+/// Conversions with every failure half-way: what is stored, what the neighbours hold, what the caller is told.
+@Suite(.timeLimit(.minutes(3))) struct ConversionTests {
+    private static let steps = ["account", "contact", "opportunity"]
+
+    @Test func `a lead becomes account, contact and opportunity, and asked again it is the same`() async throws {
+        try await ConversionFixture.with { fixture in
+            let lead = try await fixture.lead()
+            let first = try await fixture.convert(lead)
+            #expect(first.status == 201 && first.body["saga"]?["status"] == "completed")
+            let again = try await fixture.convert(lead, ["opportunity": .null])
+            #expect(again.status == 201 && again.body == first.body)
+            #expect(fixture.neighbours.standing.count == 3)
+            let stored = try await fixture.get(lead)
+            #expect(stored["status"] == "converted" && stored["accountId"] == first.body["accountId"])
+            #expect(try await fixture.told(lead) == ["lead.created", "lead.conversion-started", "lead.converted"])
+        }
+    }
+
+    @Test func `account and contact are named, and nothing of them is made`() async throws {
+        try await ConversionFixture.with { fixture in
+            let lead = try await fixture.lead()
+            let (account, contact) = (UUIDv7.make(), UUIDv7.make())
+            let done = try await fixture.convert(lead, ["accountId": account.json, "contactId": contact.json])
+            #expect(done.status == 201)
+            #expect(done.body["accountId"] == account.json && done.body["contactId"] == contact.json)
+            #expect(fixture.neighbours.standing.count == 1)
+            #expect(fixture.neighbours.state.withLock { $0.bodies["opportunity"]?["accountId"] } == account.json)
+            // A contact named alone says whose customer is meant.
+            _ = try await fixture.convert(try await fixture.lead(["person": "李"]), ["contactId": contact.json])
+            let body = fixture.neighbours.state.withLock { $0.bodies["account"] }
+            #expect(body?["contactId"] == contact.json && body?["kind"] == "person")
+        }
+    }
+
+    @Test(
+        arguments: [
+            ["accountId": "nonsense"], ["account": "海风"],
+            ["accountId": "0192f0c0-0000-7000-8000-000000000001", "account": [:]],
+            ["contact": []], ["color": "red"],
+        ] as [JSON])
+    func `a body that cannot be meant is refused, and nothing begins`(body: JSON) async throws {
+        try await ConversionFixture.with { fixture in
+            let lead = try await fixture.lead()
+            #expect(try await fixture.convert(lead, body).status == 422)
+            #expect(try await fixture.conversions() == [])
+            #expect(try await fixture.get(lead)["status"] == "new")
+        }
+    }
+
+    // MARK: - Keys
+
+    @Test func `the same key and body is the same answer, another body is refused`() async throws {
+        try await ConversionFixture.with { fixture in
+            let lead = try await fixture.lead()
+            let body: JSON = ["opportunity": ["name": "One"]]
+            let first = try await fixture.convert(lead, body, key: "k")
+            let second = try await fixture.convert(lead, body, key: "k")
+            #expect(first.status == 201 && !first.replayed && second.replayed)
+            #expect(second.status == 201 && second.body == first.body)
+            #expect(try await fixture.convert(lead, ["opportunity": ["name": "Two"]], key: "k").status == 422)
+            // A key that finds the work done is a key, too.
+            #expect(try await fixture.convert(lead, [:], key: "other").body == first.body)
+            #expect(try await fixture.convert(lead, body, key: "other").status == 422)
+        }
+    }
+
+    @Test func `a refused conversion is refused again under its key, and begins anew without`() async throws {
+        try await ConversionFixture.with { fixture in
+            let lead = try await fixture.lead()
+            fixture.neighbours.trouble("opportunity", .refuse)
+            let first = try await fixture.convert(lead, key: "k")
+            #expect(first.status == 422)
+            fixture.neighbours.trouble("opportunity", nil)
+            let second = try await fixture.convert(lead, key: "k")
+            #expect(second.status == 422 && second.body["detail"] == first.body["detail"])
+            #expect(try await fixture.convert(lead).status == 201)
+            #expect(try await fixture.conversions() == ["failed", "completed"])
+        }
+    }
+
+    @Test func `a key sent again while the conversion runs is answered with it`() async throws {
+        try await ConversionFixture.with { fixture in
+            let lead = try await fixture.lead()
+            fixture.neighbours.trouble("opportunity", .unavailable(1_000_000))
+            let first = try await fixture.convert(lead, key: "k")
+            #expect(first.status == 202 && first.body["saga"]?["status"] == "running")
+            fixture.neighbours.trouble("opportunity", nil)
+            let second = try await fixture.convert(lead, key: "k")
+            #expect(second.status == 201 && second.body["saga"]?["id"] == first.body["saga"]?["id"])
+        }
+    }
+
+    // MARK: - Half-way
+
+    @Test(arguments: steps)
+    func `a step refused for good leaves nothing half-done`(step: String) async throws {
+        try await ConversionFixture.with { fixture in
+            let lead = try await fixture.lead()
+            fixture.neighbours.trouble(step, .refuse)
+            let answer = try await fixture.convert(lead)
+            #expect(answer.status == 422 && answer.body["detail"]?.string?.contains("not this one") == true)
+            #expect(fixture.neighbours.standing.isEmpty)
+            let stored = try await fixture.get(lead)
+            #expect(stored["status"] == "qualified" && stored["accountId"] == .null && stored["conversionId"] == .null)
+            #expect(try await fixture.told(lead).last == "lead.conversion-failed")
+            #expect(try await fixture.conversions() == ["failed"])
+        }
+    }
+
+    @Test(arguments: steps)
+    func `a service that is down for a while delays, and makes nothing twice`(step: String) async throws {
+        try await ConversionFixture.with { fixture in
+            let lead = try await fixture.lead()
+            fixture.neighbours.trouble(step, .unavailable(2))
+            #expect(try await fixture.convert(lead).status == 201)
+            #expect(fixture.neighbours.standing.count == 3)
+        }
+    }
+
+    @Test(arguments: steps)
+    func `an answer that was lost is asked for again and is the same`(step: String) async throws {
+        try await ConversionFixture.with { fixture in
+            let lead = try await fixture.lead()
+            fixture.neighbours.trouble(step, .loseAnswer(1))
+            #expect(try await fixture.convert(lead).status == 201)
+            #expect(fixture.neighbours.standing.count == 3)
+        }
+    }
+
+    @Test(arguments: steps)
+    func `killed between two steps, it goes on after the restart`(step: String) async throws {
+        try await ConversionFixture.with { fixture in
+            let lead = try await fixture.lead()
+            fixture.neighbours.trouble(step, .hold)
+            let killed = Task { try await fixture.convert(lead) }
+            let before = Self.steps.prefix { $0 != step }
+            while try await fixture.conversions().isEmpty
+                || fixture.neighbours.state.withLock({ $0.asked.count }) < before.count
+            {
+                try await Task.sleep(for: .milliseconds(5))
+            }
+            killed.cancel()
+            _ = await killed.result
+            fixture.neighbours.trouble(step, nil)
+            #expect(try await fixture.get(lead)["status"] == "qualified")
+            let runner = try fixture.restarted()
+            try await runner.pass(fixture.service.tenant.id, now: .now() + .seconds(120))
+            #expect(try await fixture.get(lead)["status"] == "converted")
+            #expect(fixture.neighbours.standing.count == 3)
+            #expect(try await fixture.conversions() == ["completed"])
+        }
+    }
+
+    @Test func `killed while taking back, it takes back after the restart`() async throws {
+        try await ConversionFixture.with { fixture in
+            let lead = try await fixture.lead()
+            fixture.neighbours.trouble("opportunity", .unavailable(1_000_000))
+            #expect(try await fixture.convert(lead).status == 202)
+            // As it stood when the refusal had been stored and nothing else.
+            try await fixture.service.environment.writer.commit(
+                fixture.service.tenant.id,
+                ["update \(fixture.service.tenant.schema).conversions set phase = 'compensating', reason = 'no'"])
+            try await fixture.restarted().pass(fixture.service.tenant.id, now: .now() + .seconds(120))
+            #expect(fixture.neighbours.standing.isEmpty)
+            #expect(try await fixture.get(lead)["status"] == "qualified")
+            #expect(try await fixture.conversions() == ["failed"])
+        }
+    }
+
+    // MARK: - At once
+
+    @Test func `many convert one lead at once, and it is one conversion`() async throws {
+        try await ConversionFixture.with { fixture in
+            let lead = try await fixture.lead()
+            let answers = try await withThrowingTaskGroup(of: (Int, JSON).self) { group in
+                for number in 0..<8 {
+                    group.addTask {
+                        let answer = try await fixture.convert(lead, key: number % 2 == 0 ? "\(number)" : nil)
+                        return (answer.status, answer.body)
+                    }
+                }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(answers.allSatisfy { $0.0 == 201 && $0.1 == answers[0].1 }, "\(answers)")
+            #expect(fixture.neighbours.standing.count == 3)
+            #expect(try await fixture.conversions() == ["completed"])
+            #expect(try await fixture.told(lead).filter { $0 == "lead.converted" }.count == 1)
+        }
+    }
+
+    @Test func `two processes that take up one conversion finish it once`() async throws {
+        try await ConversionFixture.with { fixture in
+            let lead = try await fixture.lead()
+            fixture.neighbours.trouble("contact", .unavailable(1_000_000))
+            #expect(try await fixture.convert(lead).status == 202)
+            fixture.neighbours.trouble("contact", nil)
+            let (one, two) = (try fixture.restarted(), try fixture.restarted())
+            let (tenant, later) = (fixture.service.tenant.id, Timestamp.now() + .seconds(120))
+            async let first: Void = one.pass(tenant, now: later)
+            async let second: Void = two.pass(tenant, now: later)
+            _ = try await (first, second)
+            try await one.pass(tenant, now: later)
+            #expect(fixture.neighbours.standing.count == 3)
+            #expect(try await fixture.told(lead).filter { $0 == "lead.converted" }.count == 1)
+            #expect(try await fixture.conversions() == ["completed"])
+        }
+    }
+
+    @Test func `a lead on its way cannot be deleted or moved`() async throws {
+        try await ConversionFixture.with { fixture in
+            let lead = try await fixture.lead()
+            fixture.neighbours.trouble("account", .unavailable(1_000_000))
+            #expect(try await fixture.convert(lead).status == 202)
+            await #expect(throws: Refusal.self) {
+                try await fixture.service.leads.delete(lead, fixture.service.context)
+            }
+        }
+    }
+}
