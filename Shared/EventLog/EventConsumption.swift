@@ -103,10 +103,19 @@ final class EventConsumption: EventSubscriber {
                 consumer.progress.withLock { $0.isResting = true }
                 try await Task.sleep(for: .milliseconds(50))
             } catch {
-                let delay = try trial.failed(error)
+                let delay = try delay(after: error, &trial)
                 consumer.say(.warning, "Tries again in \(delay): \(error)")
                 try await Task.sleep(for: delay)
             }
+        }
+    }
+
+    private func delay(after error: any Error, _ trial: inout Trial) throws -> Duration {
+        guard case TenancyError.unknown(let tenant) = error else { return try trial.failed(error) }
+        if consumer.progress.withLock({ $0.absent.contains(tenant) }) { throw PoisonError(reason: "\(error)") }
+        do { return try trial.failed(error) } catch let error as PoisonError {
+            _ = consumer.progress.withLock { $0.absent.insert(tenant) }
+            throw error
         }
     }
 

@@ -105,6 +105,32 @@ struct ConsumerTests {
         }
     }
 
+    /// A tenant that is not there is waited for once, not with each of its events: the others go on.
+    @Test func anAbsentTenantIsWaitedForOnce() async throws {
+        try await Fixture.with { fixture in
+            let notices = Mutex<[String]>([])
+            var configuration = EventConsumer.Configuration(group: "test", topics: [fixture.topic])
+            configuration.patience = .milliseconds(300)
+            let consumer = EventConsumer(
+                configuration, log: fixture.log, database: fixture.tenants, handlers: [Recorder()],
+                report: { notice in notices.withLock { $0.append(notice.description) } })
+            let gone = TenantID.make()
+            let left = (0..<5).map { number in
+                var event = fixture.event("gone\(number)", 1)
+                event.tenant = gone
+                return event.record
+            }
+            try await fixture.log.append(left + [fixture.event("k", 1).record], to: fixture.topic)
+            try await running(consumer.run) {
+                try await eventually { try await consumer.deadLetters.counts() == ["poison": 5] }
+                try await eventually { try await fixture.effects() == ["k": [1]] }
+            }
+            let seen = notices.withLock { $0 }
+            let parked = try #require(seen.firstIndex { $0.contains("Parked") })
+            #expect(!seen[parked...].contains { $0.contains("Tries again") }, "\(seen)")
+        }
+    }
+
     /// A consumer that lost its partition without knowing cannot write: the offset is no longer the one it read.
     @Test func aFencedConsumerCannotWrite() async throws {
         try await Fixture.with { fixture in

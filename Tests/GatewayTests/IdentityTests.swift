@@ -22,6 +22,10 @@ import Values
         let second = try await gateway.call(.post, "/v1/sessions/refresh", ["refreshToken": old.json])
         let access = try #require(second.json["accessToken"]?.string)
         #expect(try await gateway.me(access) == 200)
+        // A guess at the secret ends nothing.
+        let guess = String(old.dropLast(8)) + "AAAAAAAA"
+        #expect(try await gateway.call(.post, "/v1/sessions/refresh", ["refreshToken": guess.json]).status == 401)
+        #expect(try await gateway.me(access) == 200)
         // The old one again: it is in two hands.
         #expect(try await gateway.call(.post, "/v1/sessions/refresh", ["refreshToken": old.json]).status == 401)
         #expect(try await gateway.me(access) == 401)

@@ -118,7 +118,8 @@ class Identity:
                 yield lambda operation=operation, name=name, token=token: self.token(operation, name, token)
             for name, headers in self.random.sample(self.tricks(), max(1, int(len(self.tricks()) * min(1, 4 * share)))):
                 yield lambda operation=operation, name=name, headers=headers: self.header(operation, name, headers)
-        for path, body, media in self.exchanges():
+        exchanges = list(self.exchanges())
+        for path, body, media in self.random.sample(exchanges, max(10, int(len(exchanges) * min(1, 6 * share)))):
             yield lambda path=path, body=body, media=media: self.exchange(path, body, media)
         for port, target, headers in self.doors():
             yield lambda port=port, target=target, headers=headers: self.door(port, target, headers)
@@ -206,7 +207,7 @@ class Identity:
             [("Guanxi-Identity", self.mine.admin["accessToken"])], [("Guanxi-Identity", self.mine.key)],
             [("Guanxi-Identity", "")], [("Guanxi-Identity", forged[:-6] + "AAAAAA")]]
         for service, (public, internal) in self.services.items():
-            for headers in proofs:
+            for headers in proofs if service != "gateway" else ():
                 for target in (
                         "/v1/leads", "/v1/accounts", "/v1/opportunities", "/v1/analytics/leads?groupBy=source"):
                     yield public, target, headers

@@ -28,13 +28,12 @@ class Judge:
         sent = sent.lower()
         reason = None
         for victim in self.victims:
-            if victim.canary in seen:
+            if victim.canary in seen and victim.canary not in sent:
                 reason = f"the canary of {victim.slug}"
             elif any(secret.lower() in seen and secret.lower() not in sent for secret in victim.secrets):
                 reason = f"a secret of {victim.slug}"
             else:
-                shown = set(UUID.findall(seen)) | ({victim.id} if victim.id in seen else set())
-                foreign = {i for i in shown & victim.ids if i not in sent}
+                foreign = {one for one in set(UUID.findall(seen)) & victim.watched if one not in sent}
                 if foreign:
                     reason = f"ids of {victim.slug}: {sorted(foreign)[:3]}"
         if reason is None and answer.status >= 500:

@@ -121,9 +121,8 @@ class Objects:
     # Further ways in.
 
     def special(self):
-        mine, theirs = self.mine, self.theirs
         for kind in ("lead", "account", "opportunity", "contact", "order", "user", "team"):
-            for theirs_id in theirs.of(kind):
+            for theirs_id in self.theirs.of(kind):
                 yield from self.conversions(theirs_id)
                 yield from self.rules(theirs_id)
                 yield from self.files(theirs_id)
@@ -134,7 +133,6 @@ class Objects:
                 yield lambda report=report, group=group: self.drill(report, group)
         for collection in ("leads", "accounts", "orders"):
             yield lambda collection=collection: self.replay(collection)
-        del mine
 
     def conversions(self, theirs_id):
         for part, member in (
@@ -198,7 +196,7 @@ class Objects:
                 "orders": {"accountExternalSystem": "crm", "accountExternalId": "1", "orderedOn": "2026-01-02",
                            "amount": {"amount": "5.00", "currency": "USD"}}}[collection]
         for number in range(5):
-            headers = [("Content-Type", "application/json"), ("Idempotency-Key", f"key {number}")]
+            headers = [("Content-Type", "application/json"), ("Idempotency-Key", f"key-{number}")]
             made = [
                 self.gateway.send(
                     "POST", f"/v1/{collection}", [bearer(tenant.key), *headers], json.dumps(body).encode())

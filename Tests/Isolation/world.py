@@ -81,7 +81,7 @@ class Tenant:
         self.make("grade-rules", name=c, points=1, active=False)
         self.make("api-keys", name=f"{c} second", role="sales")
         lead = self.call("GET", "/v1/leads/by-external/crm/3")
-        self.make(f"leads/{lead['id']}/activities", kind="note", note=c)
+        self.make(f"leads/{lead['id']}/activities", kind="note", text=c)
         self.imported = self.call(
             "POST", "/v1/leads/imports", f"company,person\n{c} imported,{c}\n".encode(), media="text/csv")
         self.wait_for(lambda: self.call("GET", f"/v1/leads/imports/{self.imported['id']}")["status"] == "done")
@@ -93,12 +93,18 @@ class Tenant:
             self.objects[collection] = self.call("GET", f"/v1/{collection}?limit=100")["items"]
         self.cursors = {
             collection: self.call("GET", f"/v1/{collection}?limit=1")["nextCursor"] for collection in COLLECTIONS}
-        self.ids = {self.id, self.imported["id"]} | set(UUID.findall(json.dumps(self.objects)))
+        self.ids = set(UUID.findall(json.dumps(self.objects)))
 
     def of(self, kind):
-        """The ids of a kind of object, as `x-references` calls it."""
+        """The ids of a kind of object, as `x-references` calls it, with which attempts are made: every second one. The
+        others an attacker never names, so that they cannot come back to him."""
         collection = next((path for path, name in COLLECTIONS.items() if name == kind), "leads")
-        return [item["id"] for item in self.objects[collection]]
+        return [item["id"] for item in self.objects[collection]][::2]
+
+    @property
+    def watched(self):
+        return self.ids - {one for kind in COLLECTIONS.values() for one in self.of(kind)} - {
+            self.key_id, self.admin["id"], self.imported["id"]}
 
     @staticmethod
     def wait_for(condition, seconds=60):

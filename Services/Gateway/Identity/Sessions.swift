@@ -22,6 +22,8 @@ struct TokenPair: Sendable {
 /// Log-ins of users: a refresh token of 30 days that changes with each use, and access tokens of ten minutes.
 struct Sessions: Sendable {
     static let lifetime = Duration.seconds(30 * 86_400)
+    /// How many of a session's former refresh tokens are known again.
+    private static let remembered = 50
 
     let database: TenantDatabase
     let keys: SigningKeys
@@ -96,7 +98,8 @@ struct Sessions: Sendable {
             [
                 """
                 update \(schema: tenant).sessions s
-                set refresh_hash = \(new.secretHash), refreshed_at = \(now), expires_at = \(now + Self.lifetime)
+                set refresh_hash = \(new.secretHash), refreshed_at = \(now), expires_at = \(now + Self.lifetime),
+                    used_hashes = (s.refresh_hash || s.used_hashes)[1:\(Self.remembered)::int]
                 from \(schema: tenant).users u
                 where s.id = \(old.id) and s.refresh_hash = \(old.secretHash) and s.expires_at > \(now)
                     and u.id = s.user_id and u.status = 'active' and u.deleted_at is null
@@ -104,10 +107,18 @@ struct Sessions: Sendable {
                 """
             ])[0]
         guard let row = rows.first else {
-            try await end(old.id, tenant: tenant)
+            // A guess at the secret of a known session ends nothing.
+            if try await wasUsed(old, tenant) { try await end(old.id, tenant: tenant) }
             throw Self.refused
         }
         return try pair(new, user: try row.get(0), tenant: tenant)
+    }
+
+    private func wasUsed(_ token: Credential, _ tenant: TenantID) async throws -> Bool {
+        let rows = try await database.query(
+            tenant,
+            "select from \(schema: tenant).sessions where id = \(token.id) and \(token.secretHash) = any(used_hashes)")
+        return !rows.isEmpty
     }
 
     // MARK: - Ending

@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+"""Tries to reach one tenant's things from another, in every way of the API, and in the databases.
+
+Starts a Guanxi of its own, makes its attempts, and ends on a table of them by kind: nothing may get through. The seed
+is printed; the same seed makes the same attempts.
+"""
+
+import argparse
+import itertools
+import os
+import random
+import statistics
+import sys
+import time
+import uuid
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "deploy" / "local"))
+from crowd import Crowd  # noqa: E402
+from database import Database  # noqa: E402
+from identity import Identity  # noqa: E402
+from injection import Injection  # noqa: E402
+from judge import Judge  # noqa: E402
+from objects import Objects  # noqa: E402
+from operations import operations  # noqa: E402
+from smuggling import Smuggling  # noqa: E402
+from system import LOGS, SERVICES, System  # noqa: E402
+from traces import Traces  # noqa: E402
+from visibility import Visibility  # noqa: E402
+from wire import Gateway, at_once, bearer  # noqa: E402
+from world import Tenant  # noqa: E402
+
+
+def say(text):
+    print(text, flush=True)
+
+
+class Attack:
+    def __init__(self, system, options):
+        self.system, self.options = system, options
+        self.random = random.Random(options.seed)
+        environment = system.environment()
+        self.operator = environment["GUANXI_OPERATOR_KEY"]
+        self.gateway = Gateway(int(environment["GUANXI_PORT"]))
+        self.services = {
+            name: (int(environment["GUANXI_PORT"]) + number, system.internal_port(name))
+            for number, name in enumerate(SERVICES)}
+        self.share = options.share
+
+    def prepare(self):
+        say("making the tenants")
+        self.mine, self.theirs = (
+            Tenant(self.gateway, self.operator, slug, self.random) for slug in ("mine", "theirs"))
+        self.crowd = [
+            Tenant(self.gateway, self.operator, f"crowd{number}", self.random)
+            for number in range(self.options.tenants - 2)]
+        at_once(lambda tenant: tenant.populate(), [self.mine, self.theirs], 2)
+        self.load = Crowd(self.gateway, None, self.crowd, self.random)
+        at_once(self.load.populate, self.crowd)
+        self.document = self.gateway.send("GET", "/openapi.json").json
+        self.theirs.ids -= self.mine.ids
+        self.judge = self.load.judge = Judge([self.theirs])
+        self.settle()
+        self.database = Database(self.system, self.judge, self.mine, self.theirs)
+        self.before, self.catalogue = self.database.fingerprint(self.theirs), self.database.catalogue()
+
+    def settle(self):
+        """Waits until every event has been applied."""
+        def is_settled():
+            answer = self.gateway.send("GET", "/v1/platform/status", [bearer(self.operator)]).json
+            return all(
+                part["outbox"]["depth"] == 0 and all(group["lag"] == 0 for group in part["consumers"])
+                for part in answer.values())
+        Tenant.wait_for(is_settled)
+
+    def chosen(self, attempts, share):
+        """A part of the attempts, spread over all of them."""
+        return (attempt for attempt in attempts if self.random.random() < share)
+
+    def run(self):
+        known, share = operations(self.document), self.share
+        objects = Objects(self.gateway, self.judge, known, self.mine, self.theirs, self.random)
+        identity = Identity(
+            self.gateway, self.judge, known, self.mine, self.theirs, self.random, self.system.folder, self.services)
+        smuggling = Smuggling(self.gateway, self.judge, self.mine, self.theirs, self.services)
+        injection = Injection(
+            self.gateway, self.judge, known, self.mine, self.theirs, self.operator, self.random)
+        visibility = Visibility(self.gateway, self.judge, known, self.mine)
+        for name, attempts in (
+                ("ids of others", self.chosen(objects.attempts(), share)),
+                ("files, conversions, reports", self.chosen(objects.special(), min(1, 2 * share))),
+                ("tokens, keys and headers", identity.attempts(share / 6)),
+                ("own, team, subtree", self.chosen(visibility.attempts(), min(1, 2 * share))),
+                ("paths and framing", self.chosen(smuggling.attempts(), share)),
+                ("injection", injection.attempts(share / 12)),
+                ("full load", self.load.attempts(int(3000 * share))),
+                ("databases", self.database.attempts())):
+            start, count = time.monotonic(), self.judge.attempts.total()
+            threads = 16 if name in ("full load", "paths and framing") else 4
+            at_once(lambda attempt: attempt(), list(attempts), threads)
+            say(f"{name}: {self.judge.attempts.total() - count} attempts in {time.monotonic() - start:.0f} s")
+
+    def afterwards(self):
+        self.settle()
+        tenants = [self.mine, self.theirs, *self.crowd]
+        traces = Traces(self.system, self.judge, tenants)
+        traces.events()
+        traces.logs()
+        traces.metrics(self.services)
+        self.database.canaries_elsewhere(tenants)
+        after = self.database.fingerprint(self.theirs)
+        for place in sorted(self.before.keys() | after.keys()):
+            reason = None if self.before.get(place) == after.get(place) else "it is not what it was"
+            self.judge.note("rows unchanged", "/".join(place), reason)
+        for service, digest in self.database.catalogue().items():
+            reason = None if digest == self.catalogue[service] else "its catalogue is not what it was"
+            self.judge.note("rows unchanged", service, reason)
+
+    def timing(self, count):
+        """Whether "not yours" takes another time than "absent": told, it decides nothing."""
+        told = []
+        for collection in ("leads", "accounts", "orders", "users"):
+            theirs = self.theirs.objects[collection][0]["id"]
+            seconds = {"not yours": [], "absent": []}
+            for _ in range(count):
+                for kind, one in (("not yours", theirs), ("absent", str(uuid.uuid4()))):
+                    start = time.perf_counter()
+                    self.gateway.send("GET", f"/v1/{collection}/{one}", [bearer(self.mine.key)])
+                    seconds[kind].append(time.perf_counter() - start)
+            told.append(f"{collection} " + ", ".join(
+                f"{kind} {statistics.median(times) * 1000:.2f} ms" for kind, times in seconds.items()))
+        return told
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seed", type=int, default=int(time.time()), help="default: the time")
+    parser.add_argument("--share", type=float, default=1, help="part of the attempts that are made (1)")
+    parser.add_argument("--tenants", type=int, default=52, help="how many tenants there are (52)")
+    parser.add_argument("--log", choices=LOGS, default="postgres", help="the event log (postgres)")
+    parser.add_argument("--at-least", type=int, default=10_000, help="fewer attempts are a failure (10,000)")
+    parser.add_argument("--keep", action="store_true", help="leave the installation as it is afterwards")
+    options = parser.parse_args()
+    say(f"seed {options.seed}, share {options.share}, {options.tenants} tenants, event log {options.log}")
+    # Attempts by the thousand are no matter of rates here, and log-ins are to be quick.
+    os.environ |= {
+        "GUANXI_RATE_LIMIT_ADDRESS": "1000000", "GUANXI_RATE_LIMIT_CALLER": "1000000",
+        "GUANXI_RATE_LIMIT_TENANT": "1000000", "GUANXI_PASSWORD_COST": "light"}
+    system = System("isolation", options.log)
+    try:
+        system.start()
+        attack = Attack(system, options)
+        attack.prepare()
+        attack.run()
+        attack.afterwards()
+        told = attack.timing(max(10, int(200 * options.share)))
+    finally:
+        if not options.keep:
+            system.stop(keep=False)
+    judge = attack.judge
+    for kind, reasons in itertools.groupby(sorted(judge.through), key=lambda found: found[0]):
+        for _, what, reason, text in list(reasons)[:20]:
+            say(f"THROUGH {kind}: {what}\n    {reason}\n    {text}")
+    say("\n" + judge.table())
+    say("\ntime of an answer (median): " + "; ".join(told))
+    count = judge.attempts.total()
+    say(f"\n{count} attempts, {len(judge.through)} through (seed {options.seed})")
+    if judge.through or count < options.at_least:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
