@@ -5,8 +5,8 @@ import Values
 @dynamicMemberLookup
 public struct Field<Record: Sendable>: Sendable {
     public let definition: FieldDefinition
-    @usableFromInline let get: @Sendable (Record) -> FieldValue
-    @usableFromInline let set: @Sendable (inout Record, FieldValue) -> Bool
+    let get: @Sendable (Record) -> FieldValue
+    let set: @Sendable (inout Record, FieldValue) -> Bool
 
     /// A field that can be read and set through `path`.
     ///
@@ -18,18 +18,27 @@ public struct Field<Record: Sendable>: Sendable {
         en: String,
         _ traits: FieldTraits = [], help: String? = nil, column: String? = nil
     ) {
-        var definition = FieldDefinition(name, type, zh: zh, en: en, traits, help: help, column: column)
-        definition.isNullable = definition.isNullable && Value(fieldValue: .null) != nil
-        for sample in type.samples {
-            precondition(Value(fieldValue: sample) != nil, "\(name): \(Value.self) cannot hold \(sample)")
+        self.init(
+            FieldDefinition(name, type, zh: zh, en: en, traits, help: help, column: column),
+            fits: { Value(fieldValue: $0) != nil }, get: { $0[keyPath: path].fieldValue },
+            set: { record, value in
+                guard let value = Value(fieldValue: value) else { return false }
+                record[keyPath: path] = value
+                return true
+            })
+    }
+
+    @usableFromInline
+    init(
+        _ definition: FieldDefinition, fits: (FieldValue) -> Bool, get: @escaping @Sendable (Record) -> FieldValue,
+        set: @escaping @Sendable (inout Record, FieldValue) -> Bool
+    ) {
+        var definition = definition
+        definition.isNullable = definition.isNullable && fits(.null)
+        for sample in definition.type.samples {
+            precondition(fits(sample), "\(definition.name): the type of its property cannot hold \(sample)")
         }
-        self.definition = definition
-        get = { $0[keyPath: path].fieldValue }
-        set = { record, value in
-            guard let value = Value(fieldValue: value) else { return false }
-            record[keyPath: path] = value
-            return true
-        }
+        (self.definition, self.get, self.set) = (definition, get, set)
     }
 
     public subscript<Value>(dynamicMember path: KeyPath<FieldDefinition, Value>) -> Value {
@@ -39,7 +48,6 @@ public struct Field<Record: Sendable>: Sendable {
 
 extension FieldType {
     /// Values by which it shows whether a Swift type fits.
-    @usableFromInline
     var samples: [FieldValue] {
         switch self {
         case .string, .text, .email, .phone, .url: [.string("a")]
