@@ -80,6 +80,7 @@ class Bench:
         self.table.ratio("POST /v1/leads, of pgbench's rate for the same transaction", pairs, 0.35)
 
     def reads(self):
+        wrk(self.url, self.api.key, "post", 2, self.options.connections)  # some to read
         ids = psql(self.database, f'select id from "{self.names["schema"]}".leads order by created_at desc limit 5000')
         names = {**self.names, "ids": "', '".join(ids), "count": str(len(ids))}
         pairs = self._rounds("get", "get_lead.sql", names, [f"/v1/leads/{id}" for id in ids])

@@ -79,3 +79,5 @@ def alone(system, services, database):
     finally:
         for pid in pids:
             os.kill(pid, signal.SIGCONT)
+        # A gateway that has not heard of revocations for a second admits nobody until it has.
+        time.sleep(2)

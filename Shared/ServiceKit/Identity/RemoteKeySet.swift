@@ -54,7 +54,8 @@ public actor RemoteKeySet {
     private func begin() {
         guard running == nil else { return }
         let now = clock()
-        if let attempted, now - attempted < coolDown { return }
+        // At a service's start its issuer may be a moment behind: asked soon again, or readiness waits out the cool-down.
+        if let attempted, now - attempted < (keys.isEmpty ? coolDown / 20 : coolDown) { return }
         attempted = now
         running = Task(executorPreference: EventLoop.current) { await self.fetchOnce() }
     }
