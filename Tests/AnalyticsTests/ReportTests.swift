@@ -151,6 +151,20 @@ import Values
             #expect(states["groups"]?.array?.count == 5)
             let strict = try await fixture.report(.customers, "groupBy=lifecycle&asOf=1998-06-30&stableFromOrder=3")
             #expect(strict.group("stable")?["customers"] == 1)
+            // The tenant's own thresholds are the usual ones from now on; a question's stand over them.
+            let policy = LifecyclePolicySnapshot().with {
+                ($0.id, $0.stableFromOrder, $0.lostAfterDays) = (UUIDv7.make(), 3, 400)
+                $0.highValueFrom = usd("30.00")
+            }
+            try await fixture.apply([fixture.event(LifecyclePolicyEvents.created, policy)])
+            let own = try await fixture.report(.customers, "groupBy=lifecycle&asOf=1998-06-30")
+            #expect(own.group("highValue")?["customers"] == 1 && own.group("atRisk")?["customers"] == 2)
+            #expect(own.group("lost") == nil)
+            let given = try await fixture.report(.customers, "groupBy=lifecycle&asOf=1998-06-30&lostAfterDays=180")
+            #expect(given.group("lost")?["customers"] == 1 && given.group("highValue")?["customers"] == 1)
+            await #expect(throws: Refusal.self) {
+                try await fixture.report(.customers, "groupBy=lifecycle&atRiskAfterDays=500")
+            }
             let cohorts = try await fixture.report(.customers, "groupBy=cohort")
             #expect(cohorts.group("1997-01")?["orders"] == 2)
             #expect(cohorts["total"]?["orderValue"]?["amount"] == "90.00")
