@@ -235,6 +235,46 @@ def test_a_reader_that_goes_away_is_no_failure(system, tenant):
     assert tool.wait(timeout=60) == 0
 
 
+def test_a_poison_event_is_shown_and_driven_again(system, tenant):
+    """Its record is damaged in the log; mended where it is parked, it and what waits behind it are applied."""
+    system.kill("analytics")
+    lead = call(system, "POST", "/v1/leads", {"company": "Poison", "source": "poison"}, key=tenant["key"])[1]
+    where = f"key like '%/{lead['id']}'"
+    wait_for(lambda: psql(system, "guanxi_log", f"select 1 from shared.log_record where {where}"))
+    good = psql(system, "guanxi_log", f"select encode(body, 'hex') from shared.log_record where {where}")
+    psql(system, "guanxi_log", f"update shared.log_record set body = '{{' where {where}")
+    system.restart("analytics")
+    assert call(system, "PATCH", f"/v1/leads/{lead['id']}", {"person": "Later"}, key=tenant["key"])[0] == 200
+    letters = wait_for(lambda: both(answer(system, "dead-letters", "list", "--tenant", "works")["items"]))
+    poison, waiting = letters
+    assert (poison["type"], poison["state"], waiting["state"]) == ("lead.created", "poison", "waiting")
+    assert poison["service"] == "analytics" and poison["reason"]
+    table = guanxi(system, "dead-letters", "list")[0].splitlines()
+    assert table[0].split()[:2] == ["SERVICE", "ID"] and len(table) == 3
+    shown = answer(system, "dead-letters", "show", "analytics", str(poison["id"]))
+    assert shown["aggregate"] == f"lead/{lead['id']}" and shown["tenant"] == tenant["id"]
+    status = answer(system, "status")["analytics"]["consumers"][0]
+    assert status["parked"] >= 2 and not status["isStalled"]
+
+    assert "stay parked" in guanxi(system, "dead-letters", "redrive", "analytics", code=1)[1]
+    psql(system, "guanxi_analytics", f"update shared.dead_letter set body = '\\x{good}' where id = {poison['id']}")
+    redriven = answer(system, "dead-letters", "redrive", "analytics", str(poison["id"]))
+    assert redriven["analytics"]["applied"] == 2 and redriven["analytics"]["remaining"] == 0
+    assert guanxi(system, "dead-letters", "list")[0] == "No event is parked.\n"
+    groups = answer(system, "analytics", "report", "leads", "-g", "source", "-t", "works")["groups"]
+    assert [group["created"] for group in groups if group["key"] == "poison"] == [1]
+
+
+def both(letters):
+    return letters if len(letters) == 2 else None
+
+
+def psql(system, database, statement):
+    return subprocess.run(
+        ["/usr/lib/postgresql/15/bin/psql", "-XAtc", statement, system.database(database)],
+        capture_output=True, text=True, check=True).stdout.strip()
+
+
 # MARK: logs, traces, health, metrics
 
 def test_a_trace_goes_through_every_service_and_the_event(system, tenant):
@@ -260,11 +300,10 @@ def test_a_trace_goes_through_every_service_and_the_event(system, tenant):
 
 def json_event(system, aggregate):
     """The headers of an aggregate's first event, as the embedded log keeps them: names and values by length."""
-    text = subprocess.run(
-        ["/usr/lib/postgresql/15/bin/psql", "-XAtc", f"""
-            select encode(headers, 'hex') from shared.log_record where key like '%/{aggregate}' order by "offset"
-            limit 1""", system.database("guanxi_log")],
-        capture_output=True, text=True, check=True).stdout.strip()
+    text = psql(
+        system, "guanxi_log", f"""
+        select encode(headers, 'hex') from shared.log_record where key like '%/{aggregate}' order by "offset" limit 1
+        """)
     rest, parts = bytes.fromhex(text), []
     while rest:
         length = int.from_bytes(rest[:4], "big")
@@ -366,3 +405,49 @@ def running(system, service):
     text = internal(system, service, "/metrics")[1]
     # One is the question itself.
     return float(re.search(r"^guanxi_http_requests_running (\S+)$", text, re.MULTILINE)[1]) >= 2
+
+
+# MARK: the README
+
+def tour():
+    """The README's tour: [(command, the lines shown under it)]."""
+    text = (ROOT / "README.md").read_text().split("## A tour")[1].split("\n## ")[0]
+    steps = []
+    for block in re.findall(r"```\n(.*?)```", text, re.DOTALL):
+        for line in block.splitlines():
+            if line.startswith("$ "):
+                steps.append((line[2:], []))
+            elif steps and line.startswith("    "):
+                steps[-1] = (steps[-1][0] + "\n" + line, steps[-1][1])
+            elif steps and block.startswith("$ "):
+                steps[-1][1].append(line)
+    return steps
+
+
+def test_the_tour_of_the_readme_is_true(system):
+    """Every command is run as it stands there, in one shell, and shows what stands under it."""
+    loaded = subprocess.run(
+        [sys.executable, str(ROOT / "deploy" / "demo" / "load.py"), "demo"], env=system.known, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert loaded.returncode == 0, loaded.stdout
+    steps, mark = tour(), "the next command"
+    assert len(steps) >= 6
+    idle = lambda: all(  # noqa: E731
+        part["outbox"]["depth"] == 0 and all(group["lag"] == 0 for group in part["consumers"])
+        for part in answer(system, "status").values())
+    wait_for(idle)
+    script = f"\necho '{mark}'\n".join(command for command, _ in steps)
+    script = script.replace(".build/release/", f"{BIN}/").replace(". .run/", f". {system.folder}/")
+    done = subprocess.run(["bash", "-c", script], text=True, capture_output=True, cwd=ROOT, timeout=120)
+    shown = done.stdout.split(f"{mark}\n")
+    assert len(shown) == len(steps), done.stdout + done.stderr
+    for (command, expected), output in zip(steps, shown):
+        # Ids, times and what other tests left in the log differ; everything else is as printed.
+        assert [blurred(line, command) for line in output.splitlines()] == [
+            blurred(line, command) for line in expected], f"{command}\n{output}\n{done.stderr}"
+
+
+def blurred(line, command):
+    line = re.sub(r"\d{4}-\d\d-\d\d[T ][\d:.]+Z", "<time>", line)
+    line = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "<id>", line)
+    return re.sub(r"\s+", " ", re.sub(r"[\d.]+", "<n>", line)) if command.endswith("guanxi status") else line

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 
 import demo_names as names
 from tenant import Tenant, midnight
+from tenant import convert as convert_lead
 from workers import each, note
 
 SYSTEM = "demo"
@@ -113,7 +114,7 @@ def plan(body, there, chance, today, prices):
 
 def convert(tenant, plans, pipeline):
     def send(row):
-        tenant.api.post(f"/v1/leads/{row['lead']['id']}/convert", {
+        convert_lead(tenant.api, row["lead"]["id"], {
             "occurredAt": midnight(row["start"]),
             "opportunity": {
                 "name": row["name"], "amount": row["amount"], "pipelineId": pipeline["id"],

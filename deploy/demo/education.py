@@ -4,16 +4,14 @@ The leads have no name, phone or e-mail: the prospect's id is the external one. 
 the form shows before anything is chosen, so it means "not given", as an empty field does.
 """
 
-import time
 from pathlib import Path
 
-from client import ApiError
 from hardware import read
 from tenant import Tenant
+from tenant import convert as convert_lead
 from workers import each, note
 
 SYSTEM = "x-education"
-SAGA_PATIENCE = 120
 
 
 def load(operator, data, limit=None):
@@ -51,14 +49,7 @@ def lead(row):
 
 
 def convert(api, row, lead):
-    """Through the real conversion: a customer and an opportunity come of it. 202 means that the
-    saga goes on by itself."""
     name = f"Prospect {row['Lead Number']}"
-    answer = api.call("POST", f"/v1/leads/{lead}/convert", {
+    convert_lead(api, lead, {
         "account": {"name": name, "country": row["Country"]},
         "opportunity": {"name": f"{name}: {row['Specialization'] or 'course'}"}})
-    deadline = time.monotonic() + SAGA_PATIENCE
-    while answer.status == 202 and api.get(f"/v1/leads/{lead}")["status"] != "converted":
-        if time.monotonic() > deadline:
-            raise ApiError(f"conversion of {row['Prospect ID']}", 202, f"not done in {SAGA_PATIENCE} s")
-        time.sleep(0.2)

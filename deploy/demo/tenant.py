@@ -10,6 +10,7 @@ from workers import chunks, each, note
 
 CHUNK = 500
 ROW_ATTEMPTS = 6
+SAGA_PATIENCE = 120
 
 
 class Tenant:
@@ -113,6 +114,17 @@ def reader(environment, slug):
     operator = Api(environment["GUANXI_URL"], environment["GUANXI_OPERATOR_KEY"])
     tenant_id = operator.get(f"/v1/tenants/{slug}")["id"]
     return tenant_id, caller(operator, tenant_id, f"reader of {slug}", "admin")
+
+
+def convert(api, lead, body):
+    """A lead's real conversion: a customer and an opportunity come of it. 202 means that the saga goes on by itself,
+    which is waited for."""
+    answer = api.call("POST", f"/v1/leads/{lead}/convert", body)
+    deadline = time.monotonic() + SAGA_PATIENCE
+    while answer.status == 202 and api.get(f"/v1/leads/{lead}")["status"] != "converted":
+        if time.monotonic() > deadline:
+            raise ApiError(f"conversion of {lead}", 202, f"not done in {SAGA_PATIENCE} s")
+        time.sleep(0.2)
 
 
 def accepted(result):

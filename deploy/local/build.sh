@@ -7,11 +7,15 @@ trap 'rm -f "$log"' EXIT
 start=$SECONDS
 [ -x "$BIN/guanxi" ] && step "building (release)" || step "building (release; the first time takes some minutes)"
 
-# On a terminal one line that is rewritten, elsewhere a line now and then.
+# On a terminal one line that is rewritten, elsewhere a line now and then. No awk: Debian's waits for a full buffer.
 progress() {
-    if [ -t 1 ]; then awk '/^\[/ { printf "\r\033[K%.100s", $0; fflush() } END { printf "\r\033[K" }'
-    else awk '/^\[/ && systime() >= due { if (due) { print "    " substr($0, 1, 100); fflush() } due = systime() + 20 }'
-    fi
+    local line due=$((SECONDS + 20))
+    while IFS= read -r line; do
+        [[ $line == \[* ]] || continue
+        if [ -t 1 ]; then printf '\r\033[K%.100s' "$line"
+        elif [ $SECONDS -ge $due ]; then printf '    %.100s\n' "$line"; due=$((SECONDS + 20)); fi
+    done
+    [ ! -t 1 ] || printf '\r\033[K'
 }
 if ! swift build -c release 2>&1 | tee "$log" | progress; then
     grep -E 'error:|No space left' "$log" | sort -u | head -n 20 >&2 || tail -n 20 "$log" >&2

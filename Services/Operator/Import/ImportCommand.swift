@@ -52,8 +52,8 @@ enum ImportCommand {
             call.answer(summary.json) { summary.text }
             guard summary.refused == 0 else {
                 throw CommandFailure(
-                    "\(summary.refused) rows were refused: \(request.results) says which and why; "
-                        + "correct those rows and import them alone")
+                    "\(summary.refused) refused: \(request.results) says which rows and why; "
+                        + "correct those and import them alone")
             }
         }
     }
@@ -148,7 +148,7 @@ struct ImportSummary: Sendable {
             ? ""
             : "columns that mean no field and were left out (--map gives them one): "
                 + ignoredColumns.joined(separator: ", ") + "\n"
-        return "\(rows) rows: \(created) created, \(existing) were there already, \(refused) refused\n" + ignored
+        return "\(rows) \(rows == 1 ? "row" : "rows"): \(created) created, \(existing) were there already, \(refused) refused\n" + ignored
             + "the result of each row: \(results)\n"
     }
 }
