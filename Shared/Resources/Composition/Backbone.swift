@@ -236,8 +236,9 @@ public struct Backbone: Sendable {
                     let limit = Timestamp.now() - IdempotencyClaim.lifetime
                     for tenant in database.directory.all where tenant.status == .active {
                         do {
-                            _ = try await database.query(
-                                tenant.id, "delete from \(tenant.schema).idempotency_keys where created_at < \(limit)")
+                            _ = try await database.flight(
+                                tenant.id,
+                                ["delete from \(tenant.schema).idempotency_keys where created_at < \(limit)"])
                         } catch { logger.warning("old idempotency keys of \(tenant.id) stay: \(error)") }
                     }
                 }
