@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "deploy" / "local"))
 from system import SERVICES, System, environment as settings  # noqa: E402
 
-BIN = ROOT / ".build" / os.environ.get("GUANXI_BUILD", "debug")
+BIN = ROOT / ".build" / os.environ.setdefault("GUANXI_BUILD", "debug")
 
 
 @pytest.fixture(scope="module")

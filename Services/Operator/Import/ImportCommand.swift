@@ -148,7 +148,8 @@ struct ImportSummary: Sendable {
             ? ""
             : "columns that mean no field and were left out (--map gives them one): "
                 + ignoredColumns.joined(separator: ", ") + "\n"
-        return "\(rows) \(rows == 1 ? "row" : "rows"): \(created) created, \(existing) were there already, \(refused) refused\n" + ignored
+        let noun = rows == 1 ? "row" : "rows"
+        return "\(rows) \(noun): \(created) created, \(existing) were there already, \(refused) refused\n" + ignored
             + "the result of each row: \(results)\n"
     }
 }
