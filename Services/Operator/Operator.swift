@@ -19,6 +19,6 @@ public enum Operator {
             subcommands: [
                 Migrate.command, TenantCommands.command, AccessCommands.apiKey, UserCommands.command,
                 ImportCommand.command, AnalyticsCommands.command, StatusCommand.command,
-                DeadLetterCommands.command, TopicCommands.command,
+                DeadLetterCommands.command, TopicCommands.command, IsolationCommands.command,
             ]))
 }

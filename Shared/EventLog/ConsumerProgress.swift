@@ -24,8 +24,6 @@ struct ConsumerProgress: Sendable {
     var status = ConsumerStatus()
     /// Held back by ``EventConsumer/whileAllRest(_:)`` of some instance.
     var isResting = false
-    var isPaused = false
-    var busySince: ContinuousClock.Instant?
     /// Tenants that were waited for in vain. Their events are parked at once from then on: one that was deleted must
     /// not hold up the others with each event it left behind.
     var absent: Set<TenantID> = []

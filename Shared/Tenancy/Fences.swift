@@ -4,6 +4,16 @@ import Postgres
 ///
 /// Privileges of PostgreSQL's own functions are not in a dump: bootstrap sets them again after a restore.
 enum Fences {
+    /// Functions of PostgreSQL that change the role, lock, wait, write or tell beyond a tenant.
+    static let dangerous =
+        "^(set_config|pg_(try_)?advisory_.*|pg_notify|lo_.*|loread|lowrite|.*_to_xml.*"
+        + "|pg_stat_.*|pg_(cancel|terminate)_backend|pg_log_backend.*|pg_lock_status"
+        + "|pg_prepared_.*|pg_cursor|pg_show_all_.*|pg_logical_.*|pg_export_snapshot|pg_sleep.*"
+        + "|pg_(database|tablespace|relation|table|indexes|total_relation)_size"
+        + "|pg_get_(viewdef|functiondef|indexdef|constraintdef|triggerdef|ruledef|partkeydef"
+        + "|statisticsobjdef.*|expr)|binary_upgrade_.*|pg_(create|copy|drop)_.*_replication_slot"
+        + "|pg_replication_slot_advance|ts_(stat|rewrite)|setseed)$"
+
     static func statements(_ roles: RoleNames) -> [SQL] {
         let database = SQL.quoted(roles.database)
         let insiders = [roles.owner, roles.service, roles.events, roles.outbox, roles.provisionLogin]
@@ -17,7 +27,8 @@ enum Fences {
             revoke usage on schema information_schema from public;
 
             -- Catalogues name other tenants, and show their statistics and statements.
-            revoke select on all tables in schema pg_catalog from public;
+            -- `pg_settings` can be updated, which is set_config by another name.
+            revoke all on all tables in schema pg_catalog from public;
             grant select on pg_class, pg_namespace, pg_attribute, pg_constraint, pg_index, pg_inherits, pg_type,
                 pg_proc, pg_roles, pg_auth_members, pg_database, pg_locks, pg_stat_activity to \(insiders);
 
@@ -32,16 +43,10 @@ enum Fences {
             -- with new ones is closed before anybody has thought of them.
             do $fence$
             declare
-                dangerous text := '^(set_config|pg_(try_)?advisory_.*|pg_notify|lo_.*|loread|lowrite|.*_to_xml.*'
-                    '|pg_stat_.*|pg_(cancel|terminate)_backend|pg_log_backend.*|pg_lock_status'
-                    '|pg_prepared_.*|pg_cursor|pg_show_all_.*|pg_logical_.*|pg_export_snapshot|pg_sleep.*'
-                    '|pg_(database|tablespace|relation|table|indexes|total_relation)_size'
-                    '|pg_get_(viewdef|functiondef|indexdef|constraintdef|triggerdef|ruledef|partkeydef'
-                    '|statisticsobjdef.*|expr)|binary_upgrade_.*|pg_(create|copy|drop)_.*_replication_slot'
-                    '|pg_replication_slot_advance|ts_(stat|rewrite)|setseed)$';
+                dangerous constant text := \(SQL.literal(dangerous));
                 needed text := '^(RI_FKey_.*|age|array_to_(json|string)|clock_timestamp|concat(_ws)?'
-                    '|convert(_from|_to)?|current_(schemas?|setting|user)|date_(part|trunc)|enum_.*|extract|format|gen_random_uuid'
-                    '|generate_series|jsonb?_.*|length|make_timestamptz|nextval|now|overlaps'
+                    '|convert(_from|_to)?|current_(schemas?|setting|user)|date_(part|trunc)|enum_.*|extract'
+                    '|format|gen_random_uuid|generate_series|jsonb?_.*|length|make_timestamptz|nextval|now|overlaps'
                     '|pg_(collation_for|column_size|current_xact_id|typeof)|quote_(literal|nullable)|random'
                     '|row_to_json|session_user|statement_timestamp|timeofday|timestamptz|timezone'
                     '|to_(char|date|json|jsonb|number|timestamp)|transaction_timestamp|.*handler|tsvector_.*'

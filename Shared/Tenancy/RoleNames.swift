@@ -21,7 +21,9 @@ public struct RoleNames: Sendable, Hashable {
     /// The relay's: reads the outbox, keeps its cursor.
     public var outbox: String { "\(database)_outbox" }
 
-    public func tenant(_ id: TenantID) -> String { "\(database)_t_\(id)" }
+    public func tenant(_ id: TenantID) -> String { tenantPrefix + id.text }
+    /// What every tenant's role begins with.
+    var tenantPrefix: String { "\(database)_t_" }
 
     /// Logins of requests, one per 500 tenants: after a grant, taking a role costs the more the more a login may take.
     public func appLogin(_ number: Int) -> String { "\(database)_app_\(number)" }

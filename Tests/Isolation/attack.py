@@ -80,7 +80,8 @@ class Attack:
 
     def run(self):
         known, share = operations(self.document), self.share
-        objects = Objects(self.gateway, self.judge, known, self.mine, self.theirs, self.random)
+        objects = Objects(
+            self.gateway, self.judge, known, self.mine, self.theirs, self.crowd[0], self.random)
         identity = Identity(
             self.gateway, self.judge, known, self.mine, self.theirs, self.random, self.system.folder, self.services)
         smuggling = Smuggling(self.gateway, self.judge, self.mine, self.theirs, self.services)
@@ -102,7 +103,9 @@ class Attack:
             say(f"{name}: {self.judge.attempts.total() - count} attempts in {time.monotonic() - start:.0f} s")
 
     def afterwards(self):
+        start, count = time.monotonic(), self.judge.attempts.total()
         self.settle()
+        say(f"every event is applied after {time.monotonic() - start:.0f} s")
         tenants = [self.mine, self.theirs, *self.crowd]
         traces = Traces(self.system, self.judge, tenants)
         traces.events()
@@ -116,6 +119,21 @@ class Attack:
         for service, digest in self.database.catalogue().items():
             reason = None if digest == self.catalogue[service] else "its catalogue is not what it was"
             self.judge.note("rows unchanged", service, reason)
+        say(f"what is left: {self.judge.attempts.total() - count} looks in {time.monotonic() - start:.0f} s")
+
+    def verify(self):
+        """The product's own look: nothing now, and what is planted is found."""
+        def ask():
+            answer = self.gateway.send("POST", "/v1/platform/isolation/verify", [bearer(self.operator)])
+            assert answer.status == 200, answer.text
+            return answer.json
+        for service, part in ask().items():
+            found = part.get("error") or part["findings"]
+            self.judge.note("isolation verify", service, f"it finds {found}" if found else None)
+        self.database.plant()
+        planted = {found["check"] for found in ask()["leads"]["findings"]}
+        for check in ("grants", "memberships", "canary", "rows", "functions"):
+            self.judge.note("isolation verify", f"planted: {check}", None if check in planted else "it is not found")
 
     def timing(self, count):
         """Whether "not yours" takes another time than "absent": told, it decides nothing."""
@@ -155,6 +173,7 @@ def main():
         attack.run()
         attack.afterwards()
         told = attack.timing(max(10, int(200 * options.share)))
+        attack.verify()
     finally:
         if not options.keep:
             system.stop(keep=False)

@@ -139,6 +139,19 @@ class Database:
             parts |= {(service, row["name"]): (row["n"], row["h"]) for row in rows(address, sql)}
         return parts
 
+    def plant(self):
+        """Breaks the fence of A in the leads' database in ways that `guanxi isolation verify` must find."""
+        a, b = f"t_{self.mine.id}", f"t_{self.theirs.id}"
+        role = f'"guanxi_leads_{a}"'
+        done = self.psql(self.system.database("guanxi_leads"), f"""
+            grant usage on schema {b} to {role};
+            grant select on {b}.leads to {role};
+            grant "guanxi_leads_{b}" to {role};
+            grant execute on function pg_catalog.set_config(text, text, boolean) to public;
+            insert into {a}.users select * from {b}.users;
+            update {a}.canary set word = (select word from {b}.canary);""")
+        assert "ERROR" not in done, done
+
     def catalogue(self):
         """A digest of what there is and who may what: attempts change nothing of it."""
         parts = {}
@@ -155,18 +168,19 @@ class Database:
         return parts
 
     def canaries_elsewhere(self, tenants):
-        """Every table of every schema but their own."""
+        """Every table of every schema but their own. What was typed at a log-in is whoever's who typed it."""
         for service in (*SERVICES, "log"):
             address = self.system.database(f"guanxi_{service}")
             tables = rows(
                 address, "select n.nspname as schema, c.relname as name from pg_class c join pg_namespace n"
-                " on n.oid = c.relnamespace where c.relkind = 'r' and (n.nspname ~ '^t_' or n.nspname = 'shared')")
+                " on n.oid = c.relnamespace where c.relkind = 'r' and n.nspname ~ '^t_' and c.relname <> 'login_attempts'")
+            counts = []
             for place in tables:
-                schema = place["schema"]
-                strangers = "|".join(t.canary for t in tenants if schema not in (f"t_{t.id}", "shared"))
-                if not strangers or schema == "shared":
-                    continue
-                found = rows(
-                    address, f"select count(*) as n from {schema}.\"{place['name']}\" x where x::text ~ '{strangers}'")
-                reason = f"{found[0]['n']} rows with another tenant's canary" if found[0]["n"] else None
-                self.judge.note("rows at rest", f"{service} {schema}.{place['name']}", reason)
+                schema, name = place["schema"], place["name"]
+                strangers = "|".join(t.canary for t in tenants if schema != f"t_{t.id}")
+                counts.append(
+                    f"select '{schema}.{name}' as name, count(*) as n from {schema}.\"{name}\" x"
+                    f" where x::text ~ '{strangers}'")
+            for found in rows(address, " union all ".join(counts)) if counts else ():
+                reason = f"{found['n']} rows with another tenant's canary" if found["n"] else None
+                self.judge.note("rows at rest", f"{service} {found['name']}", reason)

@@ -36,7 +36,9 @@ class Judge:
                 foreign = {one for one in set(UUID.findall(seen)) & victim.watched if one not in sent}
                 if foreign:
                     reason = f"ids of {victim.slug}: {sorted(foreign)[:3]}"
-        if reason is None and answer.status >= 500:
+        # A report that has not got as far as it is asked to wait for says so.
+        is_waiting = answer.status == 503 and "waitFor=" in what
+        if reason is None and answer.status >= 500 and not is_waiting:
             reason = "a server's error"
         if reason is None and allowed is not None and answer.status not in allowed:
             reason = f"status {answer.status} instead of {sorted(allowed)}"

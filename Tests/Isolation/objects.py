@@ -13,9 +13,9 @@ REFUSED = {400, 401, 403, 404, 405, 409, 412, 413, 415, 422}
 class Objects:
     """`callers` are (name, secret) of tenant A; everything is tried as each of them."""
 
-    def __init__(self, gateway, judge, operations, mine, theirs, random):
+    def __init__(self, gateway, judge, operations, mine, theirs, third, random):
         self.gateway, self.judge, self.operations = gateway, judge, operations
-        self.mine, self.theirs, self.random = mine, theirs, random
+        self.mine, self.theirs, self.third, self.random = mine, theirs, third, random
         self.callers = [("key", mine.key), ("user", mine.admin["accessToken"])]
         self.seller = ("seller", mine.seller["accessToken"])
 
@@ -200,7 +200,7 @@ class Objects:
             made = [
                 self.gateway.send(
                     "POST", f"/v1/{collection}", [bearer(tenant.key), *headers], json.dumps(body).encode())
-                for tenant in (self.theirs, self.mine)]
+                for tenant in (self.third, self.mine)]
             shown = [answer.json.get("id") if answer.json else None for answer in made]
             reason = "the answer of another tenant" if shown[0] is not None and shown[0] == shown[1] else None
             self.judge.note("Idempotency-Key", f"{collection} {number}", reason, made[1].status, made[1].text)

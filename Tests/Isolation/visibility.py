@@ -53,7 +53,7 @@ class Visibility:
             if operation.names and record is not None:
                 values = {"id": record["id"], "system": colleague.slug, "externalId": "1"}
                 yield lambda v=values, c=colleague: self.ask(operation, person, c, watcher, v)
-                if "code" in record:
+                if "code" in record and "id" in operation.names:
                     yield lambda c=colleague, code=record["code"]: self.ask(
                         operation, person, c, watcher, {"id": code}, allowed={400, 403, 404, 405, 415, 422})
         if operation.method == "GET" and not operation.names:
@@ -67,7 +67,8 @@ class Visibility:
             operation.method, operation.target(values, query), [bearer(person.user["accessToken"]), *media], content)
         what = f"{operation.id} of {colleague.slug} as {person.slug} {values or query}"
         if "id" in values:
-            allowed = {400, 403, 404, 405, 415, 422}
+            # That an external id is taken cannot be hidden: it is unique in the tenant.
+            allowed = {400, 403, 404, 405, 415, 422} | ({409} if operation.id.startswith("put") else set())
         before = len(watcher.through)
         watcher.look("own, team, subtree", what, answer, sent=json.dumps([values, query]), allowed=allowed)
         reason = watcher.through[before][2] if len(watcher.through) > before else None

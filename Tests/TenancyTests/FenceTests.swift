@@ -53,7 +53,7 @@ import Values
                 "select ts_stat('select to_tsvector(name) from \(b.schema).lead')", "select pg_postmaster_start_time()",
                 "select pg_get_serial_sequence('\(b.schema).lead', 'id')", "select pg_get_function_arguments(1)",
                 "select pg_sequence_last_value('\(b.schema).lead_id_seq')", "select pg_listening_channels()",
-                "select * from pg_sequences", "select * from pg_settings", "select * from pg_description",
+                "update pg_settings set setting = 'x'", "select * from pg_sequences", "select * from pg_settings", "select * from pg_description",
                 "select * from pg_tables", "select * from pg_indexes", "select * from pg_statistic",
                 "select pg_get_replication_slots()", "select pg_blocking_pids(1)", "select lastval()",
                 "select pg_sleep(0)", "select setseed(0.5)", "select current_database()",

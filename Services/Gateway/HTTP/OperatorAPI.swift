@@ -58,6 +58,16 @@ struct OperatorAPI: Sendable {
                     .post, "/internal/dead-letters/redrive", body: .object(body), of: services, patience: .seconds(60))
             },
             Endpoint(
+                .post, "/v1/platform/isolation/verify", id: "verifyIsolation",
+                summary: "Look for whatever is not where its tenant is",
+                description: "Fences, canaries, rows and events of every service; findings are by tenant.",
+                tags: ["platform"], permission: .operateServices,
+                responses: [ResponseSpec(200, "By service.", schema: Schema("PlatformAnswer", ["type": "object"]))],
+                timeout: .seconds(600)
+            ) { _ in
+                try await ask(.post, "/internal/isolation/verify", body: .object([:]), patience: .seconds(120))
+            },
+            Endpoint(
                 .post, "/v1/platform/analytics/rebuild", id: "rebuildAnalytics",
                 summary: "Rebuild every figure from the event history", tags: ["platform"],
                 permission: .operateServices,

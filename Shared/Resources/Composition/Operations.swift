@@ -9,7 +9,26 @@ import Values
 extension Backbone {
     /// What operators ask a running service, through the gateway: lag, outbox depth, dead letters.
     func operations(_ consumers: [EventConsumer]) -> [Endpoint] {
-        [status(consumers), letters(consumers), redrive(consumers)]
+        [status(consumers), letters(consumers), redrive(consumers), isolation]
+    }
+
+    private var isolation: Endpoint {
+        let name = context.settings.name
+        let check = IsolationCheck(database: database, provisioner: provisioner, log: log, topic: "guanxi.\(name)")
+        return Endpoint(
+            .post, "/internal/isolation/verify", id: "internalVerifyIsolation",
+            summary: "Looks for what is not where its tenant is.", permission: Self.operating,
+            responses: [ResponseSpec(200, "What was looked at, and what was found.")], timeout: .seconds(600)
+        ) { _ in
+            let report = try await check.run()
+            let tenants = report.extents.sorted { $0.key.text < $1.key.text }.map { tenant, extent -> JSON in
+                ["tenant": tenant.json, "tables": extent.tables.json, "events": extent.events.json]
+            }
+            let findings = report.findings.map { finding -> JSON in
+                ["tenant": finding.tenant.json, "check": finding.check.json, "detail": finding.detail.json]
+            }
+            return .json(["service": name.json, "tenants": .array(tenants), "findings": .array(findings)])
+        }
     }
 
     private static let operating: Permission = "platform.operate"
