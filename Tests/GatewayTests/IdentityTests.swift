@@ -290,6 +290,9 @@ import Values
         let answer = try await token("grant_type=client_credentials&client_secret=\(unit.key)")
         #expect(answer.status == 200)
         #expect(try await gateway.me(try #require(answer.json["access_token"]?.string)) == 200)
+        let other = try await token(
+            "grant_type=client_credentials&client_id=\(UUIDv7.make().lowercased)&client_secret=\(unit.key)")
+        #expect(other.status == 401)
         let basic = Data("gx:\(unit.key)".utf8).base64EncodedString()
         for header in ["Bearer \(unit.key)", "Basic \(basic)"] {
             let answer = try await gateway.call(

@@ -57,7 +57,7 @@ struct TokenAPI: Sendable {
         }
         let secret = try Self.authorization(call.request) ?? form.string("client_secret") ?? ""
         let now = Timestamp.now().microseconds / 1_000_000
-        guard let credential = Credential(secret, kind: .apiKey), try Self.names(credential, form, call.request),
+        guard let credential = Credential(secret, kind: .apiKey), try Self.names(credential, form),
             let identity = try await accounts.apiKey(credential, now: now), let tenant = identity.principal.tenant
         else { throw Problem(.invalidCredentials, extras: ["error": "invalid_client"]) }
         let token = try keys.signer.sign(
@@ -68,11 +68,9 @@ struct TokenAPI: Sendable {
     }
 
     /// Whoever says which key it is must say so truly.
-    private static func names(
-        _ credential: Credential, _ form: Query, _ request: HTTPRequest
-    ) throws(Problem) -> Bool {
-        let claimed = [try form.string("client_id"), basic(request)?.user].compactMap(\.self).filter { !$0.isEmpty }
-        return claimed.allSatisfy { UUID(uuidString: $0) == credential.id || $0 == Credential.text(of: credential.id) }
+    private static func names(_ credential: Credential, _ form: Query) throws(Problem) -> Bool {
+        guard let claimed = try form.string("client_id"), !claimed.isEmpty else { return true }
+        return UUID(uuidString: claimed) == credential.id || claimed == Credential.text(of: credential.id)
     }
 
     /// The key in the header: as HTTP Basic's password, or as the bearer itself.
@@ -81,17 +79,10 @@ struct TokenAPI: Sendable {
         guard parts.count == 2 else { return nil }
         switch parts[0].lowercased() {
         case "bearer": return String(parts[1])
-        case "basic": return basic(request)?.password
+        case "basic":
+            guard let bytes = Data(base64Encoded: String(parts[1])) else { return nil }
+            return String(decoding: bytes, as: UTF8.self).split(separator: ":", maxSplits: 1).last.map(String.init)
         default: return nil
         }
-    }
-
-    private static func basic(_ request: HTTPRequest) -> (user: String, password: String)? {
-        let parts = (request.headers["Authorization"] ?? "").split(separator: " ")
-        guard parts.count == 2, parts[0].lowercased() == "basic", let bytes = Data(base64Encoded: String(parts[1]))
-        else { return nil }
-        let pair = String(decoding: bytes, as: UTF8.self)
-            .split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-        return pair.count == 2 ? (String(pair[0]), String(pair[1])) : ("", pair.first.map(String.init) ?? "")
     }
 }
