@@ -119,6 +119,13 @@ def test_another_media_type_is_refused(api, collection):
         refused(api.send("POST", f"/v1/{collection}", body, Content_Type=kind), 415)
 
 
+@collections
+def test_a_method_that_is_not_offered_names_those_that_are(api, collection):
+    for method in ("TRACE", "PUT"):
+        status, headers, _ = api.send(method, f"/v1/{collection}")
+        assert status == 405 and "POST" in headers["Allow"].split(", "), method
+
+
 @pytest.mark.parametrize("collection,member", [
     ("leads", "amount"), ("orders", "amount"), ("opportunities", "amount"), ("products", "listPrice")])
 @pytest.mark.parametrize("money", [

@@ -7,11 +7,13 @@ public enum HTTPMethod: String, Sendable, Hashable, CaseIterable {
     case patch = "PATCH"
     case delete = "DELETE"
     case options = "OPTIONS"
+    /// Known, so that it is refused as what no route allows (405), not as a failing of ours (501).
+    case trace = "TRACE"
 
     /// Repeating the request has the same effect as making it once (RFC 9110 §9.2.2).
     public var isIdempotent: Bool {
         switch self {
-        case .get, .head, .put, .delete, .options: true
+        case .get, .head, .put, .delete, .options, .trace: true
         case .post, .patch: false
         }
     }
