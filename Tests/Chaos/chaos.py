@@ -91,10 +91,17 @@ class Run:
     # After the faults.
 
     def recovered(self, tenants):
-        """Seconds until every service is ready, every tenant can write and every event has arrived."""
+        """Seconds until every service is ready, every tenant can write and every event has arrived; says what took
+        how long."""
         began = time.monotonic()
         waiting = {tenant: key for tenant, key, _ in tenants}
-        attempt = 0
+        attempt, reached = 0, {}
+
+        def note(what, is_so):
+            if is_so and what not in reached:
+                reached[what] = round(time.monotonic() - began, 1)
+            return is_so
+
         while time.monotonic() - began < SETTLE_LIMIT:
             attempt += 1
             for tenant, key in list(waiting.items()):
@@ -104,9 +111,13 @@ class Run:
                     del waiting[tenant]
                 except Exception:  # not yet
                     break
-            if not waiting and all(one.is_ready() for one in self.cluster.running()) and self.is_caught_up(50):
+            all_write = note("every tenant writes", not waiting)
+            all_ready = note("every service is ready", all(one.is_ready() for one in self.cluster.running()))
+            if all_write and all_ready and note("events have arrived", self.is_caught_up(50)):
+                print(f"  recovered: {reached}", flush=True)
                 return time.monotonic() - began
             time.sleep(0.2)
+        print(f"  not recovered: {reached}", flush=True)
         return SETTLE_LIMIT
 
     def is_caught_up(self, most=0):
@@ -224,8 +235,8 @@ def main():
             one.promise("the run came to its end", [repr(error)])
         finally:
             one.cluster.stop(keep=chosen.keep)
-    if chosen.report:
-        report.write(done, chosen)
+        if chosen.report:
+            report.write(done, chosen)
     wrong = [name for one in done for name, wrong in one.promises if wrong]
     print(f"{sum(len(one.promises) for one in done) - len(wrong)} passed, {len(wrong)} failed")
     sys.exit(1 if wrong else 0)

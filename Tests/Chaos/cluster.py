@@ -171,6 +171,23 @@ class Cluster(System):
         except (OSError, subprocess.CalledProcessError):
             print("  no disk can be mounted here: the full disk is left out", flush=True)
 
+    def wait_kafka(self, within=120):
+        """Until the broker leads every partition again: its port opens long before."""
+        # Here and not above: only runs on Kafka need the client.
+        from confluent_kafka import KafkaException
+        from confluent_kafka.admin import AdminClient
+        client = AdminClient({"bootstrap.servers": self.services["KAFKA_BOOTSTRAP_SERVERS"], "log_level": 0})
+        deadline = time.monotonic() + within
+        while time.monotonic() < deadline:
+            try:
+                topics = client.list_topics(timeout=2).topics.values()
+                if topics and all(part.leader >= 0 for topic in topics for part in topic.partitions.values()):
+                    return
+            except KafkaException:
+                pass
+            time.sleep(0.1)
+        raise OSError(f"Kafka did not answer within {within} s of its start")
+
     def settings_of(self, service):
         """Its environment: as in every installation, but by way of the links."""
         url = self.services["GUANXI_DATABASE_URL"]

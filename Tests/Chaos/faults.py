@@ -112,11 +112,13 @@ class Faults:
         self.note("Kafka restarts")
         self.cluster.script("kafka.sh", "stop")
         self.cluster.script("kafka.sh", "start")
+        self.cluster.wait_kafka()
 
     def crash_kafka(self):
         self.note("kill -9 of Kafka, which starts again")
         self.end_kafka()
         self.cluster.script("kafka.sh", "start")
+        self.cluster.wait_kafka()
 
     def end_kafka(self):
         pid = int((self.cluster.folder / "kafka" / "pid").read_text())
@@ -134,6 +136,7 @@ class Faults:
             # A broker without a disk ends by itself.
             self.cluster.script("kafka.sh", "stop")
             self.cluster.script("kafka.sh", "start")
+            self.cluster.wait_kafka()
 
     # Network.
 

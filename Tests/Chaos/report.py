@@ -28,8 +28,19 @@ PROMISES = """
 applied. `repeats` are events that a relay published again because it died between the log's answer and its own note:
 the same id and body, which consumers skip.
 
+## What was not kept
+
+{broken}
+
 ## The faults of each run
 """
+
+
+def broken(runs):
+    lines = [
+        f"- {run.log}, seed {run.seed}: {name}: {wrong[0]}"
+        for run in runs for name, wrong in run.promises if wrong]
+    return "\n".join(lines) or "Nothing."
 
 
 def write(runs, options):
@@ -44,7 +55,7 @@ def write(runs, options):
             f"{figures.get('unanswered', '')} | {figures.get('events', 0):,} | {figures.get('repeats', '')} | "
             f"{figures.get('recovery', '')} s | {kept} of {len(run.promises)} |\n")
     names = dict.fromkeys(name for run in runs for name, _ in run.promises)
-    text += PROMISES.format(list="\n".join(f"- {name}" for name in names))
+    text += PROMISES.format(list="\n".join(f"- {name}" for name in names), broken=broken(runs))
     for run in runs:
         text += f"\n{run.log}, seed {run.seed}:\n\n```\n" + "\n".join(run.happened()) + "\n```\n"
     PATH.write_text(text)

@@ -203,3 +203,18 @@ def test_a_refused_conversion_sent_again_is_refused_again_and_makes_nothing(plat
     # And a new request converts it.
     done = api.send("POST", f"/v1/leads/{lead['id']}/convert", {}, Idempotency_Key="another")
     assert done[0] in (201, 202)
+
+
+def test_a_lead_that_is_being_converted_is_not_deleted(platform):
+    """Its conversion could never end."""
+    api = platform.tenant("deleted-while-converting")
+    platform.system.kill("customers")
+    try:
+        lead = api.ok("POST", "/v1/leads", {"company": "Half-way Ltd"})
+        assert api.ok("POST", f"/v1/leads/{lead['id']}/convert", {})["saga"]["status"] == "running"
+        status, _, problem = api.send("DELETE", f"/v1/leads/{lead['id']}")
+        assert status == 409 and "being converted" in problem["detail"], problem
+    finally:
+        platform.system.restart("customers")
+    wait_for(lambda: api.ok("GET", f"/v1/leads/{lead['id']}")["status"] == "converted", 60)
+    assert api.send("DELETE", f"/v1/leads/{lead['id']}")[0] == 204

@@ -44,6 +44,8 @@ max_wal_size = 4GB
 wal_compression = on
 jit = off
 log_min_duration_statement = 1000
+# After a crash: one call for the whole disk, not one for each of the many tenants' many files.
+recovery_init_sync_method = syncfs
 CONF
 }
 
@@ -52,7 +54,7 @@ running() { [ -s "$DATA/PG_VERSION" ] && as_owner $PG_BIN/pg_ctl -D "$DATA" stat
 start() {
     prepare
     if running; then return 0; fi
-    as_owner $PG_BIN/pg_ctl -D "$DATA" -l "$BASE/server.log" -w -t 60 start >/dev/null ||
+    as_owner $PG_BIN/pg_ctl -D "$DATA" -l "$BASE/server.log" -w -t 300 start >/dev/null ||
         { tail -n 5 "$BASE/server.log" >&2; die "PostgreSQL did not start: see $BASE/server.log"; }
 }
 
