@@ -53,7 +53,7 @@ class Bench:
                       "columns": psql(self.database, COLUMNS.format(schema))[0]}
 
     def _rounds(self, act, script, names, paths=None):
-        """(measured, floor) of each round, after one that warms both sides."""
+        """(measured, floor, ratio of processor times) of each round, after one that warms both sides."""
         seconds, connections = self.options.seconds, self.options.connections
         wrk(self.url, self.api.key, act, seconds, connections, paths)
         pairs = []
@@ -70,13 +70,18 @@ class Bench:
             print(f"       round {number}: {ours['rate']:,.0f}/s, p50 {ours['p50']:.1f} ms, p99 {ours['p99']:.1f} ms; "
                   f"pgbench {floor['rate']:,.0f}/s; {connections} connections; processor time a call "
                   f"{sum(costs.values()):.0f} µs, pgbench's {cheap:.0f} µs", flush=True)
-            pairs.append((ours["rate"], floor["rate"]))
-        print("       of the last round, µs a call: " + ", ".join(f"{part} {cost:.0f}" for part, cost in costs.items()))
+            pairs.append((ours["rate"], floor["rate"], cheap / sum(costs.values())))
+        self._show(costs, "a call of the last round")
         return pairs
+
+    @staticmethod
+    def _show(costs, of):
+        parts = ", ".join(f"{part} {cost:.0f}" for part, cost in costs.items())
+        print(f"       processor time, µs {of}: {parts}", flush=True)
 
     def writes(self):
         pairs = self._rounds("post", "post_lead.sql", self.names)
-        self.write_rate = statistics.median(ours for ours, _ in pairs)
+        self.write_rate = statistics.median(ours for ours, _, _ in pairs)
         self.table.ratio("POST /v1/leads, of pgbench's rate for the same transaction", pairs, 0.35)
 
     def reads(self):
@@ -105,7 +110,9 @@ class Bench:
 
     def imported(self):
         rows = self.options.rows
+        meter = Meter(self.system, SERVICES)
         seconds = imports.measure(self.api, rows)
+        self._show(meter.per_call(rows), "a row")
         self.table.at_most(f"import of {rows:,} leads by CSV", seconds, 60 * rows / 100_000, "s")
 
     def pages(self):
