@@ -297,13 +297,13 @@ import Values
             "Basic \(Data("\(user):\(unit.key)".utf8).base64EncodedString())"
         }
         let id = unit.key.split(separator: "_")[1]
-        // Who says which key it is must say so truly.
-        for (header, status) in [("Bearer \(unit.key)", 200), (basic(id), 200), (basic(""), 200), (basic("gx"), 401)] {
+        // Of Basic the password is the key; the name says nothing.
+        for header in ["Bearer \(unit.key)", basic(id), basic(""), basic("gx")] {
             let answer = try await gateway.call(
                 .post, "/v1/token",
                 headers: ["Content-Type": "application/x-www-form-urlencoded", "Authorization": header],
                 raw: Array("grant_type=client_credentials".utf8))
-            #expect(answer.status == status)
+            #expect(answer.status == 200)
         }
         let wrong = try await token("grant_type=client_credentials&client_secret=\(unit.key.dropLast())x")
         #expect(wrong.status == 401)
