@@ -45,7 +45,7 @@ public final class KafkaConsumer: Sendable {
         let conf = try configuration.make(
             [
                 "group.id": group, "partition.assignment.strategy": "range", "enable.auto.offset.store": "false",
-                "auto.commit.interval.ms": "1000", "auto.offset.reset": "earliest", "session.timeout.ms": "10000",
+                "auto.commit.interval.ms": "1000", "auto.offset.reset": "earliest", "session.timeout.ms": "6000",
                 "heartbeat.interval.ms": "1000", "queued.min.messages": "10000", "queued.max.messages.kbytes": "16384",
                 "fetch.wait.max.ms": "500", "fetch.error.backoff.ms": "100",
             ], events: RD_KAFKA_EVENT_FETCH | RD_KAFKA_EVENT_REBALANCE)

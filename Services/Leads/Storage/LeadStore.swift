@@ -64,7 +64,7 @@ struct LeadStore: Sendable {
         let keys = drafts.map(\.record.matchKeys)
         let schema = SchemaName(tenant)
         let matching: SQL = """
-            where match_keys && \(Array(Set(keys.joined().map(\.text)))) \
+            where \(Self.sharing(Array(Set(keys.joined().map(\.text))), drafts.count, schema)) \
             and deleted_at is null order by last_touch_at desc limit \(20 * drafts.count)
             """
         let results = try await environment.database.flight(
@@ -93,6 +93,16 @@ struct LeadStore: Sendable {
         let turn = WriteTurn("leads", keys: keys.joined().map(\.text))
         return creations.guarded(
             by: turn.guarding(found: stored, matching: "select id from \(schema).leads \(matching)"))
+    }
+
+    /// Leads that share a match key with any of a batch. For the keys of many leads at once the planner takes a scan of
+    /// the whole table for the cheaper way: each key is looked up by itself then.
+    private static func sharing(_ keys: [String], _ count: Int, _ schema: SchemaName) -> SQL {
+        guard count > 1 else { return "match_keys && \(keys)" }
+        return """
+            id = any(array(select found.id from unnest(\(keys)) as key \
+            cross join lateral (select id from \(schema).leads where match_keys @> array[key]) found))
+            """
     }
 
     private func decide(
