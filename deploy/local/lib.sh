@@ -34,10 +34,13 @@ port_is_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 # Is the process whose id is in this file alive?
 alive() { [ -s "$1" ] && runs "$(cat "$1")"; }
 
-# Does this process still run? One that has ended and whose parent has not looked yet (a zombie) does not.
+# Does this process still run? One that has ended and whose parent has not looked yet (a zombie) does not, but one of
+# whose threads some are still ending does: until they have, its ports are not free.
 runs() {
     kill -0 "$1" 2>/dev/null || return 1
-    case $(sed -E 's/^[0-9]+ \(.*\) //' "/proc/$1/stat" 2>/dev/null) in Z* | "") return 1 ;; esac
+    local fields
+    read -r -a fields < <(sed -E 's/^[0-9]+ \(.*\) //' "/proc/$1/stat" 2>/dev/null) || return 1
+    [ "${fields[0]}" != Z ] || [ "${fields[17]}" -gt 1 ]
 }
 
 # Megabytes free where a folder is or will be.

@@ -74,11 +74,13 @@ class System:
 
 
 def is_running(pid):
-    """Whether a process runs; one that has ended and whose parent has not looked yet (a zombie) does not."""
+    """Whether a process runs; one that has ended and whose parent has not looked yet (a zombie) does not, but one of
+    whose threads some are still ending does: until they have, its ports are not free."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
     except OSError:
         return False
+    return fields[0] != "Z" or int(fields[17]) > 1
 
 
 def free_ports():

@@ -140,8 +140,8 @@ struct IsolationCheck: Sendable {
             .joined(separator: " union all ")
         let rows = try await provisioner.inspect { transaction in
             try await transaction.query(
-                ("select min(schema), max(schema) from (\(all)) as ids group by id having count(*) > 1" as SQL)
-                    .unprepared())
+                ("select min(schema), max(schema) from (\(all)) as ids group by id having min(schema) <> max(schema)"
+                    as SQL).unprepared())
         }
         let pairs = Set(try rows.map { [try $0.get(0, as: String.self), try $0.get(1, as: String.self)] })
         return pairs.map { pair in
