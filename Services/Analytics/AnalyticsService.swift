@@ -17,7 +17,8 @@ public enum AnalyticsService {
     public static func compose(_ context: ServiceContext) async throws -> ServiceComposition {
         let backbone = try Backbone(context, migrations: try migrations())
         let consumer = backbone.consumer(
-            name, topics: Topic.allCases.filter { $0 != .analytics }, handlers: [Projector()])
+            name, topics: Topic.allCases.filter { $0 != .analytics }, handlers: [Projector()],
+            isDurable: false)
         let reports = ReportEndpoints(database: backbone.database, consumer: consumer)
         let rebuild = Rebuild(database: backbone.database, consumer: consumer)
         return try backbone.composition(

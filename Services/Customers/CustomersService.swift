@@ -30,7 +30,8 @@ public enum CustomersService {
             internalEndpoints: Conversions(accounts: accounts, contacts: contacts).steps.endpoints,
             consumers: [
                 backbone.consumer(
-                    TimelineProjector.group, topics: TimelineProjector.topics, handlers: [TimelineProjector()])
+                    TimelineProjector.group, topics: TimelineProjector.topics, handlers: [TimelineProjector()],
+                    isDurable: false)
             ],
             components: [LifecycleClock(accounts: accounts, logger: context.logger), imports])
     }

@@ -63,7 +63,7 @@ extension PostgresDatabase {
             // Also after a cancellation: the connection goes back to the pool.
             await Task(executorPreference: EventLoop.current) {
                 do {
-                    _ = try await session.pipeline(["select pg_advisory_unlock_all()", "reset role"])
+                    _ = try await session.pipeline(["select pg_advisory_unlock_all()", "reset role", "reset all"])
                 } catch {
                     await session.discard()
                 }

@@ -19,6 +19,9 @@ public final class EventConsumer: Sendable {
         /// Whether the first event seen of an aggregate may have any sequence: for topics that no longer hold the
         /// beginning. Always so when `start` is not `earliest`.
         public var acceptsMidway = false
+        /// Whether effects outlive a crash of the database server at once. Those of handlers that write no events of
+        /// their own need not: offset and effect are undone together, and the log is read again from there.
+        public var isDurable = true
         /// Events of one transaction.
         public var batch = 500
         /// Batches begin at least this long after one another, so that under load a transaction, which costs about a
@@ -111,7 +114,9 @@ public final class EventConsumer: Sendable {
         _ events: ArraySlice<ReceivedEvent>, _ steps: [TopicPartition: Inbox.Advance], poison: String?
     ) async throws -> Set<InboxKey> {
         let keys = Array(Set(events.map(\.key)))
-        let plan = try await database.consume { [self] tx in
+        var options = TransactionOptions.write
+        options.isDurable = configuration.isDurable
+        let plan = try await database.consume(options: options) { [self] tx in
             let rows = try await tx.events().pipeline([inbox.work, inbox.advance(steps), inbox.states(of: keys)])
             guard try rows[0].single().get(0) else { throw EventRest() }
             guard rows[1].affected == steps.count else { throw EventReset() }
@@ -124,7 +129,7 @@ public final class EventConsumer: Sendable {
                     statements.append(inbox.park(event, state, reason: reason))
                 }
             }
-            _ = try await tx.events().pipeline(statements)
+            _ = try await tx.events().commit(after: statements)
             return plan
         }
         note(plan, events)

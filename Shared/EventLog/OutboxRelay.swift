@@ -91,6 +91,8 @@ public final class OutboxRelay: Sendable {
         try await shares.join(session)
         // The planner takes half an outbox of unknown snapshots for worth a scan of all of it.
         try await session.query("set enable_seqscan = off")
+        // A cursor that a crash of the server undoes means repeats, which consumers skip. The log's commits wait.
+        try await session.query("set synchronous_commit = off")
         let system: Int64 = try await session.query("select system_identifier from pg_control_system()").single().get(0)
         var cursors: [Int16: RelayCursor] = [:]
         var held: Set<Int> = []

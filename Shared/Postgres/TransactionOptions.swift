@@ -13,6 +13,9 @@ public struct TransactionOptions: Sendable, Hashable {
     public var lockTimeout: Duration?
     /// How often in all the transaction is tried when it meets another (`40001`, `40P01`).
     public var attempts = 5
+    /// Whether a commit waits for the disk. Without, it is as atomic as ever, but a crash of the server may undo the
+    /// last of them, as if they had not been: for what is done again then, by an offset that is undone with it.
+    public var isDurable = true
 
     public init(
         isolation: Isolation = .readCommitted, readOnly: Bool = false, statementTimeout: Duration? = nil,
@@ -47,6 +50,7 @@ public struct TransactionOptions: Sendable, Hashable {
         if let statementTimeout {
             statements.append(SQL(raw: "set local statement_timeout = \(statementTimeout.milliseconds)"))
         }
+        if !isDurable { statements.append("set local synchronous_commit = off") }
         if let lockTimeout { statements.append(SQL(raw: "set local lock_timeout = \(lockTimeout.milliseconds)")) }
         return statements
     }

@@ -64,10 +64,10 @@ public struct TenantDatabase: Sendable {
 
     /// A consumer's transaction over any tenants. Begins with the consumer's own role.
     public func consume<Value: Sendable>(
-        _ body: @escaping @Sendable (ConsumerTransaction) async throws -> Value
+        options: TransactionOptions = .write, _ body: @escaping @Sendable (ConsumerTransaction) async throws -> Value
     ) async throws -> Value {
         let role = DatabaseRole(roles.events, login: roles.consumerLogin)
-        return try await database.withTransaction(role: role) { [roles] transaction in
+        return try await database.withTransaction(role: role, options: options) { [roles] transaction in
             try await body(ConsumerTransaction(transaction: transaction, roles: roles))
         }
     }

@@ -13,6 +13,8 @@ final class ClientLoop: @unchecked Sendable {
     private var idle: [UnsafeMutableRawPointer] = []
     private var transfers: [UnsafeMutableRawPointer: Transfer] = [:]
     private var watchers: [curl_socket_t: DescriptorWatcher] = [:]
+    /// Sockets that libcurl does not wait for at present.
+    private var resting: Set<curl_socket_t> = []
     private var timer: (timer: ScheduledTimer, at: ContinuousClock.Instant)?
     /// When libcurl next wants to be called; the timer may be set earlier, and then is set again.
     private var wakeUp: ContinuousClock.Instant?
@@ -144,23 +146,38 @@ final class ClientLoop: @unchecked Sendable {
             default: []
             }
         if let watcher = watchers[socket] {
+            // An idle connection goes on being watched, since the next request will ask for the same: that spares the
+            // kernel two calls a request. Should something come meanwhile, watching ends (see `ready`).
+            guard !events.isEmpty else {
+                resting.insert(socket)
+                return
+            }
+            resting.remove(socket)
             watcher.change(to: events)
         } else if !events.isEmpty, let watcher = try? DescriptorWatcher(loop: loop, descriptor: socket) {
             // A socket that cannot be watched is left to the transfer's time-out.
             watchers[socket] = watcher
-            watcher.start(events) { [unowned self] ready in
-                var mask: Int32 = 0
-                if ready.contains(.readable) { mask |= CURL_CSELECT_IN }
-                if ready.contains(.writable) { mask |= CURL_CSELECT_OUT }
-                if ready.contains(.failed) { mask |= CURL_CSELECT_ERR }
-                act(socket, mask)
-            }
+            watcher.start(events) { [unowned self] events in ready(socket, events) }
         }
+    }
+
+    private func ready(_ socket: curl_socket_t, _ events: DescriptorWatcher.Events) {
+        guard !resting.contains(socket) else {
+            // Closed by the server, most likely; libcurl looks before it uses the connection again.
+            watchers[socket]?.stop()
+            return
+        }
+        var mask: Int32 = 0
+        if events.contains(.readable) { mask |= CURL_CSELECT_IN }
+        if events.contains(.writable) { mask |= CURL_CSELECT_OUT }
+        if events.contains(.failed) { mask |= CURL_CSELECT_ERR }
+        act(socket, mask)
     }
 
     /// `CURLOPT_CLOSESOCKETFUNCTION`: a watcher lives as long as its descriptor, also while the connection is idle.
     func closeSocket(_ socket: curl_socket_t) -> Int32 {
         watchers.removeValue(forKey: socket)?.close()
+        resting.remove(socket)
         return Glibc.close(socket)
     }
 

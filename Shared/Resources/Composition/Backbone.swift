@@ -96,7 +96,10 @@ public struct Backbone: Sendable {
     }
 
     /// A consumer group of this service.
-    public func consumer(_ group: String, topics: [Topic], handlers: [any EventHandler]) -> EventConsumer {
+    /// - Parameter isDurable: see ``EventConsumer/Configuration/isDurable``.
+    public func consumer(
+        _ group: String, topics: [Topic], handlers: [any EventHandler], isDurable: Bool = true
+    ) -> EventConsumer {
         let logger = context.logger.component("consumer \(group)")
         // A line for each event is for those who look for something.
         let applied: (@Sendable (CloudEvent) -> Void)? =
@@ -112,8 +115,10 @@ public struct Backbone: Sendable {
                         ])
                 }
             }
+        var configuration = EventConsumer.Configuration(group: group, topics: topics.map(\.name))
+        configuration.isDurable = isDurable
         return EventConsumer(
-            .init(group: group, topics: topics.map(\.name)), log: log, database: database, handlers: handlers,
+            configuration, log: log, database: database, handlers: handlers,
             report: Self.report(context.logger), applied: applied)
     }
 
