@@ -31,7 +31,7 @@ public enum CustomersService {
             consumers: [
                 backbone.consumer(
                     TimelineProjector.group, topics: TimelineProjector.topics, handlers: [TimelineProjector()],
-                    isDurable: false)
+                    isDurable: false, pace: .milliseconds(50))
             ],
             components: [LifecycleClock(accounts: accounts, logger: context.logger), imports])
     }

@@ -34,10 +34,10 @@ extension Aggregate {
 
 extension Entity {
     /// The value of the field at a position of `fields`.
-    public func value(at position: Int, in record: Record) -> FieldValue { fields[position].get(record) }
+    public func value(at position: Int, in record: Record) -> FieldValue { getters[position](record) }
 
     /// Sets the field at a position of `fields`; false when it cannot hold the value.
     public func set(_ value: FieldValue, at position: Int, in record: inout Record) -> Bool {
-        fields[position].set(&record, value)
+        setters[position](&record, value)
     }
 }

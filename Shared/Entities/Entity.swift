@@ -18,12 +18,32 @@ public struct Field<Record: Sendable>: Sendable {
         en: String,
         _ traits: FieldTraits = [], help: String? = nil, column: String? = nil
     ) {
+        let definition = FieldDefinition(name, type, zh: zh, en: en, traits, help: help, column: column)
+        let fits = { (value: FieldValue) in Value(fieldValue: value) != nil }
+        guard let offset = MemoryLayout<Record>.offset(of: path) else {
+            // A computed property, which only its key path knows.
+            self.init(
+                definition, fits: fits, get: { $0[keyPath: path].fieldValue },
+                set: { record, value in
+                    guard let value = Value(fieldValue: value) else { return false }
+                    record[keyPath: path] = value
+                    return true
+                })
+            return
+        }
+        // A stored property: its place is the same in every record, and saves a key path's walk.
         self.init(
-            FieldDefinition(name, type, zh: zh, en: en, traits, help: help, column: column),
-            fits: { Value(fieldValue: $0) != nil }, get: { $0[keyPath: path].fieldValue },
+            definition, fits: fits,
+            get: { record in
+                withUnsafePointer(to: record) {
+                    UnsafeRawPointer($0).advanced(by: offset).assumingMemoryBound(to: Value.self).pointee.fieldValue
+                }
+            },
             set: { record, value in
                 guard let value = Value(fieldValue: value) else { return false }
-                record[keyPath: path] = value
+                withUnsafeMutablePointer(to: &record) {
+                    UnsafeMutableRawPointer($0).advanced(by: offset).assumingMemoryBound(to: Value.self).pointee = value
+                }
                 return true
             })
     }
@@ -71,6 +91,11 @@ public struct Entity<Record: Sendable>: Sendable {
     public let fields: [Field<Record>]
     /// Of the fields, in their order.
     private let names: [String]
+    /// `,"name":` of each field.
+    private let keys: [[UInt8]]
+    /// How to reach each field: apart from its definition, which is much to copy for one value.
+    let getters: [@Sendable (Record) -> FieldValue]
+    let setters: [@Sendable (inout Record, FieldValue) -> Bool]
     /// The word in types and topics: `lead`.
     public let name: String
     public let zh: String
@@ -100,6 +125,9 @@ public struct Entity<Record: Sendable>: Sendable {
         self.en = en
         self.fields = fields
         names = fields.map(\.definition.name)
+        getters = fields.map(\.get)
+        setters = fields.map(\.set)
+        keys = names.map { Array(",\"\($0)\":".utf8) }
         schema = ObjectSchema(
             name.prefix(1).uppercased() + name.dropFirst(), hasCustom: custom != nil, fields.map(\.definition))
         self.custom = custom
@@ -110,7 +138,7 @@ public struct Entity<Record: Sendable>: Sendable {
 
     /// The value of a field, or of a custom field by `custom.<name>`; nil when there is no such field.
     public func value(of name: String, in record: Record) -> FieldValue? {
-        if let position = schema.position(of: name) { return fields[position].get(record) }
+        if let position = schema.position(of: name) { return getters[position](record) }
         guard let custom, name.hasPrefix("custom.") else { return nil }
         return custom(record)[String(name.dropFirst("custom.".count))].map { $0.isNull ? .null : .json($0) }
     }
@@ -175,7 +203,7 @@ extension Entity {
         var members: [JSONObject.Member] = []
         members.reserveCapacity(fields.count + 1)
         for index in fields.indices where names?.contains(self.names[index]) ?? true {
-            members.append((self.names[index], fields[index].get(record).json))
+            members.append((self.names[index], getters[index](record).json))
         }
         if let custom, names?.contains("custom") ?? true { members.append(("custom", .object(custom(record)))) }
         return .object(JSONObject(distinct: members))
@@ -186,11 +214,9 @@ extension Entity {
         writer.raw("{")
         var isFirst = true
         for index in fields.indices where names?.contains(self.names[index]) ?? true {
-            if !isFirst { writer.raw(",") }
+            writer.bytes.append(contentsOf: keys[index][(isFirst ? 1 : 0)...])
             isFirst = false
-            writer.write(self.names[index])
-            writer.raw(":")
-            writer.write(fields[index].get(record))
+            writer.write(getters[index](record))
         }
         if let custom, names?.contains("custom") ?? true {
             writer.raw(isFirst ? "\"custom\":" : ",\"custom\":")

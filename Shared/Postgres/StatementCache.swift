@@ -11,9 +11,7 @@ struct StatementCache {
         let key: Key
         let name: String
         var columns: ColumnMap?
-        /// Neighbours by last use; the list owns forwards only.
-        fileprivate var newer: Entry?
-        fileprivate weak var older: Entry?
+        fileprivate var lastUse = 0
 
         fileprivate init(key: Key, name: String) {
             self.key = key
@@ -23,9 +21,8 @@ struct StatementCache {
 
     private let limit: Int
     private var entries: [Key: Entry] = [:]
-    private var oldest: Entry?
-    private weak var newest: Entry?
     private var made = 0
+    private var uses = 0
     /// Names that the server still holds and nobody uses.
     private(set) var discarded: [String] = []
 
@@ -35,18 +32,17 @@ struct StatementCache {
 
     /// The entry of a statement, and whether it has to be prepared first.
     mutating func use(_ key: Key) -> (entry: Entry, isNew: Bool) {
+        uses += 1
         if let entry = entries[key] {
-            if entry !== newest {
-                unlink(entry)
-                link(entry)
-            }
+            entry.lastUse = uses
             return (entry, false)
         }
-        if entries.count >= limit, let oldest { discard(oldest) }
+        // Looked for among all: that costs less than an order kept with every use.
+        if entries.count >= limit, let oldest = entries.values.min(by: { $0.lastUse < $1.lastUse }) { discard(oldest) }
         made += 1
         let entry = Entry(key: key, name: "s\(made)")
+        entry.lastUse = uses
         entries[key] = entry
-        link(entry)
         return (entry, true)
     }
 
@@ -54,7 +50,6 @@ struct StatementCache {
     mutating func forget(_ entry: Entry) {
         guard entries[entry.key] === entry else { return }
         entries[entry.key] = nil
-        unlink(entry)
     }
 
     /// Forgets an entry that the server holds.
@@ -67,23 +62,5 @@ struct StatementCache {
     mutating func takeDiscarded() -> [String] {
         defer { discarded = [] }
         return discarded
-    }
-
-    private mutating func link(_ entry: Entry) {
-        entry.older = newest
-        entry.newer = nil
-        newest?.newer = entry
-        newest = entry
-        if oldest == nil { oldest = entry }
-    }
-
-    private mutating func unlink(_ entry: Entry) {
-        let newer = entry.newer
-        if oldest === entry { oldest = newer }
-        if newest === entry { newest = entry.older }
-        entry.older?.newer = newer
-        newer?.older = entry.older
-        entry.newer = nil
-        entry.older = nil
     }
 }

@@ -25,10 +25,8 @@ struct AuthenticationMiddleware: Middleware {
     /// expired must be able to get a new one.
     private static func token(of call: Call) throws(Problem) -> String? {
         guard call.permission != .everyone, let header = call.request.headers["Authorization"] else { return nil }
-        let parts = header.split(separator: " ", maxSplits: 1)
-        guard parts.count == 2, parts[0].lowercased() == "bearer",
-            call.request.headers.values("Authorization").count == 1
+        guard HTTPHeaders.hasPrefix(header, "Bearer "), call.request.headers.values("Authorization").count == 1
         else { throw Problem(.unauthenticated) }
-        return parts[1].drop { $0 == " " }.description
+        return String(Substring(header.utf8.dropFirst("Bearer".utf8.count).drop { $0 == UInt8(ascii: " ") }))
     }
 }

@@ -52,7 +52,7 @@ struct ServiceProxy: Sendable {
         ServiceClient.propagate(into: &setting)
         let isLong = request.path.hasSuffix("/bulk") || request.path.hasSuffix("/imports")
         let forwarding = Forwarding(
-            base: base, removing: Self.claims(in: request.headers), setting: setting,
+            base: base, removes: Self.isClaim, setting: setting,
             deadline: .after(isLong ? Self.longPatience : Self.patience))
         do { return try await client.forward(request, forwarding) } catch let error as HTTPClientError
             where error.reason == .unreachable
@@ -65,11 +65,10 @@ struct ServiceProxy: Sendable {
     }
 
     /// Headers by which a client could pose as somebody, or that are not the services' business.
-    static func claims(in headers: HTTPHeaders) -> [String] {
-        headers.fields.map(\.name).filter { name in
-            let name = name.lowercased()
-            return ["authorization", "cookie", "forwarded", "x-real-ip"].contains(name)
-                || ["guanxi-", "x-guanxi-", "x-forwarded-"].contains { name.hasPrefix($0) }
-        }
+    static func isClaim(_ name: String) -> Bool {
+        claims.contains { HTTPHeaders.same(name, $0) } || families.contains { HTTPHeaders.hasPrefix(name, $0) }
     }
+
+    private static let claims = ["Authorization", "Cookie", "Forwarded", "X-Real-IP"]
+    private static let families = ["Guanxi-", "X-Guanxi-", "X-Forwarded-"]
 }

@@ -4,16 +4,19 @@ import Runtime
 public struct Forwarding: Sendable {
     /// Where to: scheme, host and port, such as `http://127.0.0.1:8081`.
     public var base: String
-    /// Headers that a client must not pass through: those in which services believe who is calling.
-    public var removing: [String]
+    /// Whether a client must not pass a header of this name through: those in which services believe who is calling.
+    public var removes: @Sendable (_ name: String) -> Bool
     /// Headers set on the forwarded request, in place of what the client sent under these names.
     public var setting: HTTPHeaders
     /// For the whole exchange, bodies included.
     public var deadline: Deadline?
 
-    public init(base: String, removing: [String] = [], setting: HTTPHeaders = [:], deadline: Deadline? = nil) {
+    public init(
+        base: String, removes: @escaping @Sendable (_ name: String) -> Bool = { _ in false },
+        setting: HTTPHeaders = [:], deadline: Deadline? = nil
+    ) {
         self.base = base
-        self.removing = removing
+        self.removes = removes
         self.setting = setting
         self.deadline = deadline
     }
@@ -25,17 +28,19 @@ extension HTTPClient {
     /// Path and query are forwarded byte for byte. Headers that belong to one connection (RFC 9110 §7.6.1) are dropped
     /// both ways. The request's id goes along as `X-Request-Id`.
     public func forward(_ request: HTTPRequest, _ forwarding: Forwarding) async throws -> HTTPResponse {
-        var headers = request.headers.endToEnd
-        for name in ["Host", "Content-Length", "Expect"] + forwarding.removing { headers.remove(name) }
-        headers["X-Request-Id"] = request.id
-        for name in Set(forwarding.setting.fields.map(\.name)) { headers.remove(name) }
-        for field in forwarding.setting.fields { headers.add(field.name, field.value) }
+        var setting = forwarding.setting
+        setting["X-Request-Id"] = request.id
+        var headers = request.headers.endToEnd { name in
+            Self.isSetHere(name) || forwarding.removes(name) || setting.contains(name)
+        }
+        for field in setting.fields { headers.add(field.name, field.value) }
         let answer = try await send(
             ClientRequest(
                 request.method, forwarding.base, target: request.target, headers: headers, body: request.body,
                 deadline: forwarding.deadline))
-        var back = answer.headers.endToEnd
-        for name in ["Content-Length", "Date"] { back.remove(name) }
+        let back = answer.headers.endToEnd { name in
+            HTTPHeaders.same(name, "Content-Length") || HTTPHeaders.same(name, "Date")
+        }
         var body = answer.body
         if request.method == .head, let length = answer.headers["Content-Length"].flatMap({ Int($0) }) {
             // The server announces the length and sends nothing.
@@ -43,17 +48,34 @@ extension HTTPClient {
         }
         return HTTPResponse(answer.status, headers: back, body: body)
     }
+
+    /// libcurl says what it does, whatever the client said.
+    private static func isSetHere(_ name: String) -> Bool {
+        HTTPHeaders.same(name, "Host") || HTTPHeaders.same(name, "Content-Length") || HTTPHeaders.same(name, "Expect")
+    }
 }
 
 extension HTTPHeaders {
-    /// Without the headers that belong to one connection, and those that `Connection` names.
-    public var endToEnd: HTTPHeaders {
-        let dropped = Set(list("Connection").map { $0.lowercased() }).union(Self.hopByHop)
-        return HTTPHeaders(fields.filter { !dropped.contains($0.name.lowercased()) })
+    /// Without the headers that belong to one connection, those that `Connection` names, and those that `drops` says.
+    public func endToEnd(without drops: (_ name: String) -> Bool = { _ in false }) -> HTTPHeaders {
+        let named = contains("Connection") ? list("Connection") : []
+        return HTTPHeaders(
+            fields.filter { field in
+                !Self.isHopByHop(field.name) && !named.contains { Self.same($0, field.name) } && !drops(field.name)
+            })
     }
 
-    private static let hopByHop: Set<String> = [
-        "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer",
-        "transfer-encoding", "upgrade",
-    ]
+    /// By length first: this is asked of every header of every request, twice.
+    private static func isHopByHop(_ name: String) -> Bool {
+        switch name.utf8.count {
+        case 2: same(name, "TE")
+        case 7: same(name, "Trailer") || same(name, "Upgrade")
+        case 10: same(name, "Connection") || same(name, "Keep-Alive")
+        case 16: same(name, "Proxy-Connection")
+        case 17: same(name, "Transfer-Encoding")
+        case 18: same(name, "Proxy-Authenticate")
+        case 19: same(name, "Proxy-Authorization")
+        default: false
+        }
+    }
 }

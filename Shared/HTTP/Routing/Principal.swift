@@ -57,6 +57,12 @@ public struct Principal: Sendable, Hashable {
         self.language = language
     }
 
+    /// Two principals of one subject differ in their rights, which is seldom: they need not be hashed.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(tenant)
+        hasher.combine(subject)
+    }
+
     /// The subject as the id of a user or key; nil for a service.
     public var subjectID: UUID? { UUID(uuidString: subject) }
 

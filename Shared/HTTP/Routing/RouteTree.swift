@@ -66,6 +66,8 @@ struct RouteTree<Route: Sendable>: Sendable {
     }
 
     private static func segments(_ path: String) -> [Substring] {
-        path.utf8.count == 1 ? [] : path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+        guard path.utf8.count > 1 else { return [] }
+        return path.utf8.dropFirst().split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+            .map { Substring($0) }
     }
 }

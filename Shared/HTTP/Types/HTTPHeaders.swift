@@ -63,14 +63,16 @@ public struct HTTPHeaders: Sendable, Hashable, ExpressibleByDictionaryLiteral {
     private static func isBlank(_ character: Character) -> Bool { character == " " || character == "\t" }
 
     /// Whether two texts are equal but for the case of ASCII letters.
-    static func same(_ left: String, _ right: String) -> Bool {
+    public static func same(_ left: String, _ right: String) -> Bool {
         let left = left.utf8
         let right = right.utf8
         guard left.count == right.count else { return false }
-        return zip(left, right).allSatisfy { $0 == $1 || lowered($0) == lowered($1) }
+        return zip(left, right).allSatisfy { $0 == $1 || Byte.lowered($0) == Byte.lowered($1) }
     }
 
-    private static func lowered(_ byte: UInt8) -> UInt8 {
-        (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
+    /// Whether a text begins with another, but for the case of ASCII letters.
+    public static func hasPrefix(_ text: String, _ prefix: String) -> Bool {
+        text.utf8.count >= prefix.utf8.count
+            && zip(text.utf8, prefix.utf8).allSatisfy { Byte.lowered($0) == Byte.lowered($1) }
     }
 }

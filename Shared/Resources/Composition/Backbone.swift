@@ -96,9 +96,12 @@ public struct Backbone: Sendable {
     }
 
     /// A consumer group of this service.
-    /// - Parameter isDurable: see ``EventConsumer/Configuration/isDurable``.
+    /// - Parameters:
+    ///   - isDurable: see ``EventConsumer/Configuration/isDurable``.
+    ///   - pace: see ``EventConsumer/Configuration/pace``; nil for the standard one.
     public func consumer(
-        _ group: String, topics: [Topic], handlers: [any EventHandler], isDurable: Bool = true
+        _ group: String, topics: [Topic], handlers: [any EventHandler], isDurable: Bool = true,
+        pace: Duration? = nil
     ) -> EventConsumer {
         let logger = context.logger.component("consumer \(group)")
         // A line for each event is for those who look for something.
@@ -117,6 +120,7 @@ public struct Backbone: Sendable {
             }
         var configuration = EventConsumer.Configuration(group: group, topics: topics.map(\.name))
         configuration.isDurable = isDurable
+        configuration.pace = pace ?? configuration.pace
         return EventConsumer(
             configuration, log: log, database: database, handlers: handlers,
             report: Self.report(context.logger), applied: applied)
