@@ -19,8 +19,12 @@ public enum CustomersService {
         let accounts = Accounts.resource(backbone.environment)
         let contacts = Contacts.resource(backbone.environment)
         let orders = Orders(environment: backbone.environment, accounts: accounts)
+        let timeline = backbone.consumer(
+            TimelineProjector.group, topics: TimelineProjector.topics, handlers: [TimelineProjector()],
+            isDurable: false, pace: .milliseconds(50))
         let endpoints = CustomerEndpoints(
-            environment: backbone.environment, accounts: accounts, contacts: contacts, orders: orders)
+            environment: backbone.environment, accounts: accounts, contacts: contacts, orders: orders,
+            timeline: timeline)
         let imports = ImportWorker(
             backbone.environment, logger: context.logger.component("imports"),
             importers: [accounts.importer, contacts.importer, orders.resource.importer])
@@ -28,11 +32,7 @@ public enum CustomersService {
             endpoints: endpoints.all + accounts.importEndpoints(imports) + contacts.importEndpoints(imports)
                 + orders.resource.importEndpoints(imports),
             internalEndpoints: Conversions(accounts: accounts, contacts: contacts).steps.endpoints,
-            consumers: [
-                backbone.consumer(
-                    TimelineProjector.group, topics: TimelineProjector.topics, handlers: [TimelineProjector()],
-                    isDurable: false, pace: .milliseconds(50))
-            ],
+            consumers: [timeline],
             components: [LifecycleClock(accounts: accounts, logger: context.logger), imports])
     }
 

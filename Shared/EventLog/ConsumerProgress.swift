@@ -1,4 +1,5 @@
 import Postgres
+import Runtime
 import Synchronization
 import Tenancy
 import Values
@@ -71,26 +72,30 @@ extension EventConsumer {
     /// Returns true when the projection has done an aggregate's event of that sequence or a later one, false when the
     /// time ran out first. Works for events applied by any instance.
     ///
-    /// - Parameter aggregate: kind and id, "lead/<id>": ``CloudEvent/subject``.
+    /// - Parameter aggregates: kind and id, "lead/<id>" (``CloudEvent/subject``); any of them will do.
     public func waitUntilApplied(
-        tenant: TenantID, aggregate: String, sequence: Int64, within limit: Duration
+        tenant: TenantID, aggregates: [String], sequence: Int64, within limit: Duration
     ) async throws -> Bool {
         try await poll(limit) {
-            let key = InboxKey(tenant: tenant.text, aggregate: aggregate)
-            let rows = try await self.database.consume { tx in try await tx.events().query(self.inbox.states(of: [key]))
+            let rows = try await self.database.consume { tx in
+                try await tx.events().query(self.inbox.hasDone(sequence, tenant: tenant.text, aggregates))
             }
-            return try Inbox.state(rows.single()).last ?? 0 >= sequence
+            return try rows.single().get(0)
         }
     }
 
+    /// Looks after each commit of this instance, and from time to time for those of the others.
     private func poll(_ limit: Duration, _ isDone: () async throws -> Bool) async throws -> Bool {
         let deadline = ContinuousClock.now + limit
-        var delay = Duration.milliseconds(1)
+        var delay = Duration.milliseconds(10)
         while true {
+            let generation = commits.generation
             if try await isDone() { return true }
-            guard ContinuousClock.now + delay < deadline else { return false }
-            try await Task.sleep(for: delay)
-            delay = min(delay * 2, .milliseconds(20))
+            let left = ContinuousClock.now.duration(to: deadline)
+            guard left > .zero else { return false }
+            await commits.wait(after: generation, upTo: min(delay, left), on: database.database.group.here)
+            try Task.checkCancellation()
+            delay = min(delay * 2, .milliseconds(40))
         }
     }
 

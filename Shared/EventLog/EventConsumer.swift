@@ -46,6 +46,7 @@ public final class EventConsumer: Sendable {
     let report: EventLogNotice.Report
     let applied: (@Sendable (CloudEvent) -> Void)?
     let progress = Mutex(ConsumerProgress())
+    let commits = CommitSignal()
     private let types: Set<String>
 
     /// - Parameter applied: hears of each event whose effect is committed, on the consumer's loop.
@@ -157,6 +158,7 @@ public final class EventConsumer: Sendable {
     }
 
     private func note(_ plan: InboxPlan, _ events: ArraySlice<ReceivedEvent>) {
+        commits.committed()
         progress.withLock { progress in
             progress.status.lastProgress = .now()
             for (event, decision) in zip(events, plan.decisions) {

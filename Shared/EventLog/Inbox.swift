@@ -49,6 +49,14 @@ struct Inbox: Sendable {
         """
     }
 
+    /// Whether one of these aggregates has got as far.
+    func hasDone(_ sequence: Int64, tenant: String, _ aggregates: [String]) -> SQL {
+        """
+        select exists (select from shared.inbox_sequence where consumer = \(consumer) and tenant = \(tenant)
+            and aggregate = any(\(aggregates)) and sequence >= \(sequence))
+        """
+    }
+
     static func state(_ row: Row) throws -> InboxState {
         InboxState(last: try row.get(0), isPoisoned: try row.get(1), hasParked: try row.get(2))
     }

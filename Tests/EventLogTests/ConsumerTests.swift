@@ -43,7 +43,7 @@ struct ConsumerTests {
                 try await fixture.log.append([fixture.event("k3", 4).record], to: fixture.topic)
                 #expect(
                     try await consumer.waitUntilApplied(
-                        tenant: fixture.tenant.id, aggregate: "lead/k3", sequence: 4, within: .seconds(10)))
+                        tenant: fixture.tenant.id, aggregates: ["lead/k3"], sequence: 4, within: .seconds(10)))
                 #expect(try await fixture.effects()["k3"] == [1, 2, 3, 4])
             }
         }

@@ -13,7 +13,10 @@ struct ReportEndpoints: Sendable {
     let database: TenantDatabase
     let consumer: EventConsumer
 
-    private var freshness: Freshness { Freshness(database: database) }
+    private var freshness: ProjectionFreshness {
+        ProjectionFreshness(
+            database: database, consumer: consumer, aggregates: Set(EventCatalogue.all.map(\.aggregate)))
+    }
 
     var all: [Endpoint] {
         [
@@ -256,7 +259,7 @@ struct ReportEndpoints: Sendable {
         _ call: Call, _ body: (Tenant, Principal) async throws -> JSON
     ) async throws -> HTTPResponse {
         let tenant = try await database.directory.active(try call.tenant)
-        try await freshness.wait(for: try call.query.list("waitFor"), tenant: tenant)
+        try await freshness.wait(for: try call.query.list("waitFor"), tenant: tenant.id)
         // Read before the figures: they hold at least this much.
         let reached = try await freshness.reached()
         var response = HTTPResponse.json(try await body(tenant, try call.caller))

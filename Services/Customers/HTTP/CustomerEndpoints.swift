@@ -1,5 +1,6 @@
 import Contracts
 import Entities
+import EventLog
 import Foundation
 import HTTP
 import JSON
@@ -14,12 +15,15 @@ struct CustomerEndpoints: Sendable {
     let accounts: Resource<Account>
     let contacts: Resource<Contact>
     let orders: Orders
+    /// Of the timelines.
+    let timeline: EventConsumer
 
     var all: [Endpoint] {
         accounts.endpoints() + contacts.endpoints() + orders.resource.endpoints() + [
             close(as: .returned, verb: "return", id: "returnOrder", summary: "Take an order back"),
             close(as: .cancelled, verb: "cancel", id: "cancelOrder", summary: "Call an order off"),
-        ] + LifecycleEndpoints(accounts: accounts).all + [TimelineEndpoint(accounts: accounts).endpoint]
+        ] + LifecycleEndpoints(accounts: accounts).all
+            + [TimelineEndpoint(accounts: accounts, consumer: timeline).endpoint]
             + DuplicatePolicy.endpoints(environment)
     }
 

@@ -1,4 +1,5 @@
 import Entities
+import EventLog
 import Foundation
 import HTTP
 import JSON
@@ -10,11 +11,12 @@ import Values
 /// `GET /v1/accounts/{id}/timeline`: everything that happened to a customer, in order.
 struct TimelineEndpoint: Sendable {
     let accounts: Resource<Account>
+    let consumer: EventConsumer
 
     private var environment: ResourceEnvironment { accounts.environment }
     private var freshness: ProjectionFreshness {
         ProjectionFreshness(
-            database: environment.database, consumer: TimelineProjector.group,
+            database: environment.database, consumer: consumer,
             aggregates: ["account", "contact", "lead", "opportunity", "order"])
     }
 

@@ -1,3 +1,5 @@
+import Contracts
+import EventLog
 import Foundation
 import HTTP
 import Postgres
@@ -5,23 +7,21 @@ import Tenancy
 import Values
 
 /// How far a service's projection is, by what its consumer's inbox says. The service's shared migrations let it read
-/// `shared.inbox_offset` and `shared.inbox_sequence`.
+/// `shared.inbox_offset`.
 public struct ProjectionFreshness: Sendable {
+    private let consumer: EventConsumer
     private let database: TenantDatabase
-    private let consumer: String
     private let aggregates: [String]
 
-    /// - Parameters:
-    ///   - consumer: the consumer's group.
-    ///   - aggregates: kinds of aggregates that a position may name; a position says only the id.
-    public init(database: TenantDatabase, consumer: String, aggregates: [String]) {
-        (self.database, self.consumer, self.aggregates) = (database, consumer, aggregates)
+    /// - Parameter aggregates: kinds of aggregates that a position may name; a position says only the id.
+    public init(database: TenantDatabase, consumer: EventConsumer, aggregates: some Collection<String>) {
+        (self.database, self.consumer, self.aggregates) = (database, consumer, aggregates.sorted())
     }
 
     /// Time of the newest event that is in the projection of any tenant; nil when none is.
     public func reached() async throws -> Timestamp? {
-        try await database.shared(options: .read) { [consumer] tx in
-            try await tx.query("select max(event_time) from shared.inbox_offset where consumer = \(consumer)")
+        try await database.shared(options: .read) { [group = consumer.configuration.group] tx in
+            try await tx.query("select max(event_time) from shared.inbox_offset where consumer = \(group)")
         }.single().get(0)
     }
 
@@ -43,31 +43,15 @@ public struct ProjectionFreshness: Sendable {
                         en: "Send waitFor as X-Guanxi-Position was answered: <id>:<version>.",
                         zh: "waitFor 须与返回的 X-Guanxi-Position 一致：<编号>:<版本>。"))
             }
-            try await wait(for: aggregates.map { "\($0)/\(id.lowercased)" }, version, tenant, until: deadline)
-        }
-    }
-
-    private func wait(
-        for names: [String], _ version: Int64, _ tenant: TenantID, until deadline: ContinuousClock.Instant
-    ) async throws {
-        var delay = Duration.milliseconds(2)
-        while true {
-            let isThere: Bool = try await database.shared(options: .read) { [consumer] tx in
-                try await tx.query(
-                    """
-                    select exists (select from shared.inbox_sequence where consumer = \(consumer)
-                        and tenant = \(tenant.text) and aggregate = any(\(names)) and sequence >= \(version))
-                    """)
-            }.single().get(0)
-            if isThere { return }
-            guard ContinuousClock.now + delay < deadline else {
+            let isThere = try await consumer.waitUntilApplied(
+                tenant: tenant, aggregates: aggregates.map { "\($0)/\(id.lowercased)" }, sequence: version,
+                within: ContinuousClock.now.duration(to: deadline))
+            guard isThere else {
                 throw Problem(
                     .unavailable,
                     .init(en: "The answer does not hold this write yet.", zh: "结果尚未包含此次写入。"),
                     retryAfter: .seconds(1))
             }
-            try await Task.sleep(for: delay)
-            delay = min(delay * 2, .milliseconds(50))
         }
     }
 }
