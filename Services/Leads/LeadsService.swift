@@ -16,7 +16,7 @@ public enum LeadsService {
     }
 
     public static func compose(_ context: ServiceContext) async throws -> ServiceComposition {
-        let backbone = try Backbone(context, migrations: try migrations())
+        let backbone = try Backbone(context, migrations: try migrations(), keeping: [.people])
         let environment = backbone.environment
         let policies = Policies(environment: environment) { [relay = backbone.relay] in relay.nudge() }
         let leads = LeadStore(environment: environment, policies: policies).resource
@@ -51,7 +51,7 @@ public enum LeadsService {
                 + [ConvertEndpoint(leads: leads, runner: runner).endpoint]
                 + sources.endpoints([.create, .read, .change, .delete])
                 + LeadSettings(environment: policies.environment).endpoints + policies.endpoints,
-            consumers: [backbone.consumer("leads", topics: [.gateway], handlers: [DirectoryCopy()])],
+            consumers: [backbone.directoryConsumer(name)],
             components: [runner, imports])
     }
 

@@ -18,7 +18,8 @@ public enum OpportunitiesService {
     }
 
     public static func compose(_ context: ServiceContext) async throws -> ServiceComposition {
-        let backbone = try Backbone(context, migrations: try migrations(), callers: ["leads"])
+        let backbone = try Backbone(
+            context, migrations: try migrations(), callers: ["leads"], keeping: Set(DirectoryCopy.Part.allCases))
         let environment = backbone.environment
         let pipelines = Pipelines(environment: environment)
         let products = Products(environment: environment)
@@ -40,7 +41,7 @@ public enum OpportunitiesService {
                     "opportunity", opportunities.resource,
                     complete: { $0.leadID = $1["leadId"]?.string.flatMap { UUID(uuidString: $0) } }
                 ).endpoints,
-            consumers: [backbone.consumer(name, topics: [.gateway], handlers: [DirectoryCopy()])],
+            consumers: [backbone.directoryConsumer(name)],
             components: [imports], seed: { try await pipelines.seed($0) })
     }
 

@@ -13,12 +13,15 @@ public struct ResourceEnvironment: Sendable {
     public let customFields: CustomFieldStore
     /// The `source` of the service's events: `/leads`.
     public let source: String
+    /// Knows the tenant's people; nil where the service keeps no copy of the directory.
+    public let directory: Directory?
     let turns = BatchTurns()
 
-    public init(writer: Writer, cursors: Cursors, source: String) {
+    public init(writer: Writer, cursors: Cursors, source: String, directory: Directory? = nil) {
         self.writer = writer
         self.cursors = cursors
         self.source = source
+        self.directory = directory
         customFields = CustomFieldStore(database: writer.database)
     }
 
@@ -43,6 +46,8 @@ public struct Resource<Record: Aggregate>: Sendable {
     public let searchText: @Sendable (String) -> String
     /// What `expand=` may name, and how it is loaded for a page of records.
     public let expansions: [String: @Sendable (TenantID, [Record]) async throws -> [JSON]]
+    /// Names of the fields that name a person.
+    let personFields: [String]
 
     public init(
         _ collection: String, table: String? = nil, environment: ResourceEnvironment,
@@ -63,6 +68,7 @@ public struct Resource<Record: Aggregate>: Sendable {
         self.searchColumn = searchColumn
         self.searchText = searchText
         self.expansions = expansions
+        personFields = Record.catalogue.schema.fields.filter { $0.type == .reference(to: "user") }.map(\.name)
     }
 
     public var entity: Entity<Record> { table.entity }
@@ -113,7 +119,7 @@ public struct Resource<Record: Aggregate>: Sendable {
             throw Problem(.notFound)
         }
         guard let record = try await first(tenant, "\(table.select(SchemaName(tenant))) where \(condition)"),
-            (record.deletedAt != nil) == deleted, ownership?.admits(principal, record) ?? true
+            (record.deletedAt != nil) == deleted, try await admits(principal, record, tenant: tenant)
         else { throw Problem(.notFound) }
         return record
     }

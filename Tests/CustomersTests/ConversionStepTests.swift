@@ -50,6 +50,21 @@ import Values
         }
     }
 
+    @Test func `a conversion goes on for an owner who has left, or whom this service does not know yet`() async throws {
+        try await CustomersFixture.with { fixture in
+            let (team, stranger) = (UUIDv7.make(), UUIDv7.make())
+            let gone = try await fixture.hire("gone", team: team, isActive: false)
+            for owner in [gone, stranger] {
+                let steps = Steps(fixture: fixture)
+                let made = try await steps.ask(.put, "account", ["name": "海风", "ownerId": owner.json]).body
+                let account = try await fixture.accounts.visible(
+                    try #require(made["id"]?.string), fixture.context().principal, tenant: fixture.tenant.id)
+                #expect(account.ownerID == owner && account.teamID == (owner == gone ? team : nil))
+                _ = try await fixture.accounts.delete(account.id.lowercased, fixture.context())
+            }
+        }
+    }
+
     @Test func `a step asked for many times at once is taken once`() async throws {
         try await CustomersFixture.with { fixture in
             let steps = Steps(fixture: fixture)

@@ -1,3 +1,6 @@
+import Contracts
+import Entities
+import EventLog
 import Foundation
 import HTTP
 import JSON
@@ -34,7 +37,8 @@ struct CustomersFixture: Sendable {
         let tenant = try await TenantProvisioner(database, sets: sets).provision(
             TenantDescription(slug: "music", name: "Music", timeZone: "UTC", currency: "USD"))
         let environment = ResourceEnvironment(
-            writer: Writer(database: database, committed: {}), cursors: Cursors(secret: "test"), source: "/customers")
+            writer: Writer(database: database, committed: {}), cursors: Cursors(secret: "test"), source: "/customers",
+            directory: Directory(database, patience: .zero))
         let accounts = Accounts.resource(environment)
         let fixture = CustomersFixture(
             tenant: tenant, environment: environment, accounts: accounts,
@@ -42,6 +46,32 @@ struct CustomersFixture: Sendable {
         try await withTaskExecutorPreference(group.next()) { try await body(fixture) }
         await database.database.close()
         await group.shutdown()
+    }
+
+    /// Tells the service of a person, as the directory's events do.
+    func hire(
+        _ login: String, id: UUID = UUIDv7.make(), team: UUID? = nil, isActive: Bool = true
+    ) async throws -> UUID {
+        var user = UserSnapshot()
+        (user.id, user.login, user.teamId, user.status) = (id, login, team, isActive ? "active" : "inactive")
+        let event = CloudEvent(
+            id: UUIDv7.make(), source: "/gateway", type: "user.updated", aggregateType: "user",
+            aggregateID: user.id.lowercased, time: .now(), tenant: tenant.id, sequence: 1, data: ["user": user.json])
+        try await environment.database.write(tenant.id) { tx in
+            try await DirectoryCopy([.people]).apply([event], in: tx)
+        }
+        return user.id
+    }
+
+    /// A person's write.
+    func write(by principal: Principal) -> WriteContext { WriteContext(tenant: tenant.id, principal: principal) }
+
+    func person(_ role: Role, _ id: UUID, teams: [UUID] = []) -> Principal {
+        Principal(
+            tenant: tenant.id, subject: id.lowercased, kind: .user, role: role.rawValue,
+            permissions: Set(PermissionMatrix.permissions(of: role).map { Permission($0) }),
+            visibility: Principal.Visibility(rawValue: PermissionMatrix.scope(of: role).rawValue) ?? .own,
+            teamIDs: teams)
     }
 
     /// An administrator's write.

@@ -9,6 +9,7 @@ import Resources
 import Runtime
 import Tenancy
 import TestKit
+import Testing
 import Values
 
 @testable import Leads
@@ -20,7 +21,10 @@ struct LeadsFixture: Sendable {
     let policies: Policies
     let leads: Resource<Lead>
 
-    static func with(_ body: @escaping @Sendable (LeadsFixture) async throws -> Void) async throws {
+    /// - Parameter patience: so long people are waited for whom the copy of the directory does not know.
+    static func with(
+        patience: Duration = .zero, _ body: @escaping @Sendable (LeadsFixture) async throws -> Void
+    ) async throws {
         let server = try await TestPostgres.shared()
         let name = server.freshName()
         let group = EventLoopGroup(count: 1, name: "leads")
@@ -33,7 +37,8 @@ struct LeadsFixture: Sendable {
         let tenant = try await TenantProvisioner(database, sets: sets).provision(
             TenantDescription(slug: "school", name: "School", timeZone: "UTC"))
         let environment = ResourceEnvironment(
-            writer: Writer(database: database, committed: {}), cursors: Cursors(secret: "test"), source: "/leads")
+            writer: Writer(database: database, committed: {}), cursors: Cursors(secret: "test"), source: "/leads",
+            directory: Directory(database, patience: patience))
         let policies = Policies(environment: environment, committed: {})
         let fixture = LeadsFixture(
             tenant: tenant, environment: environment, policies: policies,
@@ -45,11 +50,7 @@ struct LeadsFixture: Sendable {
 
     /// An administrator's write.
     var context: WriteContext {
-        WriteContext(
-            tenant: tenant.id,
-            principal: Principal(
-                tenant: tenant.id, subject: "test", kind: .apiKey, role: "admin",
-                permissions: ["backdate", "leads.write"], visibility: .all))
+        WriteContext(tenant: tenant.id, principal: administrator)
     }
 
     /// The answer's status and body.
@@ -62,19 +63,42 @@ struct LeadsFixture: Sendable {
         try await leads.createMany(rows, context).map(\.status)
     }
 
+    /// An act over HTTP, without sockets.
+    func act(_ verb: String, on lead: String, _ body: JSON) async throws -> (status: HTTPStatus, body: JSON) {
+        let router = try Router(
+            LeadActs(leads: leads).endpoints, middleware: [Known(principal: administrator)],
+            events: RouterEvents(unexpected: { error, _, _ in Issue.record(error) }),
+            translate: { Problem(translating: $0) })
+        return try read(
+            await router.handler(
+                HTTPRequest(
+                    .post, "/v1/leads/\(lead)/\(verb)", headers: ["Content-Type": "application/json"],
+                    body: .bytes(body.serialize()))))
+    }
+
+    private var administrator: Principal {
+        Principal(
+            tenant: tenant.id, subject: "test", kind: .apiKey, role: "admin",
+            permissions: ["backdate", "leads.write", "leads.assign"], visibility: .all)
+    }
+
     func read(_ response: HTTPResponse) throws -> (status: HTTPStatus, body: JSON) {
         guard case .bytes(let bytes) = response.body.content else { return (response.status, .null) }
         return (response.status, try JSON.parse(bytes))
     }
 
     /// Tells the service of a person, as the directory's events do.
-    func hire(_ login: String, team: UUID) async throws -> UUID {
+    func hire(
+        _ login: String, id: UUID = UUIDv7.make(), team: UUID? = nil, isActive: Bool = true
+    ) async throws -> UUID {
         var user = UserSnapshot()
-        (user.id, user.login, user.teamId) = (UUIDv7.make(), login, team)
+        (user.id, user.login, user.teamId, user.status) = (id, login, team, isActive ? "active" : "inactive")
         let event = CloudEvent(
             id: UUIDv7.make(), source: "/gateway", type: "user.created", aggregateType: "user",
             aggregateID: user.id.lowercased, time: .now(), tenant: tenant.id, sequence: 1, data: ["user": user.json])
-        try await environment.database.write(tenant.id) { tx in try await DirectoryCopy().apply([event], in: tx) }
+        try await environment.database.write(tenant.id) { tx in
+            try await DirectoryCopy([.people]).apply([event], in: tx)
+        }
         return user.id
     }
 

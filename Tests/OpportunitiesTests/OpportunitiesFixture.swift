@@ -52,7 +52,7 @@ struct OpportunitiesFixture: Sendable {
         self.tenant = tenant
         environment = ResourceEnvironment(
             writer: Writer(database: database, committed: {}), cursors: Cursors(secret: "test"),
-            source: "/opportunities")
+            source: "/opportunities", directory: Directory(database, patience: .zero))
         let pipelines = Pipelines(environment: environment)
         let products = Products(environment: environment)
         opportunities = Opportunities(environment: environment, pipelines: pipelines, products: products)
@@ -119,9 +119,12 @@ struct OpportunitiesFixture: Sendable {
     }
 
     /// Tells the service of a person, as the directory's events do.
-    func hire(_ name: String, team: UUID?) async throws -> UUID {
+    func hire(
+        _ name: String, id: UUID = UUIDv7.make(), team: UUID?, isActive: Bool = true
+    ) async throws -> UUID {
         var user = UserSnapshot()
-        (user.id, user.name, user.login, user.teamId) = (UUIDv7.make(), name, name.lowercased(), team)
+        (user.id, user.name, user.login, user.teamId) = (id, name, name.lowercased(), team)
+        user.status = isActive ? "active" : "inactive"
         try await tell("user", user.id, user.json)
         return user.id
     }
@@ -137,7 +140,9 @@ struct OpportunitiesFixture: Sendable {
         let event = CloudEvent(
             id: UUIDv7.make(), source: "/gateway", type: "\(kind).created", aggregateType: kind,
             aggregateID: id.lowercased, time: .now(), tenant: tenant.id, sequence: 1, data: [kind: state])
-        try await environment.database.write(tenant.id) { tx in try await DirectoryCopy().apply([event], in: tx) }
+        try await environment.database.write(tenant.id) { tx in
+            try await DirectoryCopy(Set(DirectoryCopy.Part.allCases)).apply([event], in: tx)
+        }
     }
 
     func events(_ id: String) async throws -> [(type: String, sequence: Int64)] {

@@ -180,4 +180,37 @@ import Values
             _ = try await fixture.ok(.get, path, by: bo)
         }
     }
+
+    @Test func `an owner is somebody who is there, and what he owns stays with its team when he moves`() async throws {
+        try await OpportunitiesFixture.with { fixture in
+            let (city, south) = (try await fixture.found("City"), try await fixture.found("South"))
+            let gone = try await fixture.hire("Gone", team: city, isActive: false)
+            let deal = try #require(try await fixture.deal("A")["id"]?.string)
+            for (owner, code) in [(UUIDv7.make(), "unknownReference"), (gone, "inactiveUser")] {
+                let target: JSON = [
+                    "period": "2026", "amount": ["amount": "1.00", "currency": "USD"], "ownerId": owner.json,
+                ]
+                for (method, path, body) in [
+                    (HTTPMethod.post, "/v1/opportunities", ["name": "B", "ownerId": owner.json] as JSON),
+                    (.patch, "/v1/opportunities/\(deal)", ["ownerId": owner.json]),
+                    (.post, "/v1/opportunities/\(deal)/assign", ["ownerId": owner.json]),
+                    (.post, "/v1/targets", target),
+                ] {
+                    let refused = try await fixture.send(method, path, body)
+                    #expect(refused.status == 422, "\(method) \(path)")
+                    #expect(refused.body["errors"]?[0]?["path"] == "/ownerId")
+                    #expect(refused.body["errors"]?[0]?["code"] == .string(code))
+                }
+            }
+            let ann = fixture.person(.sales, id: try await fixture.hire("Ann", team: city))
+            let own = try #require(try await fixture.deal("C", by: ann)["id"]?.string)
+            _ = try await fixture.hire("Ann", id: try #require(ann.subjectID), team: south)
+            let changed = try await fixture.ok(.patch, "/v1/opportunities/\(own)", ["name": "D"], by: ann)
+            #expect(changed["teamId"] == city.json)
+            #expect(try await fixture.deal("E", by: ann)["teamId"] == south.json)
+            let moved = try await fixture.ok(
+                .post, "/v1/opportunities/\(own)/assign", ["ownerId": ann.subject.json, "teamId": south.json])
+            #expect(moved["teamId"] == south.json && moved["ownerId"] == ann.subject.json)
+        }
+    }
 }

@@ -193,16 +193,6 @@ def staff(platform):
             "POST", "/v1/sessions", {"tenant": "visible", "user": login, "password": "correct horse battery 9"})
         people[login] = Caller(platform.port, session["accessToken"])
         people[login].id = user["id"]
-    # Services know of people a moment later: until then an owner's team is not known.
-    for path, body in [("/v1/leads", {"company": "Probe"}), ("/v1/opportunities", {"name": "Probe"})]:
-        for login in ("ann", "ben", "bo"):
-
-            def known():
-                made = admin.ok("POST", path, {**body, "ownerId": people[login].id})
-                admin.ok("DELETE", f"{path}/{made['id']}")
-                return made["teamId"]
-
-            wait_for(known)
     return people
 
 
@@ -233,6 +223,60 @@ def test_lists_reads_and_writes_show_what_one_may_see(staff, path, field, change
     assert staff["boss"].send("PATCH", f"{path}/{made['ann']['id']}", change)[0] == 403
     staff["ann"].ok("PATCH", f"{path}/{made['ann']['id']}", change)
     staff["chief"].ok("PATCH", f"{path}/{made['ben']['id']}", change)
+
+
+def test_customers_and_their_orders_are_seen_by_their_owner_and_his_managers(staff):
+    made = {}
+    for login in ("ann", "ben", "bo"):
+        account = staff[login].ok("POST", "/v1/accounts", {"name": f"Customer of {login}"})
+        contact = staff[login].ok("POST", "/v1/contacts", {"name": login, "accountId": account["id"]})
+        orders = [staff["admin"].ok("POST", "/v1/orders", {
+            "accountId": account["id"], "orderedOn": str(TODAY), "amount": usd("1.00"), "externalSystem": "seen",
+            "externalId": f"{login}-{number}", **more})
+            for number, more in enumerate([{}, {"ownerId": staff[login].id}])]
+        made[login] = [("accounts", account), ("contacts", contact)] + [("orders", order) for order in orders]
+    for who, owners in SEES.items():
+        for login, objects in made.items():
+            for collection, item in objects:
+                status = staff[who].send("GET", f"/v1/{collection}/{item['id']}")[0]
+                assert status == (200 if login in owners else 404), (who, login, collection)
+        for collection, each in [("accounts", 1), ("contacts", 1), ("orders", 2)]:
+            assert staff[who].ok("GET", f"/v1/{collection}?count=exact")["count"] == each * len(owners), (who, collection)
+
+
+OWNED = [("leads", {"company": "Owned"}), ("opportunities", {"name": "Owned"}), ("accounts", {"name": "Owned"}),
+         ("contacts", {"name": "Owned"}), ("targets", {"period": YEAR, "amount": usd("1.00")})]
+
+
+def test_somebody_made_a_moment_ago_owns_at_once_and_nobody_owns_nothing(platform):
+    admin = platform.tenant("owners")
+    team = admin.ok("POST", "/v1/teams", {"name": "Here"})["id"]
+    for round, (collection, body) in enumerate(OWNED * 4):
+        user = admin.ok("POST", "/v1/users", {
+            "login": f"new{round}", "name": "New", "role": "sales", "teamId": team})["id"]
+        made = admin.ok("POST", f"/v1/{collection}", {**body, "ownerId": user})
+        assert made["ownerId"] == user and made.get("teamId") == (None if collection == "targets" else team)
+    admin.ok("PATCH", f"/v1/users/{user}", {"status": "inactive"})
+    nobody = "01910000-0000-7000-8000-000000000001"
+    for collection, body in OWNED:
+        for owner, code, says in [(nobody, "unknownReference", "没有该用户"), (user, "inactiveUser", "已停用")]:
+
+            def refused():
+                status, _, problem = admin.send(
+                    "POST", f"/v1/{collection}", {**body, "ownerId": owner}, Accept_Language="zh")
+                return status == 422 and problem["errors"]
+
+            # That somebody left is known a moment later.
+            error, = wait_for(refused)
+            assert (error["path"], error["code"]) == ("/ownerId", code) and says in error["message"]
+    rule = {"name": "R", "assign": {"userId": user}}
+    assert admin.send("POST", "/v1/assignment-rules", rule)[2]["errors"][0]["path"] == "/assign/userId"
+    job = admin.send(
+        "POST", "/v1/leads/imports", f"company,ownerId\nA,{nobody}\nB,\n".encode(), Content_Type="text/csv")[2]
+    wait_for(lambda: admin.ok("GET", f"/v1/leads/imports/{job['id']}")["status"] == "done")
+    rows = admin.ok("GET", f"/v1/leads/imports/{job['id']}/rows")["items"]
+    assert [row["status"] for row in rows] == ["refused", "created"]
+    assert rows[0]["error"]["errors"][0]["path"] == "/ownerId"
 
 
 def test_figures_are_of_what_one_may_see(staff):

@@ -18,7 +18,7 @@ struct Accounts: Sendable {
         let accounts = Accounts(environment: environment)
         return Resource(
             "accounts", environment: environment,
-            ownership: Ownership(owner: { $0.ownerID }, team: { $0.teamID }),
+            ownership: Ownership(owner: \.ownerID, team: \.teamID, giving: "accounts.assign"),
             inputs: [
                 FieldDefinition("parentExternalId", .string, zh: "上级客户外部编号", en: "Parent's external id"),
                 FieldDefinition("parentExternalSystem", .string, zh: "上级客户外部系统", en: "Parent's external system"),
@@ -66,7 +66,6 @@ struct Accounts: Sendable {
                     prefix: Account.codePrefix, year: draft.context.now.date(in: .gmt).year,
                     number: try row.get(0, as: Int64.self)
                 ).description
-            account.ownerID = account.ownerID ?? draft.context.userID
             do {
                 try account.validateCreditCode()
                 account.parentID = try tree.parent(of: draft)

@@ -19,7 +19,7 @@ struct Contacts: Sendable {
         let contacts = Contacts(environment: environment)
         return Resource(
             "contacts", environment: environment,
-            ownership: Ownership(owner: { $0.ownerID }, team: { $0.teamID }),
+            ownership: Ownership(owner: \.ownerID, team: \.teamID),
             inputs: [
                 FieldDefinition("accountExternalId", .string, zh: "客户外部编号", en: "Account's external id"),
                 FieldDefinition("accountExternalSystem", .string, zh: "客户外部系统", en: "Account's external system"),
@@ -99,7 +99,6 @@ struct Contacts: Sendable {
         _ draft: Draft<Contact>, _ accounts: [ExternalKey: UUID], _ ids: Set<UUID>
     ) -> Result<Contact, Problem> {
         var contact = draft.record
-        contact.ownerID = contact.ownerID ?? draft.context.userID
         if let name = draft.inputs.value("accountExternalId", as: String.self) {
             let system = draft.inputs.value("accountExternalSystem", as: String.self) ?? contact.externalSystem
             guard let account = accounts[ExternalKey(system: system, id: name)] else {

@@ -14,6 +14,8 @@ struct Orders: Sendable {
     var resource: Resource<Order> {
         Resource(
             "orders", environment: environment,
+            ownership: Ownership(
+                owner: \.ownerID, team: \.teamID, takesCaller: false, parent: .init("account_id", of: "accounts")),
             inputs: [
                 FieldDefinition("accountExternalId", .string, zh: "客户外部编号", en: "Account's external id"),
                 FieldDefinition("accountExternalSystem", .string, zh: "客户外部系统", en: "Account's external system"),
@@ -47,11 +49,15 @@ struct Orders: Sendable {
         _ ledger: inout OrderLedger, _ changed: inout Set<UUID>
     ) -> Creation<Order> {
         do {
-            let order = try told.get()
+            var order = try told.get()
             guard let account = order.accountID, ledger.account(account) != nil else {
                 return .refuse(Accounts.unknown("/accountId", order.accountID?.lowercased ?? ""))
             }
             let existing = lookups.existing[ExternalKey(order)]
+            // Told again, it stays with the team that its owner had then.
+            if let existing, existing.ownerID == order.ownerID, !draft.given.contains("teamId") {
+                order.teamID = existing.teamID
+            }
             let today = draft.context.now.date(in: tenant.zone)
             switch try OrderDecision.decide(existing: existing, told: order, today: today) {
             case .place(let order):

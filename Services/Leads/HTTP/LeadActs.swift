@@ -38,12 +38,7 @@ struct LeadActs: Sendable {
                     FieldDefinition("teamId", .reference(to: "team"), zh: "团队", en: "Team"),
                     FieldDefinition("reason", .string(max: 500), zh: "原因", en: "Reason"),
                 ]
-            ) { given, _, _ in
-                .assign(
-                    Assignment(
-                        owner: given.value("ownerId"), team: given.value("teamId"), rule: nil, ruleName: nil,
-                        why: [given.value("reason") ?? "assigned by hand"]))
-            },
+            ) { try await assignment($0, of: $1, $2) },
             items("touches", id: "listLeadTouches", summary: "Each time it came to us") { lead, schema in
                 """
                 select jsonb_build_object('id', id, 'source', source, 'product', product, 'need', need,
@@ -61,10 +56,26 @@ struct LeadActs: Sendable {
         }
     }
 
+    /// Another owner must be there, and brings his team with him unless one is asked for.
+    private func assignment(_ given: FieldChanges, of old: Lead, _ context: WriteContext) async throws -> LeadCommand {
+        let owner: UUID? = given.value("ownerId")
+        var team: UUID? = given.value("teamId")
+        if let owner, owner == old.ownerID {
+            team = team ?? old.teamID
+        } else if let owner {
+            let person = try await leads.environment.directory?.active(owner, at: "/ownerId", context)
+            team = team ?? person?.team
+        }
+        return .assign(
+            Assignment(
+                owner: owner, team: team, rule: nil, ruleName: nil,
+                why: [given.value("reason") ?? "assigned by hand"]))
+    }
+
     private func act(
         _ verb: String, id: String, summary: String, permission: Permission = "leads.write",
         fields: [FieldDefinition],
-        command: @escaping @Sendable (FieldChanges, Lead, WriteContext) -> LeadCommand
+        command: @escaping @Sendable (FieldChanges, Lead, WriteContext) async throws -> LeadCommand
     ) -> Endpoint {
         let schema = ObjectSchema(id.prefix(1).uppercased() + id.dropFirst(), fields + [Self.happened])
         return Endpoint(
@@ -78,7 +89,7 @@ struct LeadActs: Sendable {
             let given = try schema.validate(create: body)
             let context = try asked.happened(at: given.value("occurredAt"))
             return try await leads.change(call.path.string("id"), context) { old in
-                try Self.modification(of: old, command(given, old, context), context)
+                try Self.modification(of: old, try await command(given, old, context), context)
             }
         }
     }

@@ -19,27 +19,26 @@ struct Turn: Sendable, Hashable {
 }
 
 extension LeadPolicy {
+    /// With the teams of people who enter leads and are newer than these rules: their managers shall see the leads.
+    func welcoming(_ drafts: [Draft<Lead>], _ directory: Directory?) async throws -> LeadPolicy {
+        let newcomers = Set(drafts.compactMap(\.context.userID)).subtracting(roster.people)
+        guard let context = drafts.first?.context, let directory, !newcomers.isEmpty else { return self }
+        let people = try await directory.people(newcomers, tenant: context.tenant, asked: context.askedAt)
+        var policy = self
+        for person in newcomers.compactMap({ people[$0] }) { policy.roster.teamOf[person.id] = person.team }
+        return policy
+    }
+
     /// Gives a new lead its owner and its grade: the owner as asked, else by the rules, else whoever enters it.
     ///
     /// - Returns: the turn that was used up, to be stored with the lead.
-    /// - Throws: 422 for an `ownerLogin` that nobody has.
-    func complete(_ lead: inout Lead, _ draft: Draft<Lead>, _ turns: inout RoundRobin) throws(Problem) -> Turn? {
-        let turn = try assign(&lead, draft, &turns)
+    func complete(_ lead: inout Lead, _ draft: Draft<Lead>, _ turns: inout RoundRobin) -> Turn? {
+        let turn = assign(&lead, draft, &turns)
         if let grading = grades?.grade(lead) { (lead.grade, lead.points) = (grading.grade, grading.points) }
         return turn
     }
 
-    private func assign(
-        _ lead: inout Lead, _ draft: Draft<Lead>, _ turns: inout RoundRobin
-    ) throws(Problem) -> Turn? {
-        if let login = draft.inputs.value("ownerLogin", as: String.self) {
-            guard let owner = people[login.lowercased()] else {
-                let text = LocalizedText(
-                    en: "There is no active user \(login.prefix(80)).", zh: "没有启用的用户 \(login.prefix(80))。")
-                throw Problem.validation([FieldError("/ownerLogin", code: "unknownReference", text)])
-            }
-            lead.ownerID = owner
-        }
+    private func assign(_ lead: inout Lead, _ draft: Draft<Lead>, _ turns: inout RoundRobin) -> Turn? {
         var turn: Turn?
         if lead.ownerID == nil, lead.teamID == nil {
             let before = turns

@@ -23,7 +23,7 @@ struct LeadStore: Sendable {
     var resource: Resource<Lead> {
         Resource(
             "leads", environment: environment,
-            ownership: Ownership(owner: { $0.ownerID }, team: { $0.teamID }),
+            ownership: Ownership(owner: \.ownerID, team: \.teamID, takesCaller: false),
             inputs: [FieldDefinition("ownerLogin", .string, zh: "负责人登录名", en: "Owner's login or e-mail")],
             rules: ResourceRules(
                 creating: { try await create($0) },
@@ -59,7 +59,7 @@ struct LeadStore: Sendable {
 
     private func create(_ drafts: [Draft<Lead>]) async throws -> [Creation<Lead>] {
         guard let tenant = drafts.first?.context.tenant else { return [] }
-        let rules = try await policies.policy(of: tenant)
+        let rules = try await policies.policy(of: tenant).welcoming(drafts, environment.directory)
         // Made once for each lead: keys of names are dear.
         let keys = drafts.map(\.record.matchKeys)
         let schema = SchemaName(tenant)
@@ -137,7 +137,7 @@ struct LeadStore: Sendable {
             keys, candidates: known.map(\.candidate), policy: rules.duplicates, at: context.occurredAt)
         switch decision {
         case .create(let duplicates):
-            let turn = try rules.complete(&lead, draft, &turns)
+            let turn = rules.complete(&lead, draft, &turns)
             var details = LeadCreated()
             details.duplicates = duplicates.map(\.id)
             return .create(

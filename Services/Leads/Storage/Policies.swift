@@ -14,10 +14,8 @@ struct LeadPolicy: Sendable {
     let assignment: AssignmentRules
     /// nil when the tenant has no grade rules: its leads have no grade.
     let grades: GradeRules?
-    let roster: Roster
+    var roster: Roster
     let usesTurns: Bool
-    /// Ids of active people by login and e-mail.
-    let people: [String: UUID]
 }
 
 /// The rules of assignment and grading.
@@ -38,11 +36,12 @@ final class Policies: Sendable {
             cache.known.withLock { $0.removeAll() }
             committed()
         }
-        let environment = ResourceEnvironment(writer: writer, cursors: shared.cursors, source: shared.source)
+        let environment = ResourceEnvironment(
+            writer: writer, cursors: shared.cursors, source: shared.source, directory: shared.directory)
         self.environment = environment
         assignmentRules = Resource(
             "assignment-rules", environment: environment,
-            rules: Self.checked(environment) { rule, custom, context in
+            rules: Self.checked(environment, person: { $0.assign.userID }) { rule, custom, context in
                 try rule.assign.validate()
                 _ = try Lead.condition(rule.when, custom: custom, context: context)
             })
@@ -53,15 +52,20 @@ final class Policies: Sendable {
             })
     }
 
-    /// Rules whose records are checked against the catalogue of leads before they are kept.
+    /// Rules whose records are checked against the catalogue of leads, and the person they assign to against the
+    /// directory, before they are kept.
     private static func checked<Record: Aggregate>(
-        _ environment: ResourceEnvironment,
+        _ environment: ResourceEnvironment, person: @escaping @Sendable (Record) -> UUID? = { _ in nil },
         _ check: @escaping @Sendable (Record, CustomFields, TextContext) throws -> Void
     ) -> ResourceRules<Record> {
         let checkAll: @Sendable ([Record], TenantID) async throws -> Void = { records, tenant in
             let custom = try await environment.customFields.fields(of: "lead", tenant: tenant)
             let context = try await environment.database.directory.active(tenant).textContext
             for record in records { try check(record, custom, context) }
+        }
+        let checkPerson: @Sendable (Record, Record?, WriteContext) async throws -> Void = { new, old, context in
+            guard let id = person(new), id != old.flatMap(person) else { return }
+            _ = try await environment.directory?.active(id, at: "/assign/userId", context)
         }
         return ResourceRules(
             creating: { drafts in
@@ -70,6 +74,7 @@ final class Policies: Sendable {
                 for draft in drafts {
                     do {
                         try await checkAll([draft.record], tenant)
+                        try await checkPerson(draft.record, nil, draft.context)
                         creations.append(.create(draft.record))
                     } catch {
                         guard let problem = Problem(translating: error) else { throw error }
@@ -80,6 +85,7 @@ final class Policies: Sendable {
             },
             changing: { modification, _, context in
                 try await checkAll([modification.new], context.tenant)
+                try await checkPerson(modification.new, modification.old, context)
                 return modification
             })
     }
@@ -103,7 +109,7 @@ final class Policies: Sendable {
                 "\(assignmentRules.table.select(schema)) where deleted_at is null and active",
                 "\(gradeRules.table.select(schema)) where deleted_at is null and active",
                 "select value from \(schema).grade_thresholds",
-                "select id, login, email, team_id from \(schema).users where active order by id",
+                "select id, team_id from \(schema).users where active order by id",
                 "select policy from \(schema).duplicate_policy",
             ], options: .read)
         let custom = try await environment.customFields.fields(of: "lead", tenant: tenant)
@@ -112,13 +118,10 @@ final class Policies: Sendable {
         let grades = try results[1].map { try gradeRules.table.record($0) }
         let thresholds = try Self.thresholds(results[2])
         var roster = Roster(people: [], teams: [:])
-        var people: [String: UUID] = [:]
         for row in results[3] {
             let id: UUID = try row.get(0)
             roster.people.insert(id)
-            people[try row.get(1, as: String.self).lowercased()] = id
-            if let email = try row.get(2, as: String?.self) { people[email.lowercased()] = id }
-            guard let team = try row.get(3, as: UUID?.self) else { continue }
+            guard let team = try row.get(1, as: UUID?.self) else { continue }
             roster.teams[team, default: []].append(id)
             roster.teamOf[id] = team
         }
@@ -127,7 +130,7 @@ final class Policies: Sendable {
             assignment: try AssignmentRules(assignments, custom: custom, context: context),
             grades: grades.isEmpty
                 ? nil : try GradeRules(grades, thresholds: thresholds, custom: custom, context: context),
-            roster: roster, usesTurns: assignments.contains { $0.assign.teamID != nil }, people: people)
+            roster: roster, usesTurns: assignments.contains { $0.assign.teamID != nil })
     }
 
     private static func thresholds(_ rows: Rows) throws -> GradeThresholds {

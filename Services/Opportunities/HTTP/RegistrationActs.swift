@@ -103,7 +103,7 @@ struct RegistrationActs: Sendable {
             where record.clashes(with: other, on: today) {
                 var item = Self.json(other)
                 item["history"] = .null
-                if resource.ownership?.admits(caller, other) ?? true {
+                if try await resource.admits(caller, other, tenant: tenant) {
                     let rows = try await database.query(tenant, StageHistory.select(other.id, SchemaName(tenant)))
                     item["history"] = .array(try rows.map(StageHistory.json))
                 }

@@ -15,7 +15,7 @@ struct ContractStore: Sendable {
     var resource: Resource<Contract> {
         Resource(
             "contracts", environment: environment,
-            ownership: Ownership(owner: { $0.ownerID }, team: { $0.teamID }),
+            ownership: Ownership(owner: \.ownerID, team: \.teamID, takesCaller: false),
             rules: ResourceRules(
                 creating: { drafts in
                     var creations: [Creation<Contract>] = []
@@ -44,7 +44,7 @@ struct ContractStore: Sendable {
         try References.check(draft.record.amount, tenant)
         guard let id = draft.record.opportunityID,
             let opportunity = try await opportunities.resource.find([id], tenant: context.tenant).first,
-            opportunities.resource.ownership?.admits(context.principal, opportunity) ?? true
+            try await opportunities.resource.admits(context.principal, opportunity, tenant: context.tenant)
         else { throw References.unknown("/opportunityId", draft.record.opportunityID?.lowercased ?? "") }
         guard opportunity.status == .won else {
             throw Refusal(

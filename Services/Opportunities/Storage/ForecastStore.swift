@@ -12,7 +12,7 @@ struct ForecastStore: Sendable {
     let pipelines: Pipelines
 
     private var database: TenantDatabase { pipelines.environment.database }
-    var directory: Directory { Directory(database: database) }
+    var directory: Directory { Directory(database) }
 
     /// A caller's question, ready to be asked.
     struct Query: Sendable {

@@ -15,12 +15,10 @@ struct Opportunities: Sendable {
     let pipelines: Pipelines
     let products: Products
 
-    private var directory: Directory { Directory(database: environment.database) }
-
     var resource: Resource<Opportunity> {
         Resource(
             "opportunities", environment: environment,
-            ownership: Ownership(owner: { $0.ownerID }, team: { $0.teamID }),
+            ownership: Ownership(owner: \.ownerID, team: \.teamID, giving: "opportunities.assign"),
             inputs: [
                 FieldDefinition("product", .string, zh: "产品", en: "Product", help: "A name or an alias."),
                 FieldDefinition("quantity", .integer(1...1_000_000), zh: "数量", en: "Quantity"),
@@ -31,7 +29,7 @@ struct Opportunities: Sendable {
                 changing: { modification, _, context in
                     try References.check(
                         modification.new.amount, try await environment.database.directory.active(context.tenant))
-                    return try await reassigned(modification, context)
+                    return modification
                 },
                 columns: { [("search", "\(Self.searchText($0))")] }),
             searchColumn: "search", searchText: { foldedText($0) })
@@ -61,9 +59,6 @@ struct Opportunities: Sendable {
         let known = try results[1].map { try table.record($0) }
         let sold = try await products.find(matching: names.map(Product.matchKey), tenant: tenant)
         let active = try await pipelines.active(tenant)
-        let people = try await directory.people(
-            logins: drafts.compactMap { $0.inputs.value("ownerLogin") },
-            ids: drafts.compactMap { $0.record.ownerID ?? $0.context.userID }, tenant)
         let home = try await environment.database.directory.active(tenant)
         return zip(drafts, results[0]).map { draft, row in
             if let existing = known.first(where: {
@@ -72,8 +67,6 @@ struct Opportunities: Sendable {
                 return .unchanged(existing)
             }
             do {
-                var draft = draft
-                try own(&draft, people)
                 return try place(draft, number: try row.get(0), products: sold, pipelines: active, home)
             } catch {
                 return .refuse(Problem(translating: error) ?? Problem(.internalError))
@@ -121,59 +114,14 @@ struct Opportunities: Sendable {
 
     // MARK: - Owners
 
-    /// Gives a new one its owner, as asked or whoever enters it, and the owner's team: who manages the team sees it.
-    private func own(_ draft: inout Draft<Opportunity>, _ people: Directory.People) throws(Problem) {
-        if let login = draft.inputs.value("ownerLogin", as: String.self) {
-            guard let owner = people.byLogin[login.lowercased()] else { throw References.unknown("/ownerLogin", login) }
-            draft.record.ownerID = owner
-        }
-        let owner = draft.record.ownerID ?? draft.context.userID
-        try Self.mayGive(to: owner, draft.context)
-        draft.record.ownerID = owner
-        draft.record.teamID = draft.record.teamID ?? owner.flatMap { people.teamOf[$0] }
-    }
-
-    /// A person without the permission keeps what is his.
-    private static func mayGive(to owner: UUID?, _ context: WriteContext) throws(Problem) {
-        if owner != context.userID { try mustAssign(context) }
-    }
-
-    private static func mustAssign(_ context: WriteContext) throws(Problem) {
-        guard context.principal.kind == .user, !context.principal.may("opportunities.assign") else { return }
-        throw Problem(
-            .forbidden,
-            .init(
-                en:
-                    "Leave out ownerId and teamId: giving opportunities away needs the permission opportunities.assign.",
-                zh: "请勿填写 ownerId 和 teamId：分配商机需要 opportunities.assign 权限。"))
-    }
-
-    /// Another owner brings his team with him, unless one was asked for, and is an event of its own.
-    private func reassigned(
-        _ modification: Modification<Opportunity>, _ context: WriteContext, reason: String? = nil
-    ) async throws -> Modification<Opportunity> {
-        var result = modification
-        let (old, new) = (modification.old, modification.new)
-        guard (old.ownerID, old.teamID) != (new.ownerID, new.teamID) else { return modification }
-        try Self.mustAssign(context)
-        if old.ownerID != new.ownerID, old.teamID == new.teamID, let owner = new.ownerID {
-            let people = try await directory.people(logins: [], ids: [owner], context.tenant)
-            result.new.teamID = people.teamOf[owner] ?? new.teamID
-        }
-        var details = OwnerChanged()
-        (details.fromOwnerId, details.fromTeamId) = (old.ownerID, old.teamID)
-        (details.reason, details.by) = (reason, context.principal.subjectID)
-        result.happening = Happening("assigned", details: details.json.object ?? [:])
-        return result
-    }
-
     /// Gives an opportunity to a person, a team or both.
     func assign(
         _ old: Opportunity, owner: UUID?, team: UUID?, reason: String?, _ context: WriteContext
     ) async throws -> Modification<Opportunity> {
         var new = old
         (new.ownerID, new.teamID) = (owner, team ?? (owner == nil ? nil : old.teamID))
-        return try await reassigned(Modification(from: old, to: new), context, reason: reason)
+        return try await resource.reassigned(
+            Modification(from: old, to: new), context, asksTeam: team != nil, reason: reason)
     }
 
     // MARK: - Acts

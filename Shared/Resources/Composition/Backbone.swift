@@ -24,6 +24,7 @@ public struct Backbone: Sendable {
     public let identity: IdentityMiddleware
     public let provisioner: TenantProvisioner
     private let sets: [MigrationSet]
+    private let kept: Set<DirectoryCopy.Part>
     private let logDatabase: PostgresDatabase?
 
     public var writer: Writer { environment.writer }
@@ -40,8 +41,13 @@ public struct Backbone: Sendable {
     /// - Parameters:
     ///   - migrations: the service's own sets.
     ///   - callers: services that call this one in their own name, the gateway apart.
-    public init(_ context: ServiceContext, migrations own: [MigrationSet], callers: [String] = []) throws {
+    ///   - kept: what the service has a copy of from the directory; see ``directoryConsumer(_:)``.
+    public init(
+        _ context: ServiceContext, migrations own: [MigrationSet], callers: [String] = [],
+        keeping kept: Set<DirectoryCopy.Part> = []
+    ) throws {
         self.context = context
+        self.kept = kept
         sets = try Self.migrations(with: own)
         let settings = context.settings
         var configuration = try PostgresConfiguration(url: settings.databaseURL.value)
@@ -70,7 +76,7 @@ public struct Backbone: Sendable {
         self.relay = relay
         environment = ResourceEnvironment(
             writer: Writer(database: database) { relay.nudge() }, cursors: Cursors(secret: settings.secret.value),
-            source: "/\(settings.name)")
+            source: "/\(settings.name)", directory: kept.contains(.people) ? Directory(database) : nil)
         identity = context.identity(alsoFrom: callers)
         observe()
     }
@@ -124,6 +130,11 @@ public struct Backbone: Sendable {
         return EventConsumer(
             configuration, log: log, database: database, handlers: handlers,
             report: Self.report(context.logger), applied: applied)
+    }
+
+    /// The consumer that keeps the service's copy of the directory. What a crash undoes of it is read again.
+    public func directoryConsumer(_ group: String) -> EventConsumer {
+        consumer(group, topics: [.gateway], handlers: [DirectoryCopy(kept)], isDurable: false)
     }
 
     /// Metrics of the consumers, each under its group.

@@ -85,7 +85,7 @@ public struct SagaSteps: Sendable {
         complete(&draft.record, body)
         var hasCollided = false
         for attempt in 1... {
-            switch try await resource.rules.creating([draft]).first {
+            switch try await resource.decide([draft]).first {
             case .create(let record, let guards, let statements, let happening, _)?:
                 let row = row(saga, name, record.id, record.version, made: true, context.tenant)
                 let write = resource.insertion(record, statements + [row], happening, context)

@@ -188,7 +188,7 @@ extension Resource {
                 let found = try await find(
                     externalSystem: call.path.string("system"), id: call.path.string("externalId"),
                     tenant: tenant)
-                guard let found, found.deletedAt == nil, ownership?.admits(principal, found) ?? true else {
+                guard let found, found.deletedAt == nil, try await admits(principal, found, tenant: tenant) else {
                     throw Problem(.notFound)
                 }
                 return answer(found).without("X-Guanxi-Position")

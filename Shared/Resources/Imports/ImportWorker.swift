@@ -126,7 +126,7 @@ extension Resource {
                 let first = done
                 let bodies = batch.map { row($0, columns ?? [], text) }
                 let lines = batch.map(\.line)
-                let context = WriteContext(tenant: tenant, principal: principal)
+                let context = WriteContext(tenant: tenant, principal: principal, askedAt: job.createdAt)
                 _ = try await createMany(bodies, context) { range, results in
                     store.progress(
                         job.id, from: first + Int64(range.lowerBound), lines: Array(lines[range]), results,

@@ -1,29 +1,106 @@
+import Entities
 import Foundation
 import HTTP
+import JSON
 import Postgres
+import Tenancy
+import Values
 
 /// Who owns a record, and so who sees it.
 public struct Ownership<Record: Sendable>: Sendable {
     /// The columns are `owner_id` and `team_id`.
-    public let owner: @Sendable (Record) -> UUID?
-    public let team: @Sendable (Record) -> UUID?
+    public let owner: any WritableKeyPath<Record, UUID?> & Sendable
+    public let team: any WritableKeyPath<Record, UUID?> & Sendable
+    /// Whether a new one without an owner belongs to the person who enters it; false where rules say first.
+    let takesCaller: Bool
+    /// What a person must be allowed to do to give records to others; nil for no such bound. Giving one to another is
+    /// an event of its own then.
+    let giving: Permission?
+    /// What a record belongs to, whose sight is enough: who sees a customer sees its orders.
+    let parent: Parent?
 
-    public init(
-        owner: @escaping @Sendable (Record) -> UUID?, team: @escaping @Sendable (Record) -> UUID?
-    ) {
-        self.owner = owner
-        self.team = team
+    /// An owned record that others hang on.
+    public struct Parent: Sendable {
+        let column: String
+        let table: String
+
+        /// - Parameter column: of the record; holds ids of `table`.
+        public init(_ column: String, of table: String) { (self.column, self.table) = (column, table) }
     }
 
-    /// Whether the principal may see the record.
-    public func admits(_ principal: Principal, _ record: Record) -> Bool {
-        switch principal.visibility {
+    public init(
+        owner: any WritableKeyPath<Record, UUID?> & Sendable, team: any WritableKeyPath<Record, UUID?> & Sendable,
+        takesCaller: Bool = true, giving: Permission? = nil, parent: Parent? = nil
+    ) {
+        (self.owner, self.team, self.parent) = (owner, team, parent)
+        (self.takesCaller, self.giving) = (takesCaller, giving)
+    }
+
+    /// Whether the record is in this sight by its own owner and team.
+    func admits(_ sight: Sight, _ record: Record) -> Bool {
+        sight.reaches(owner: record[keyPath: owner], team: record[keyPath: team])
+    }
+
+    /// The condition that lets through what the principal sees; nil when that is everything.
+    func condition(_ principal: Principal, _ schema: SchemaName) -> SQL? {
+        guard let own = principal.ownershipCondition else { return nil }
+        guard let parent else { return own }
+        return "(\(own) or \(ident: parent.column) in (select id from \(schema).\(ident: parent.table) where \(own)))"
+    }
+}
+
+/// Whose records somebody sees.
+public struct Sight: Sendable, Hashable {
+    let subject: UUID?
+    let visibility: Principal.Visibility
+    let teams: [UUID]
+
+    public init(_ principal: Principal) {
+        (subject, visibility, teams) = (principal.subjectID, principal.visibility, principal.teamIDs)
+    }
+
+    func reaches(owner: UUID?, team: UUID?) -> Bool {
+        switch visibility {
         case .all: return true
-        case .own: return owner(record) != nil && owner(record) == principal.subjectID
+        case .own: return owner != nil && owner == subject
         case .team, .subtree:
-            if let owner = owner(record), owner == principal.subjectID { return true }
-            return team(record).map(principal.teamIDs.contains) ?? false
+            if let owner, owner == subject { return true }
+            return team.map(teams.contains) ?? false
         }
+    }
+
+    // MARK: - Told to another service
+
+    public var json: JSON {
+        ["subject": subject.json, "visibility": .string(visibility.rawValue), "teams": .array(teams.map(\.json))]
+    }
+
+    /// nil for what is no sight.
+    public init?(_ json: JSON) {
+        guard let visibility = json["visibility"]?.string.flatMap(Principal.Visibility.init) else { return nil }
+        self.visibility = visibility
+        subject = json["subject"]?.string.flatMap { UUID(uuidString: $0) }
+        teams = (json["teams"]?.array ?? []).compactMap { $0.string.flatMap { UUID(uuidString: $0) } }
+    }
+}
+
+extension Resource {
+    /// Whether the principal may see the record.
+    public func admits(_ principal: Principal, _ record: Record, tenant: TenantID) async throws -> Bool {
+        try await admits(Sight(principal), record, tenant: tenant)
+    }
+
+    /// Whether somebody of this sight may see the record.
+    public func admits(_ sight: Sight, _ record: Record, tenant: TenantID) async throws -> Bool {
+        guard let ownership, !ownership.admits(sight, record) else { return true }
+        guard let parent = ownership.parent else { return false }
+        let rows = try await database.query(
+            tenant,
+            """
+            select p.owner_id, p.team_id from \(table.qualified(SchemaName(tenant))) r
+            join \(schema: tenant).\(ident: parent.table) p on p.id = r.\(ident: parent.column) where r.id = \(record.id)
+            """)
+        return try rows.first.map { sight.reaches(owner: try $0.get(0), team: try $0.get(1)) } ?? false
     }
 }
 

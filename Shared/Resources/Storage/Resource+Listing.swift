@@ -28,7 +28,7 @@ extension Resource {
         let schema = SchemaName(tenant)
         let ordering = Ordering(query.sort, entity: entity)
         let binding = binding(parameters, tenant: tenant)
-        var conditions = try conditions(query, principal)
+        var conditions = try conditions(query, principal, schema)
         if let condition { conditions.append(condition) }
         let counted = conditions
         if let cursor = query.cursor {
@@ -55,9 +55,9 @@ extension Resource {
             count: results.count > 1 ? try results[1].single().get(0, as: Int64.self) : nil)
     }
 
-    private func conditions(_ query: ListQuery, _ principal: Principal) throws -> [SQL] {
+    private func conditions(_ query: ListQuery, _ principal: Principal, _ schema: SchemaName) throws -> [SQL] {
         var conditions: [SQL] = ["deleted_at is null"]
-        if ownership != nil, let owned = principal.ownershipCondition { conditions.append(owned) }
+        if let owned = ownership?.condition(principal, schema) { conditions.append(owned) }
         if query.filter != .everything { conditions.append(query.filter.condition) }
         if let search = query.search {
             guard let searchColumn else {

@@ -123,7 +123,7 @@ extension Resource {
     private func commitTogether(
         _ drafts: ArraySlice<DraftResult>, _ context: WriteContext, at start: Int, progress: Progress
     ) async throws -> [RowResult] {
-        let creations = try await decide(drafts)
+        let creations = try await decideGood(drafts)
         var inserts: [Record] = []
         var events: [CloudEvent] = []
         var updates: [SQL] = []
@@ -162,9 +162,9 @@ extension Resource {
     }
 
     /// The domain's answers, the refused rows in their places.
-    private func decide(_ drafts: ArraySlice<DraftResult>) async throws -> [Creation<Record>] {
+    private func decideGood(_ drafts: ArraySlice<DraftResult>) async throws -> [Creation<Record>] {
         let good = drafts.compactMap { try? $0.get() }
-        var decided = try await rules.creating(good)[...]
+        var decided = try await decide(good)[...]
         return drafts.map { draft in
             switch draft {
             case .failure(let problem): .refuse(problem)

@@ -34,7 +34,7 @@ extension Resource {
     public func create(_ body: JSON, _ context: WriteContext) async throws -> HTTPResponse {
         let draft = try draft(body, context, custom: try await custom(context.tenant))
         return try await writer.write(draft.context) {
-            guard let creation = try await rules.creating([draft]).first else { throw Problem(.internalError) }
+            guard let creation = try await decide([draft]).first else { throw Problem(.internalError) }
             return try prepare(creation, draft.context)
         }
     }
@@ -105,7 +105,9 @@ extension Resource {
         let changes = try entity.validate(patch: body, custom: try await custom(context.tenant))
         return try await change(key, context) { old in
             let new = entity.apply(changes, to: old).record
-            return try await rules.changing(Modification(from: old, to: new), changes, context)
+            let modification = try await reassigned(
+                Modification(from: old, to: new), context, asksTeam: changes.contains("teamId"))
+            return try await rules.changing(modification, changes, context)
         }
     }
 
@@ -142,7 +144,7 @@ extension Resource {
         }
         for attempt in 1... {
             if let found = try await find(externalSystem: system, id: id, tenant: context.tenant) {
-                guard found.deletedAt == nil, ownership?.admits(context.principal, found) ?? true else {
+                guard found.deletedAt == nil, try await admits(context.principal, found, tenant: context.tenant) else {
                     throw Problem(.duplicate)
                 }
                 let fields = members.filter {

@@ -8,6 +8,8 @@ public struct WriteContext: Sendable {
     public let tenant: TenantID
     public let principal: Principal
     public let now: Timestamp
+    /// When it was asked for: `now`, but of a row of an import when the file came.
+    public let askedAt: Timestamp
     /// When it happened, for facts of the past told now; else `now`.
     public let occurredAt: Timestamp
     public let traceparent: String?
@@ -16,22 +18,23 @@ public struct WriteContext: Sendable {
 
     public init(
         tenant: TenantID, principal: Principal, now: Timestamp = Timestamp.now().wholeMilliseconds,
-        occurredAt: Timestamp? = nil, traceparent: String? = TraceContext.current?.traceparent,
-        ifMatch: VersionCondition? = nil
+        occurredAt: Timestamp? = nil, askedAt: Timestamp? = nil,
+        traceparent: String? = TraceContext.current?.traceparent, ifMatch: VersionCondition? = nil
     ) {
         self.init(
-            tenant: tenant, principal: principal, now: now, occurredAt: occurredAt, traceparent: traceparent,
-            ifMatch: ifMatch, idempotency: nil)
+            tenant: tenant, principal: principal, now: now, occurredAt: occurredAt, askedAt: askedAt,
+            traceparent: traceparent, ifMatch: ifMatch, idempotency: nil)
     }
 
     init(
-        tenant: TenantID, principal: Principal, now: Timestamp, occurredAt: Timestamp?, traceparent: String?,
-        ifMatch: VersionCondition?, idempotency: IdempotencyClaim?
+        tenant: TenantID, principal: Principal, now: Timestamp, occurredAt: Timestamp?, askedAt: Timestamp? = nil,
+        traceparent: String?, ifMatch: VersionCondition?, idempotency: IdempotencyClaim?
     ) {
         self.tenant = tenant
         self.principal = principal
         self.now = now
         self.occurredAt = occurredAt ?? now
+        self.askedAt = askedAt ?? now
         self.traceparent = traceparent
         self.ifMatch = ifMatch
         self.idempotency = idempotency
@@ -58,8 +61,8 @@ public struct WriteContext: Sendable {
             throw .validation([FieldError("/occurredAt", code: "outOfRange", message)])
         }
         return WriteContext(
-            tenant: tenant, principal: principal, now: now, occurredAt: time, traceparent: traceparent,
-            ifMatch: ifMatch, idempotency: idempotency)
+            tenant: tenant, principal: principal, now: now, occurredAt: time, askedAt: askedAt,
+            traceparent: traceparent, ifMatch: ifMatch, idempotency: idempotency)
     }
 
     private static let earliest = CalendarDate(days: 7305).start(in: .gmt)

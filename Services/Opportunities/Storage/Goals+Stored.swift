@@ -6,39 +6,7 @@ import Resources
 import Tenancy
 import Values
 
-/// Who is who, from the service's copy of the directory.
-struct Directory: Sendable {
-    let database: TenantDatabase
-
-    /// Active people by login and e-mail, and everybody's team.
-    struct People: Sendable {
-        var byLogin: [String: UUID] = [:]
-        var teamOf: [UUID: UUID] = [:]
-    }
-
-    /// - Parameters:
-    ///   - logins: logins or e-mails that are looked for.
-    ///   - ids: people whose teams are looked for.
-    func people(logins: [String], ids: [UUID], _ tenant: TenantID) async throws -> People {
-        var people = People()
-        guard !logins.isEmpty || !ids.isEmpty else { return people }
-        let names = logins.map { $0.lowercased() }
-        let rows = try await database.query(
-            tenant,
-            """
-            select id, login, email, team_id, active from \(schema: tenant).users
-            where id = any(\(ids)) or lower(login) = any(\(names)) or lower(email) = any(\(names)) order by id
-            """)
-        for row in rows {
-            let id: UUID = try row.get(0)
-            people.teamOf[id] = try row.get(3, as: UUID?.self)
-            guard try row.get(4, as: Bool.self) else { continue }
-            people.byLogin[try row.get(1, as: String.self).lowercased()] = id
-            if let email = try row.get(2, as: String?.self) { people.byLogin[email.lowercased()] = id }
-        }
-        return people
-    }
-
+extension Directory {
     /// The targets of a tenant in its currency, with the tree of teams and who is in which.
     func goals(_ tenant: Tenant) async throws -> Goals {
         let schema = tenant.schema

@@ -5,23 +5,38 @@ import JSON
 import Postgres
 import Tenancy
 
-/// Keeps the copy of the directory: people with their teams, the tree of teams, business lines.
-struct DirectoryCopy: EventHandler {
-    let types: Set<String> = Set(
-        EventCatalogue.all.filter { ["user", "team", "businessLine"].contains($0.aggregate) }.map(\.type))
+/// A service's copy of the directory, kept from the gateway's events: who is who, for owners, teams and names.
+///
+/// Its tables are the tenant's `users`, `teams` and `business_lines`, of which a service has those that it keeps. Records
+/// stay with the team they were given to when their owner goes to another: whose they were is a fact, and handing over is
+/// a decision of somebody.
+public struct DirectoryCopy: EventHandler {
+    /// Something that the directory knows and a service may keep, as events call it.
+    public enum Part: String, Sendable, Hashable, CaseIterable {
+        case people = "user"
+        case teams = "team"
+        case businessLines = "businessLine"
+    }
 
-    func apply(_ events: [CloudEvent], in tx: TenantTransaction) async throws {
+    public let types: Set<String>
+
+    public init(_ parts: Set<Part>) {
+        let aggregates = Set(parts.map(\.rawValue))
+        types = Set(EventCatalogue.all.filter { aggregates.contains($0.aggregate) }.map(\.type))
+    }
+
+    public func apply(_ events: [CloudEvent], in tx: TenantTransaction) async throws {
         for event in events {
             guard let data = event.data, let kind = EventCatalogue[type: event.type]?.aggregate,
-                let statement = try Self.statement(kind, data[kind] ?? .null, tx.schema)
+                let part = Part(rawValue: kind)
             else { continue }
-            try await tx.execute(statement)
+            try await tx.execute(Self.statement(part, data[kind] ?? .null, tx.schema))
         }
     }
 
-    private static func statement(_ kind: String, _ state: JSON, _ schema: SchemaName) throws -> SQL? {
-        switch kind {
-        case "user":
+    private static func statement(_ part: Part, _ state: JSON, _ schema: SchemaName) throws -> SQL {
+        switch part {
+        case .people:
             let user = try UserSnapshot(json: state)
             return """
                 insert into \(schema).users (id, name, login, email, team_id, active)
@@ -30,7 +45,7 @@ struct DirectoryCopy: EventHandler {
                 on conflict (id) do update set name = excluded.name, login = excluded.login, email = excluded.email,
                     team_id = excluded.team_id, active = excluded.active
                 """
-        case "team":
+        case .teams:
             let team = try TeamSnapshot(json: state)
             return """
                 insert into \(schema).teams (id, name, parent_id, active)
@@ -38,14 +53,13 @@ struct DirectoryCopy: EventHandler {
                 on conflict (id) do update set name = excluded.name, parent_id = excluded.parent_id,
                     active = excluded.active
                 """
-        case "businessLine":
+        case .businessLines:
             let line = try BusinessLineSnapshot(json: state)
             return """
                 insert into \(schema).business_lines (id, name, active)
                 values (\(line.id), \(line.name), \(line.deletedAt == nil))
                 on conflict (id) do update set name = excluded.name, active = excluded.active
                 """
-        default: return nil
         }
     }
 }

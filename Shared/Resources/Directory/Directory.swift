@@ -1,0 +1,113 @@
+import Foundation
+import HTTP
+import Postgres
+import Tenancy
+import Values
+
+/// Who is who, from the service's copy of the directory.
+public struct Directory: Sendable {
+    public let database: TenantDatabase
+    private let patience: Duration
+
+    /// - Parameter patience: so long after a request somebody whom the copy does not know is waited for.
+    public init(_ database: TenantDatabase, patience: Duration = .seconds(2)) {
+        (self.database, self.patience) = (database, patience)
+    }
+
+    public struct Person: Sendable, Hashable {
+        public let id: UUID
+        public let team: UUID?
+        /// Not deactivated, not deleted.
+        public let isActive: Bool
+    }
+
+    /// Some people, by what they were looked for.
+    public struct People: Sendable {
+        fileprivate var byID: [UUID: Person] = [:]
+        fileprivate var byName: [String: Person] = [:]
+
+        public subscript(id: UUID) -> Person? { byID[id] }
+        /// By login or e-mail, whatever the case of its letters; an active one if several have had it.
+        public subscript(login: String) -> Person? { byName[login.lowercased()] }
+    }
+
+    /// People by id, login or e-mail.
+    ///
+    /// The copy is some milliseconds behind the gateway: somebody made a moment ago may not be in it yet, and must not be
+    /// taken for nobody. Whoever is named in a request was there before it, so the copy is given some time after the
+    /// request to hear of him. Those it knows, deactivated ones too, cost no waiting; those that do not exist cost it
+    /// once per request, or once per file of an import, as the time counts from when it was asked.
+    ///
+    /// - Parameter asked: when the request came; nil takes the copy as it is.
+    public func people(
+        _ ids: some Collection<UUID>, logins: some Collection<String> = [], tenant: TenantID, asked: Timestamp?
+    ) async throws -> People {
+        let (ids, logins) = (Set(ids), Set(logins.map { $0.lowercased() }))
+        guard !ids.isEmpty || !logins.isEmpty else { return People() }
+        var pause = Duration.milliseconds(10)
+        while true {
+            let people = try await find(ids, logins, tenant)
+            let isWhole = ids.allSatisfy { people[$0] != nil } && logins.allSatisfy { people[$0] != nil }
+            guard !isWhole, let asked else { return people }
+            let remaining = min(patience, (asked + patience) - .now())
+            guard remaining > .zero else { return people }
+            try await Task.sleep(for: min(pause, remaining))
+            pause = min(pause * 2, .milliseconds(250))
+        }
+    }
+
+    private func find(_ ids: Set<UUID>, _ logins: Set<String>, _ tenant: TenantID) async throws -> People {
+        let (ids, logins) = (Array(ids), Array(logins))
+        let rows = try await database.query(
+            tenant,
+            """
+            select id, lower(login), lower(email), team_id, active from \(schema: tenant).users
+            where id = any(\(ids)) or lower(login) = any(\(logins)) or lower(email) = any(\(logins))
+            order by active, id
+            """)
+        var people = People()
+        for row in rows {
+            let person = Person(id: try row.get(0), team: try row.get(3), isActive: try row.get(4))
+            people.byID[person.id] = person
+            people.byName[try row.get(1)] = person
+            if let email = try row.get(2, as: String?.self) { people.byName[email] = person }
+        }
+        return people
+    }
+
+    // MARK: - Refusals
+
+    /// 422 for a person who is named where only an active one may be; nil for one who may.
+    static func refusal(_ person: Person?, named name: String, at path: String) -> Problem? {
+        switch person?.isActive {
+        case true: return nil
+        case false:
+            return .validation([
+                FieldError(
+                    path, code: "inactiveUser",
+                    .init(
+                        en: "This user is deactivated: name an active one, or reactivate this one first: "
+                            + "\(name.prefix(80)).",
+                        zh: "该用户已停用，请填写启用的用户，或先启用该用户：\(name.prefix(80))。"))
+            ])
+        default:
+            return .validation([
+                FieldError(
+                    path, code: "unknownReference",
+                    .init(
+                        en: "There is no such user: \(name.prefix(80)). Name one of GET /v1/users, or leave this out.",
+                        zh: "没有该用户：\(name.prefix(80))。请填写 GET /v1/users 中的用户，或去掉此项。"))
+            ])
+        }
+    }
+
+    /// A person whom somebody names in a request.
+    ///
+    /// - Throws: 422 for `path` when he does not exist or is deactivated.
+    public func active(_ id: UUID, at path: String, _ context: WriteContext) async throws -> Person {
+        let person = try await people([id], tenant: context.tenant, asked: context.askedAt)[id]
+        if let refusal = Self.refusal(person, named: id.lowercased, at: path) { throw refusal }
+        guard let person else { throw Problem(.internalError) }
+        return person
+    }
+}

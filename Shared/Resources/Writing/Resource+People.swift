@@ -1,0 +1,157 @@
+import Contracts
+import Entities
+import Foundation
+import HTTP
+import JSON
+import Postgres
+import Tenancy
+import Values
+
+/// The people in records: who is named must be there, and an owner brings his team, so that who manages it sees what its
+/// people own.
+extension Resource {
+    /// The input by which a creation may name its owner.
+    private static var ownerLogin: String { "ownerLogin" }
+
+    // MARK: - Creation
+
+    /// The domain's answers to drafts, those that name nobody refused in their places.
+    func decide(_ drafts: [Draft<Record>]) async throws -> [Creation<Record>] {
+        guard let context = drafts.first?.context, let directory = environment.directory else {
+            return try await rules.creating(drafts)
+        }
+        let people = try await directory.people(
+            Set(drafts.flatMap { named(in: $0).map(\.id) + [caller($0)].compactMap(\.self) }),
+            logins: Set(drafts.compactMap { $0.inputs.value(Self.ownerLogin, as: String.self) }),
+            tenant: context.tenant, asked: context.principal.kind == .service ? nil : context.askedAt)
+        var placed = drafts.map { draft in Result { () throws(Problem) in try place(draft, people) } }
+        try await readmit(&placed, drafts, people)
+        var decided = try await rules.creating(placed.compactMap { try? $0.get() })[...]
+        return placed.map { draft in
+            switch draft {
+            case .failure(let problem): .refuse(problem)
+            case .success: decided.popFirst() ?? .refuse(Problem(.internalError))
+            }
+        }
+    }
+
+    /// The people whom a draft names by id.
+    private func named(in draft: Draft<Record>) -> [(field: String, id: UUID)] {
+        personFields.compactMap { field in
+            guard draft.given.contains(field), case .uuid(let id)? = entity.value(of: field, in: draft.record) else {
+                return nil
+            }
+            return (field, id)
+        }
+    }
+
+    /// The person to whom a draft belongs if it names no owner.
+    private func caller(_ draft: Draft<Record>) -> UUID? {
+        ownership?.takesCaller == true ? draft.context.userID : nil
+    }
+
+    private func place(
+        _ draft: Draft<Record>, _ people: Directory.People, checking: Bool = true
+    ) throws(Problem) -> Draft<Record> {
+        var draft = draft
+        // A step of a conversion goes on for the people of its lead, whoever has left since.
+        if checking, draft.context.principal.kind != .service {
+            for (field, id) in named(in: draft) {
+                if let refusal = Directory.refusal(people[id], named: id.lowercased, at: "/\(field)") { throw refusal }
+            }
+        }
+        guard let ownership else { return draft }
+        if inputs[Self.ownerLogin] != nil, let login = draft.inputs.value(Self.ownerLogin, as: String.self) {
+            let refusal = Directory.refusal(people[login], named: login, at: "/\(Self.ownerLogin)")
+            if checking, let refusal { throw refusal }
+            draft.record[keyPath: ownership.owner] = people[login]?.id
+        }
+        let owner = draft.record[keyPath: ownership.owner] ?? caller(draft)
+        // A person without the permission keeps what is his.
+        if owner != draft.context.userID { try mustGive(draft.context) }
+        draft.record[keyPath: ownership.owner] = owner
+        draft.record[keyPath: ownership.team] =
+            draft.record[keyPath: ownership.team] ?? owner.flatMap { people[$0]?.team }
+        return draft
+    }
+
+    /// Another system that tells a record again need not know that somebody in it has left since.
+    private func readmit(
+        _ placed: inout [Result<Draft<Record>, Problem>], _ drafts: [Draft<Record>], _ people: Directory.People
+    ) async throws {
+        guard hasExternalID else { return }
+        var refused: [(index: Int, system: String, id: String)] = []
+        for (index, draft) in placed.enumerated() {
+            guard case .failure = draft, case .string(let id)? = external("externalId", drafts[index]),
+                case .string(let system)? = external("externalSystem", drafts[index])
+            else { continue }
+            refused.append((index, system, id))
+        }
+        guard !refused.isEmpty, let tenant = drafts.first?.context.tenant else { return }
+        let rows = try await database.query(
+            tenant, "\(table.select(SchemaName(tenant))) where external_id = any(\(refused.map(\.id)))")
+        let known = try rows.map { try table.record($0) }
+        for (index, system, id) in refused {
+            let same = known.first {
+                entity.value(of: "externalId", in: $0) == .string(id)
+                    && entity.value(of: "externalSystem", in: $0) == .string(system)
+            }
+            guard let same else { continue }
+            let told = Result { () throws(Problem) in try place(drafts[index], people, checking: false) }
+            guard let record = try? told.get().record,
+                personFields.allSatisfy({ entity.value(of: $0, in: same) == entity.value(of: $0, in: record) })
+            else { continue }
+            placed[index] = told
+        }
+    }
+
+    private func external(_ field: String, _ draft: Draft<Record>) -> FieldValue? {
+        entity.value(of: field, in: draft.record)
+    }
+
+    // MARK: - Change
+
+    /// A change, with what it means that people in it are others than before.
+    ///
+    /// - Parameter asksTeam: whether a team was asked for, be it the one it has; else another owner brings his.
+    /// - Throws: 403 without the permission to give records away, 422 for somebody who is not there.
+    public func reassigned(
+        _ modification: Modification<Record>, _ context: WriteContext, asksTeam: Bool, reason: String? = nil
+    ) async throws -> Modification<Record> {
+        let (old, new) = (modification.old, modification.new)
+        var result = modification
+        if let directory = environment.directory {
+            for field in personFields {
+                guard case .uuid(let id)? = entity.value(of: field, in: new),
+                    entity.value(of: field, in: old) != .uuid(id)
+                else { continue }
+                let person = try await directory.active(id, at: "/\(field)", context)
+                guard let ownership, !asksTeam, new[keyPath: ownership.owner] == id,
+                    old[keyPath: ownership.owner] != id
+                else { continue }
+                result.new[keyPath: ownership.team] = person.team ?? new[keyPath: ownership.team]
+            }
+        }
+        guard let ownership, ownership.giving != nil,
+            (old[keyPath: ownership.owner], old[keyPath: ownership.team])
+                != (result.new[keyPath: ownership.owner], result.new[keyPath: ownership.team])
+        else { return result }
+        try mustGive(context)
+        var details = OwnerChanged()
+        (details.fromOwnerId, details.fromTeamId) = (old[keyPath: ownership.owner], old[keyPath: ownership.team])
+        (details.reason, details.by) = (reason, context.principal.subjectID)
+        result.happening = Happening("assigned", details: details.json.object ?? [:])
+        return result
+    }
+
+    private func mustGive(_ context: WriteContext) throws(Problem) {
+        guard let giving = ownership?.giving, context.principal.kind == .user, !context.principal.may(giving) else {
+            return
+        }
+        throw Problem(
+            .forbidden,
+            .init(
+                en: "Leave out ownerId and teamId: giving \(collection) away needs the permission \(giving).",
+                zh: "请勿填写 ownerId 和 teamId：分配\(entity.zh)需要 \(giving) 权限。"))
+    }
+}
