@@ -1,3 +1,4 @@
+import Contracts
 import Foundation
 import HTTP
 import JSON
@@ -47,6 +48,53 @@ import Values
             var call = call
             call.principal = principal
             return try await next(call)
+        }
+    }
+
+    @Test func `what the person who converts may not see is as if it were not there`() async throws {
+        try await CustomersFixture.with { fixture in
+            let (city, south) = (UUIDv7.make(), UUIDv7.make())
+            let ann = fixture.person(.sales, try await fixture.hire("ann", team: city))
+            let write = fixture.write(by: ann)
+            let account = try fixture.read(try await fixture.accounts.create(["name": "Of Ann"], write))["id"] ?? .null
+            let contact =
+                try fixture.read(
+                    try await fixture.contacts.create(["name": "Li", "accountId": account], write))["id"] ?? .null
+            let (stranger, chief) = (fixture.person(.sales, UUIDv7.make()), UUIDv7.make())
+            let named: [(step: String, body: JSONObject, path: String)] = [
+                ("account", ["id": account], "/accountId"), ("account", ["contactId": contact], "/contactId"),
+                ("contact", ["id": contact, "accountId": account], "/contactId"),
+            ]
+            for (step, body, path) in named {
+                let ids = body["id"] != nil ? "id" : "contactId"
+                for (sight, isSeen) in [
+                    (Sight(ann), true), (Sight(fixture.person(.manager, chief, teams: [city])), true),
+                    (Sight(fixture.person(.manager, chief, teams: [south])), false), (Sight(stranger), false),
+                    (Sight(fixture.person(.executive, chief)), true),
+                ] {
+                    let steps = Steps(fixture: fixture)
+                    var asked = body
+                    asked["seenBy"] = sight.json
+                    let answer = try await steps.ask(.put, step, .object(asked))
+                    #expect(answer.status == (isSeen ? 200 : 422), "\(step) \(sight)")
+                    guard !isSeen else { continue }
+                    // Word for word what is said of one that does not exist.
+                    let nobody = UUIDv7.make()
+                    asked[ids] = nobody.json
+                    let absent = try await steps.ask(.put, step, .object(asked))
+                    #expect(absent.status == 422 && absent.body["errors"]?[0]?["path"] == .string(path))
+                    let text = absent.body["detail"]?.string
+                    #expect(answer.body["detail"]?.string == text)
+                    let (hidden, missing) = (answer.body["errors"]?[0], absent.body["errors"]?[0])
+                    #expect(hidden?["path"] == missing?["path"] && hidden?["code"] == missing?["code"])
+                    #expect(
+                        hidden?["message"]?.string
+                            == missing?["message"]?.string?.replacing(nobody.lowercased, with: body[ids]?.string ?? ""))
+                }
+            }
+            // Whoever may see nothing else sees it not either.
+            #expect(
+                try await Steps(fixture: fixture).ask(.put, "account", ["id": account, "seenBy": "me"]).status == 422)
         }
     }
 

@@ -46,6 +46,37 @@ import Values
         }
     }
 
+    @Test func `the services are told who sees what is named, and nothing of it for what is made`() async throws {
+        try await ConversionFixture.with { fixture in
+            let (account, contact) = (UUIDv7.make(), UUIDv7.make())
+            _ = try await fixture.convert(
+                try await fixture.lead(), ["accountId": account.json, "contactId": contact.json])
+            var bodies = fixture.neighbours.state.withLock { $0.bodies }
+            #expect(bodies["account"]?["seenBy"]?["visibility"] == "all")
+            #expect(bodies["contact"]?["seenBy"]?["visibility"] == "all")
+            // Nobody says for himself what he sees.
+            let claim: JSON = ["visibility": "all", "subject": "me", "teams": []]
+            _ = try await fixture.convert(
+                try await fixture.lead(["person": "李"]), ["account": ["name": "New", "seenBy": claim]])
+            bodies = fixture.neighbours.state.withLock { $0.bodies }
+            #expect(bodies["account"]?.object?["seenBy"] == nil && bodies["contact"]?.object?["seenBy"] == nil)
+        }
+    }
+
+    @Test func `whoever is named as an owner is there`() async throws {
+        try await ConversionFixture.with { fixture in
+            let lead = try await fixture.lead()
+            for step in Self.steps {
+                let refused = try await fixture.convert(lead, .object([step: ["ownerId": UUIDv7.make().json]]))
+                #expect(refused.status == 422)
+                #expect(refused.body["errors"]?[0]?["path"] == .string("/\(step)/ownerId"))
+            }
+            #expect(try await fixture.conversions() == [])
+            let ann = try await fixture.service.hire("ann")
+            #expect(try await fixture.convert(lead, ["account": ["ownerId": ann.json]]).status == 201)
+        }
+    }
+
     @Test(
         arguments: [
             ["accountId": "nonsense"], ["account": "海风"],

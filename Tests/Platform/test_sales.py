@@ -244,6 +244,32 @@ def test_customers_and_their_orders_are_seen_by_their_owner_and_his_managers(sta
             assert staff[who].ok("GET", f"/v1/{collection}?count=exact")["count"] == each * len(owners), (who, collection)
 
 
+def test_a_conversion_names_only_what_one_may_see(staff):
+    account = staff["bo"].ok("POST", "/v1/accounts", {"name": "Hidden"})["id"]
+    contact = staff["bo"].ok("POST", "/v1/contacts", {"name": "Hidden", "accountId": account})["id"]
+    lead = staff["ann"].ok("POST", "/v1/leads", {"company": "Converts"})["id"]
+    path, nobody = f"/v1/leads/{lead}/convert", "01910000-0000-7000-8000-000000000001"
+
+    def answer(body):
+        status, _, problem = staff["ann"].send("POST", path, body)
+        return status != 202 and (status, problem)
+
+    for member, hidden in [("accountId", account), ("contactId", contact)]:
+        status, problem = wait_for(lambda: answer({member: hidden}))
+        absent = wait_for(lambda: answer({member: nobody}))
+        assert status == 422 and absent[0] == 422, problem
+        assert problem["detail"].replace(hidden, "") == absent[1]["detail"].replace(nobody, "")
+    own = staff["ann"].ok("POST", "/v1/accounts", {"name": "Seen"})["id"]
+    status, done = wait_for(lambda: answer({"accountId": own}))
+    assert status == 201 and done["accountId"] == own
+    # Its manager sees what came of it; the other's account is as it was.
+    assert staff["chief"].ok("GET", f"/v1/opportunities/{done['opportunityId']}")["accountId"] == own
+    for collection, item in [("leads", lead), ("accounts", own), ("opportunities", done["opportunityId"])]:
+        staff["admin"].ok("DELETE", f"/v1/{collection}/{item}")
+    for collection, item in [("contacts", contact), ("accounts", account)]:
+        staff["admin"].ok("DELETE", f"/v1/{collection}/{item}")
+
+
 OWNED = [("leads", {"company": "Owned"}), ("opportunities", {"name": "Owned"}), ("accounts", {"name": "Owned"}),
          ("contacts", {"name": "Owned"}), ("targets", {"period": YEAR, "amount": usd("1.00")})]
 

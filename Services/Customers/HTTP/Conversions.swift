@@ -1,3 +1,4 @@
+import Entities
 import Foundation
 import HTTP
 import JSON
@@ -14,10 +15,12 @@ struct Conversions: Sendable {
     var steps: SagaSteps {
         SagaSteps(accounts.environment)
             .step(
-                "account", accounts, hints: ["contactId"], find: { try await account($0, $1) },
+                "account", accounts, hints: ["contactId", "seenBy"], find: { try await account($0, $1) },
                 complete: { $0.leadID = Self.lead($1) }
             )
-            .step("contact", contacts, find: { try await contact($0, $1) }, complete: { $0.leadID = Self.lead($1) })
+            .step(
+                "contact", contacts, hints: ["seenBy"], find: { try await contact($0, $1) },
+                complete: { $0.leadID = Self.lead($1) })
     }
 
     private static func lead(_ body: JSON) -> UUID? { uuid(body["leadId"]) }
@@ -29,13 +32,13 @@ struct Conversions: Sendable {
     /// its identity elsewhere, its credit code, a company's name, a person's phone or e-mail. nil makes a new one.
     private func account(_ body: JSON, _ context: WriteContext) async throws -> Account? {
         if let id = Self.uuid(body["id"]) {
-            guard let found = try await accounts.find(id, tenant: context.tenant), found.deletedAt == nil else {
-                throw Accounts.unknown("/accountId", id.lowercased)
-            }
+            guard let found = try await accounts.find(id, tenant: context.tenant), found.deletedAt == nil,
+                try await Self.sees(body, accounts, found, context.tenant)
+            else { throw Accounts.unknown("/accountId", id.lowercased) }
             return found
         }
         if let id = Self.uuid(body["contactId"]) {
-            let contact = try await known(contact: id, context.tenant)
+            let contact = try await known(contact: id, body, context.tenant)
             guard let account = contact.accountID,
                 let found = try await accounts.find(account, tenant: context.tenant), found.deletedAt == nil
             else {
@@ -77,7 +80,7 @@ struct Conversions: Sendable {
     private func contact(_ body: JSON, _ context: WriteContext) async throws -> Contact? {
         let account = Self.uuid(body["accountId"])
         if let id = Self.uuid(body["id"]) {
-            let found = try await known(contact: id, context.tenant)
+            let found = try await known(contact: id, body, context.tenant)
             guard found.accountID == account else {
                 throw Self.refused(
                     "/contactId", "elsewhere", "This contact is not at the account of the conversion.",
@@ -91,11 +94,21 @@ struct Conversions: Sendable {
             .find(account: account, keys.compactMap(\.self), context.tenant)
     }
 
-    private func known(contact id: UUID, _ tenant: TenantID) async throws -> Contact {
-        guard let found = try await contacts.find(id, tenant: tenant), found.deletedAt == nil else {
-            throw Accounts.unknown("/contactId", id.lowercased)
-        }
+    private func known(contact id: UUID, _ body: JSON, _ tenant: TenantID) async throws -> Contact {
+        guard let found = try await contacts.find(id, tenant: tenant), found.deletedAt == nil,
+            try await Self.sees(body, contacts, found, tenant)
+        else { throw Accounts.unknown("/contactId", id.lowercased) }
         return found
+    }
+
+    /// Whether the person who converts may see what he names: what he may not see is, to him, not there. Conversions
+    /// that began before this was told go on.
+    private static func sees<Record: Aggregate>(
+        _ body: JSON, _ resource: Resource<Record>, _ record: Record, _ tenant: TenantID
+    ) async throws -> Bool {
+        guard let told = body["seenBy"], !told.isNull else { return true }
+        guard let sight = Sight(told) else { return false }
+        return try await resource.admits(sight, record, tenant: tenant)
     }
 
     private static func refused(_ path: String, _ code: String, _ en: String, _ zh: String) -> Problem {

@@ -42,6 +42,8 @@ struct ConversionBodies: Sendable {
             fill("accountId", conversion.saga.results[.account]?.id.json ?? .null)
             fill("contactId", conversion.saga.results[.contact]?.id.json ?? .null)
         }
+        let isNamed = ["id", "contactId"].contains { !(body[$0]?.isNull ?? true) }
+        body["seenBy"] = isNamed && step != .opportunity ? conversion.request["seenBy"] : nil
         body["occurredAt"] = conversion.occurredAt.json
         return .object(body)
     }

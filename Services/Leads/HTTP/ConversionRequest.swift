@@ -60,12 +60,21 @@ struct ConversionRequest: Sendable {
         self.members = members
     }
 
+    /// Whom the members name as owners, each with its path.
+    var owners: [(id: UUID, path: String)] {
+        ["account", "contact", "opportunity"].compactMap { name in
+            members[name]?["ownerId"]?.string.flatMap { UUID(uuidString: $0) }.map { ($0, "/\(name)/ownerId") }
+        }
+    }
+
     /// A new conversion of a lead.
     func conversion(of lead: Lead, _ context: WriteContext) -> StoredConversion {
         var request: JSONObject = ["account": members["account"]?.object.map { .object($0) } ?? [:]]
         let isPerson = lead.person != nil || lead.phone != nil || lead.email != nil
         if let contact = members["contact"] ?? (isPerson ? [:] : nil) { request["contact"] = contact }
         request["opportunity"] = members["opportunity"] ?? [:]
+        // What is named must be what the caller sees, whenever the step comes to be taken.
+        request["seenBy"] = Sight(context.principal).json
         let saga = ConversionSaga(
             id: UUIDv7.make(), leadID: lead.id, wantsContact: request["contact"]?.object != nil,
             wantsOpportunity: request["opportunity"]?.object != nil)

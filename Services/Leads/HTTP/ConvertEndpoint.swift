@@ -79,6 +79,10 @@ struct ConvertEndpoint: Sendable {
             return try await join(id, context)
         }
         if let id = lead.conversionID { return try await join(id, context) }
+        // The services themselves take whom the lead belongs to, though he may have left since.
+        for owner in request.owners where owner.id != lead.ownerID {
+            _ = try await leads.environment.directory?.active(owner.id, at: owner.path, context)
+        }
         let conversion = request.conversion(of: lead, context)
         let saga = conversion.saga
         do {
