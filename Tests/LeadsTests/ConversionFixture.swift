@@ -129,17 +129,19 @@ struct ConversionFixture: Sendable {
     }
 
     private static func runner(
-        _ service: LeadsFixture, _ client: HTTPClient, _ baseURL: String
+        _ service: LeadsFixture, _ client: HTTPClient, _ baseURL: String, log: LogSink = .standardOutput
     ) throws -> ConversionRunner {
         let neighbour = ServiceClient(
             baseURL: baseURL, client: client, minter: IdentityMinter(issuer: "leads", key: try .generate()))
         return ConversionRunner(
             leads: service.leads, services: [.account: neighbour, .contact: neighbour, .opportunity: neighbour],
-            logger: Logger(service: "leads"))
+            logger: Logger(service: "leads", sink: log))
     }
 
     /// As after a restart: nothing is remembered but what is stored.
-    func restarted() throws -> ConversionRunner { try Self.runner(service, client, baseURL) }
+    func restarted(log: LogSink = .standardOutput) throws -> ConversionRunner {
+        try Self.runner(service, client, baseURL, log: log)
+    }
 
     // MARK: - Leads
 

@@ -212,6 +212,55 @@ import Values
         }
     }
 
+    @Test func `one that throws is logged and rests, and its siblings of that round go on`() async throws {
+        try await ConversionFixture.with { fixture in
+            let (tenant, schema) = (fixture.service.tenant.id, fixture.service.tenant.schema)
+            fixture.neighbours.trouble("opportunity", .unavailable(1_000_000))
+            var leads: [String] = []
+            for number in 0..<10 { leads.append(try await fixture.lead(["company": .string("C\(number)")])) }
+            try await withThrowingTaskGroup(of: Int.self) { [leads] group in
+                for lead in leads { group.addTask { try await fixture.convert(lead).status } }
+                for try await status in group { #expect(status == 202) }
+            }
+            // Nobody makes a customer of a lead that is gone: to finish this one throws.
+            let broken = leads.removeFirst()
+            try await fixture.service.environment.writer.commit(
+                tenant,
+                [
+                    "update \(schema).leads set deleted_at = now() where id = \(UUID(uuidString: broken))",
+                    """
+                    update \(schema).conversions set attempts = 0, results = results || jsonb_build_object('opportunity',
+                        results->'account') where lead_id = \(UUID(uuidString: broken))
+                    """,
+                ])
+            func tried() async throws -> Int64 {
+                try await fixture.service.count(
+                    "select attempts::bigint from \(schema).conversions where lead_id = \(UUID(uuidString: broken))")
+            }
+            // The others are in the middle of it when it throws.
+            fixture.neighbours.trouble("opportunity", .hold)
+            let log = FileManager.default.temporaryDirectory.appending(path: "conversions-\(UUIDv7.make().lowercased)")
+            #expect(FileManager.default.createFile(atPath: log.path, contents: nil))
+            let file = try FileHandle(forWritingTo: log)
+            let runner = try fixture.restarted(log: LogSink(descriptor: file.fileDescriptor))
+            async let round: Void = runner.pass(tenant, now: .now() + .seconds(120))
+            let patience = Deadline.after(.seconds(20))
+            while try await tried() == 0, !patience.isPassed { try await Task.sleep(for: .milliseconds(5)) }
+            fixture.neighbours.trouble("opportunity", nil)
+            try await round
+            for lead in leads { #expect(try await fixture.get(lead)["status"] == "converted") }
+            #expect(try await tried() == 1)
+            #expect(try await fixture.conversions().filter { $0 == "running" }.count == 1)
+            func lines() throws -> String { try String(contentsOf: log, encoding: .utf8) }
+            while try !lines().contains("waits for another round"), !patience.isPassed {
+                try await Task.sleep(for: .milliseconds(5))
+            }
+            #expect(try lines().contains("waits for another round"))
+            try file.close()
+            try FileManager.default.removeItem(at: log)
+        }
+    }
+
     // MARK: - At once
 
     @Test func `many convert one lead at once, and it is one conversion`() async throws {

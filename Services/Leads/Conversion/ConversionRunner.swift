@@ -42,7 +42,8 @@ struct ConversionRunner: Component {
     /// So many conversions of a tenant are taken up at a time: a service that does not answer holds up few.
     private static let width = 8
 
-    /// Takes each conversion that is due as far as it goes without waiting.
+    /// Takes each conversion that is due as far as it goes without waiting. One that cannot go on for a reason that no
+    /// service gave (its lead is gone, the database is away) holds up no other.
     ///
     /// - Parameter idle: so long nobody may have worked on it.
     func pass(_ tenant: TenantID, now: Timestamp = .now(), idle: Duration = .seconds(5)) async throws {
@@ -50,11 +51,32 @@ struct ConversionRunner: Component {
         try await withThrowingTaskGroup(of: Void.self) { group in
             func startNext() {
                 guard let conversion = due.popFirst() else { return }
-                group.addTask { _ = try await advance(conversion, tenant, until: nil) }
+                group.addTask { try await takeUp(conversion, tenant) }
             }
             for _ in 0..<Self.width { startNext() }
             while try await group.next() != nil { startNext() }
         }
+    }
+
+    private func takeUp(_ conversion: StoredConversion, _ tenant: TenantID) async throws {
+        let id = conversion.saga.id
+        do {
+            _ = try await advance(conversion, tenant, until: nil)
+        } catch {
+            try Task.checkCancellation()
+            logger.warning("conversion \(id.lowercased) waits for another round: \(error)")
+            do { try await rest(id, tenant) } catch { try Task.checkCancellation() }
+        }
+    }
+
+    /// Notes a round in vain: the more of them, the longer a conversion rests, so that others have their turn. Nothing is
+    /// lost when that cannot be noted: it is taken up again all the same.
+    private func rest(_ id: UUID, _ tenant: TenantID) async throws {
+        guard let stored = try await store.find(id, tenant), stored.saga.nextAction != nil else { return }
+        let rested = ConversionSaga.evolve(stored.saga, .delayed)
+        let now = Timestamp.now().wholeMilliseconds
+        try await leads.environment.writer.commit(
+            tenant, [store.update(rested, from: stored.revision, SchemaName(tenant), at: now)])
     }
 
     /// Takes a conversion as far as it goes.
