@@ -32,6 +32,27 @@ def ids(api, query):
     return [item["externalId"] for item in api.ok("GET", f"/v1/leads?{query}")["items"]]
 
 
+def test_names_are_ordered_by_pinyin_on_every_page(platform):
+    api = platform.tenant("ordered")
+    names = ["阿里巴巴", "海风", "李宁", "王府井", "张裕", "Acme", "banana", "Cherry"]
+    for name in reversed(names):
+        api.ok("POST", "/v1/accounts", {"name": name})
+        api.ok("POST", "/v1/contacts", {"name": name})
+        api.ok("POST", "/v1/opportunities", {"name": name})
+        api.ok("POST", "/v1/products", {"name": name})
+        api.ok("POST", "/v1/leads", {"company": name})
+        api.ok("POST", "/v1/teams", {"name": name})
+    for collection, field in [("accounts", "name"), ("contacts", "name"), ("opportunities", "name"),
+                              ("products", "name"), ("leads", "company"), ("teams", "name")]:
+        for sort, wanted in [(field, names), (f"-{field}", names[::-1])]:
+            found, cursor = [], ""
+            while cursor is not None:
+                page = api.ok("GET", f"/v1/{collection}?sort={sort}&limit=3{cursor}")
+                found += [item[field] for item in page["items"]]
+                cursor = page["nextCursor"] and f"&cursor={page['nextCursor']}"
+            assert found == wanted, (collection, sort)
+
+
 NUMBERS = [str(number) for number in range(30)]
 
 

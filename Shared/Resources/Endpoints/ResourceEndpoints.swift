@@ -199,7 +199,10 @@ extension Resource {
     static var listParameters: [Parameter] {
         [
             .query("q", "Text to look for in names, phones and e-mails."),
-            .query("sort", "At most three fields, comma-separated; `-` for descending."),
+            .query(
+                "sort",
+                "At most three fields, comma-separated; `-` for descending. Chinese is ordered by pinyin, Latin behind it."
+            ),
             .query("limit", "Objects per page.", 1...500, default: 50),
             .query("cursor", "nextCursor of the page before."),
             .query("fields", "Only these members, comma-separated."),

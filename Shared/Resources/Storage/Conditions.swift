@@ -37,6 +37,18 @@ extension FieldReference {
         }
     }
 
+    /// The value as lists are ordered by it. Text is ordered as people look it up: Chinese by pinyin, Latin letters behind
+    /// it, whatever their case. Only texts of the same bytes are equal, so that no place between two pages is ambiguous.
+    /// Identities (codes, external ids) are compared as they are.
+    var ordered: SQL {
+        let isIdentity =
+            definition.traits.contains(.unique) && !definition.traits.isDisjoint(with: [.readOnly, .createOnly])
+        switch definition.type {
+        case .string, .text: return isIdentity ? expression : "\(expression) collate \"zh-x-icu\""
+        default: return expression
+        }
+    }
+
     private var isList: Bool {
         if case .list = definition.type { true } else { false }
     }
@@ -72,7 +84,7 @@ extension FieldReference {
 
     private func bound(_ bound: Bound, _ sign: String) -> SQL {
         if case .money = definition.type { return moneyCondition(bound.value, sign) }
-        return "\(expression) \(raw: sign) \(definition.type.bind(bound.value))"
+        return "\(ordered) \(raw: sign) \(definition.type.bind(bound.value))"
     }
 
     private func moneyCondition(_ value: FieldValue, _ sign: String) -> SQL {

@@ -31,7 +31,7 @@ struct Ordering: Sendable {
 
     /// `created_at desc, id desc`; NULLs where PostgreSQL's indexes have them.
     var clause: SQL {
-        keys.map { "\($0.field.expression)\(raw: $0.isDescending ? " desc" : "")" as SQL }.joined(separator: ", ")
+        keys.map { "\($0.field.ordered)\(raw: $0.isDescending ? " desc" : "")" as SQL }.joined(separator: ", ")
     }
 
     /// The values that say where a row stands.
@@ -43,21 +43,28 @@ struct Ordering: Sendable {
         }
     }
 
-    /// Rows behind a position.
-    func after(_ position: [FieldValue]) -> SQL {
+    /// Rows behind a position, in parts that follow one another in the order: each is a range of an index, which the whole
+    /// is not where NULLs have their place at one end.
+    func after(_ position: [FieldValue]) -> [SQL] {
         let directions = Set(keys.map(\.isDescending))
-        if directions.count == 1, !keys.contains(where: \.isNullable) {
-            // One row comparison, which an index answers by itself.
-            let left = keys.map(\.field.expression).joined(separator: ", ")
-            let right = zip(keys, position).map { $0.bind($1) }.joined(separator: ", ")
-            return "(\(left)) \(raw: keys[0].isDescending ? "<" : ">") (\(right))"
+        guard directions.count == 1, let first = keys.first, let value = position.first,
+            !keys.dropFirst().contains(where: \.isNullable)
+        else { return [after(keys[...], position[...])] }
+        let (expression, rest) = (first.field.ordered, after(keys.dropFirst(), position.dropFirst()))
+        // NULLs come last in ascending order and first in descending order.
+        if value.isNull {
+            return ["\(expression) is null and \(rest)"] + (first.isDescending ? ["\(expression) is not null"] : [])
         }
-        return after(keys[...], position[...])
+        // One row comparison, which an index answers by itself; none with NULL is true.
+        let left = keys.map(\.field.ordered).joined(separator: ", ")
+        let right = zip(keys, position).map { $0.bind($1) }.joined(separator: ", ")
+        let behind: SQL = "(\(left)) \(raw: first.isDescending ? "<" : ">") (\(right))"
+        return [behind] + (first.isNullable && !first.isDescending ? ["\(expression) is null"] : [])
     }
 
     private func after(_ keys: ArraySlice<Key>, _ position: ArraySlice<FieldValue>) -> SQL {
         guard let key = keys.first, let value = position.first else { return "false" }
-        let expression = key.field.expression
+        let expression = key.field.ordered
         let rest = after(keys.dropFirst(), position.dropFirst())
         // NULLs come last in ascending order and first in descending order.
         if value.isNull {

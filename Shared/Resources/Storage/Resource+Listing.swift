@@ -30,17 +30,12 @@ extension Resource {
         let binding = binding(parameters, tenant: tenant)
         var conditions = try conditions(query, principal, schema)
         if let condition { conditions.append(condition) }
-        let counted = conditions
+        var parts: [SQL] = ["true"]
         if let cursor = query.cursor {
-            conditions.append(ordering.after(try environment.cursors.read(cursor, ordering, binding: binding)))
+            parts = ordering.after(try environment.cursors.read(cursor, ordering, binding: binding))
         }
-        var statements: [SQL] = [
-            """
-            \(table.select(schema)) where \(conditions.joined(separator: " and ")) \
-            order by \(ordering.clause) limit \(query.limit + 1)
-            """
-        ]
-        if let count = query.count { statements.append(self.count(count, counted, schema)) }
+        var statements = [page(parts.map { conditions + [$0] }, ordering, limit: query.limit + 1, schema)]
+        if let count = query.count { statements.append(self.count(count, conditions, schema)) }
         let results = try await database.flight(tenant, statements, options: .read)
         var records = try results[0].map { try table.record($0) }
         var next: String?
@@ -53,6 +48,17 @@ extension Resource {
         return Page(
             records: records, nextCursor: next,
             count: results.count > 1 ? try results[1].single().get(0, as: Int64.self) : nil)
+    }
+
+    /// The first rows of parts that follow one another in the order.
+    func page(_ parts: [[SQL]], _ ordering: Ordering, limit: Int, _ schema: SchemaName) -> SQL {
+        let ordered: SQL = "order by \(ordering.clause) limit \(limit)"
+        let pages: [SQL] = parts.map { conditions in
+            "\(table.select(schema)) where \(conditions.joined(separator: " and ")) \(ordered)"
+        }
+        guard pages.count > 1 else { return pages[0] }
+        let whole = pages.map { "(\($0))" as SQL }.joined(separator: " union all ")
+        return "select \(table.columnList(prefix: "page")) from (\(whole)) as page \(ordered)"
     }
 
     private func conditions(_ query: ListQuery, _ principal: Principal, _ schema: SchemaName) throws -> [SQL] {
