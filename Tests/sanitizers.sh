@@ -3,6 +3,7 @@
 # Each has a build of its own below .build/. Ends with 1 when a test fails or a sanitizer reports something.
 source "$(dirname "$0")/../deploy/local/lib.sh"
 cd "$ROOT"
+export TSAN_OPTIONS="suppressions=$ROOT/Tests/thread-sanitizer.supp"
 SUITES='^(RuntimeTests|HTTPTests|PostgresTests|EventLogTests|ResourcesTests)\.'
 
 run() {

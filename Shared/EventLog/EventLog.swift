@@ -8,6 +8,9 @@ public protocol EventLog: Sendable {
     /// What runs, for logs and health: "kafka" or "postgres".
     var name: String { get }
 
+    /// Appends that follow one another faster cost more than the time they save: a relay makes its rounds no faster.
+    var appendPace: Duration { get }
+
     /// Makes the topics that do not exist yet; existing ones are left as they are.
     func createTopics(_ topics: [String], partitions: Int) async throws
 

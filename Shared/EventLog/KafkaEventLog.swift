@@ -6,6 +6,7 @@ import Values
 /// The event log on Apache Kafka: what every real deployment runs.
 public final class KafkaEventLog: EventLog {
     public let name = "kafka"
+    public let appendPace = Duration.milliseconds(1)
     private let configuration: KafkaConfiguration
     private let group: EventLoopGroup
     private let state = Mutex(State())

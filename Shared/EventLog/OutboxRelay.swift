@@ -28,9 +28,6 @@ public final class OutboxRelay: Sendable {
         /// How often an idle relay looks, unasked: soon after activity, and in the end.
         public var shortestWait = Duration.milliseconds(20)
         public var longestWait = Duration.milliseconds(250)
-        /// Rounds begin at least this long after one another: each costs two commits, and under load more events share
-        /// them. The first after a pause is done at once, and a backlog knows no pause.
-        public var pace = Duration.milliseconds(5)
         public init() {}
     }
 
@@ -113,7 +110,8 @@ public final class OutboxRelay: Sendable {
             }
             if try await round(&cursors, system, session) {
                 wait = options.shortestWait
-                let rest = options.pace - now.duration(to: .now)
+                // The first round after a pause is begun at once, and a backlog knows no pause.
+                let rest = log.appendPace - now.duration(to: .now)
                 if rest > .zero, status.depth == 0 { try await Task.sleep(for: rest) }
             } else {
                 await bell.wait(upTo: wait, on: loop)

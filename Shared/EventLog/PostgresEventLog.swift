@@ -8,6 +8,8 @@ import Values
 /// for one machine without a broker. The database is prepared with ``EventLogSchema/log()``.
 public final class PostgresEventLog: EventLog {
     public let name = "postgres"
+    /// An append is a commit, about a millisecond of the machine whatever its size: under load more events share it.
+    public let appendPace = Duration.milliseconds(5)
     let database: PostgresDatabase
     let role: DatabaseRole
     let report: EventLogNotice.Report

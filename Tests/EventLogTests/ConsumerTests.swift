@@ -178,6 +178,7 @@ struct ConsumerTests {
 /// Keeps the subscriber instead of feeding it.
 private final class Catcher: EventLog {
     let name = "catcher"
+    let appendPace = Duration.milliseconds(1)
     private let inner: any EventLog
     private let caught = Mutex<(any EventSubscriber)?>(nil)
     var subscriber: (any EventSubscriber)? { caught.withLock { $0 } }

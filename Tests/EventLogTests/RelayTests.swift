@@ -152,6 +152,7 @@ struct RelayTests {
 private final class DyingLog: EventLog {
     struct Died: Error {}
     let name = "dying"
+    let appendPace = Duration.milliseconds(1)
     private let inner: any EventLog
     private let hasDied = Mutex(false)
 

@@ -12,12 +12,14 @@ import statistics
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(ROOT / "deploy" / "demo"), str(ROOT / "deploy" / "local")]
 import events  # noqa: E402
+import foreign  # noqa: E402
 import idle  # noqa: E402
 import imports  # noqa: E402
 import pages  # noqa: E402
@@ -98,6 +100,20 @@ class Bench:
         self.table.at_most("from commit to visible in analytics, p50", seen["p50"], 30, "ms")
         self.table.at_most("from commit to visible in analytics, p99", seen["p99"], 150, "ms")
 
+    def foreign(self):
+        known = self.system.environment()
+        if self.options.log != "kafka":
+            print("       skipped: a foreign client needs Kafka (--log kafka)", flush=True)
+            return
+        other = self.system.database("guanxi_gateway")
+        servers = known["KAFKA_BOOTSTRAP_SERVERS"]
+        for what, meanwhile in (("", nullcontext()), (", another transaction open", foreign.open_transaction(other, 60))):
+            with meanwhile:
+                seen = foreign.measure(servers, self.url, self.api.key, 2 * self.options.seconds)
+            print(f"       {seen['rate']:.0f} writes/s, {seen['samples']} samples{what}", flush=True)
+            self.table.at_most(f"from commit to a foreign Kafka client{what}, p50", seen["p50"], 2, "ms")
+            self.table.at_most(f"from commit to a foreign Kafka client{what}, p99", seen["p99"], 10, "ms")
+
     def events(self):
         if self.write_rate is None:
             self.write_rate = wrk(
@@ -129,7 +145,7 @@ class Bench:
             self.table.at_most(f"{service} idle, resident", idle.resident_megabytes(self.system.pid(service)), 60, "MB")
 
 
-PARTS = ["size", "writes", "reads", "visible", "events", "imported", "pages"]
+PARTS = ["size", "writes", "reads", "visible", "foreign", "events", "imported", "pages"]
 
 
 def arguments():

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
 # `make bench`: measures the release build in a system of its own, below .run/bench.
 source "$(dirname "$0")/lib.sh"
-exec python3 "$ROOT/deploy/bench/bench.py" "$@"
+PYTHON=$("$ROOT/deploy/local/python.sh")
+exec "$PYTHON" "$ROOT/deploy/bench/bench.py" "$@"
