@@ -25,7 +25,9 @@ extension Resource {
         let body = RequestBody(
             mediaTypes: ["application/json", "application/x-ndjson"],
             schema: Schema(inline: [
-                "type": "array", "maxItems": .int(Int64(Self.rowLimit)), "items": ["type": "object"],
+                "type": "array", "maxItems": .int(Int64(Self.rowLimit)),
+                // Not a type: what is no object is a bad row, not a bad request.
+                "items": ["description": .string("As `POST \(path)` takes it; what is no object is refused.")],
             ]),
             limit: 64 << 20)
         return Endpoint(
