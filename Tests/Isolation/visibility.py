@@ -20,7 +20,17 @@ class Colleague:
         opportunity = tenant.make(
             "opportunities", name=f"{canary} opportunity", accountId=account["id"], externalSystem=name,
             externalId="1", **owned)
-        self.owned = {"leads": lead, "accounts": account, "opportunities": opportunity}
+        contact = tenant.make(
+            "contacts", name=f"{canary} contact", accountId=account["id"], externalSystem=name, externalId="1", **owned)
+        order = tenant.make(
+            "orders", accountId=account["id"], orderedOn="2026-01-02", amount={"amount": "5.00", "currency": "USD"},
+            description=canary, externalSystem=name, externalId="1", **owned)
+        # Of nobody: seen with its customer.
+        tenant.make(
+            "orders", accountId=account["id"], orderedOn="2026-01-03", amount={"amount": "6.00", "currency": "USD"},
+            description=canary, externalSystem=name, externalId="2")
+        self.owned = {
+            "leads": lead, "accounts": account, "opportunities": opportunity, "contacts": contact, "orders": order}
         self.watched = {item["id"] for item in self.owned.values()}
 
 

@@ -105,9 +105,10 @@ public struct Backbone: Sendable {
     /// - Parameters:
     ///   - isDurable: see ``EventConsumer/Configuration/isDurable``.
     ///   - pace: see ``EventConsumer/Configuration/pace``; nil for the standard one.
+    ///   - acceptsMidway: see ``EventConsumer/Configuration/acceptsMidway``.
     public func consumer(
         _ group: String, topics: [Topic], handlers: [any EventHandler], isDurable: Bool = true,
-        pace: Duration? = nil
+        pace: Duration? = nil, acceptsMidway: Bool = false
     ) -> EventConsumer {
         let logger = context.logger.component("consumer \(group)")
         // A line for each event is for those who look for something.
@@ -127,14 +128,17 @@ public struct Backbone: Sendable {
         var configuration = EventConsumer.Configuration(group: group, topics: topics.map(\.name))
         configuration.isDurable = isDurable
         configuration.pace = pace ?? configuration.pace
+        configuration.acceptsMidway = acceptsMidway
         return EventConsumer(
             configuration, log: log, database: database, handlers: handlers,
             report: Self.report(context.logger), applied: applied)
     }
 
-    /// The consumer that keeps the service's copy of the directory. What a crash undoes of it is read again.
+    /// The consumer that keeps the service's copy of the directory. What a crash undoes of it is read again. Each event
+    /// has the whole of its person or team: one whose beginning the topic holds no longer is known from the next.
     public func directoryConsumer(_ group: String) -> EventConsumer {
-        consumer(group, topics: [.gateway], handlers: [DirectoryCopy(kept)], isDurable: false)
+        consumer(
+            group, topics: [.gateway], handlers: [DirectoryCopy(kept)], isDurable: false, acceptsMidway: true)
     }
 
     /// Metrics of the consumers, each under its group.
