@@ -15,7 +15,7 @@ run() {
         { grep -E 'error:' "$log" | sort -u | head -n 20; die "the build with the $kind sanitizer failed: see $log"; }
     step "tests under the $kind sanitizer"
     local ok=1
-    swift test --skip-build --disable-xctest --sanitize="$kind" --scratch-path "$scratch" --filter "$filter" \
+    GUANXI_SANITIZER=$kind swift test --skip-build --disable-xctest --sanitize="$kind" --scratch-path "$scratch" --filter "$filter" \
         >"$log" 2>&1 || ok=0
     grep -E 'SUMMARY: |✘|Test run with' "$log" | sort | uniq -c | sort -rn | head -n 40
     if grep -q 'SUMMARY: ' "$log" || [ "$ok" = 0 ]; then say "see $log"; return 1; fi

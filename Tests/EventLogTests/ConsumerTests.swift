@@ -187,6 +187,8 @@ private final class Catcher: EventLog {
 
     func consume(group: String, topics: [String], batch: Int, subscriber: any EventSubscriber) async throws {
         caught.withLock { $0 = subscriber }
+        // The subscriber knows the consumer, which knows this log.
+        defer { caught.withLock { $0 = nil } }
         while true { try await Task.sleep(for: .seconds(1)) }
     }
 

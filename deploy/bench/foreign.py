@@ -1,6 +1,6 @@
 """From a write's answer until a foreign Kafka client has its event, while 500 writes a second go on.
 
-The client is librdkafka's for Python, a consumer group of its own on the topic of leads. An event that comes before the
+The client is librdkafka's for Python, a new consumer group that reads the topic of leads. An event that comes before the
 writer's own answer counts as 0.
 """
 
@@ -23,7 +23,7 @@ class Reader(threading.Thread):
         super().__init__()
         self.seen, self.wants = {}, True
         self.consumer = Consumer({
-            "bootstrap.servers": servers, "group.id": f"bench-{time.time_ns()}", "auto.offset.reset": "latest",
+            "bootstrap.servers": servers, "group.id": f"bench-{time.time_ns()}", "auto.offset.reset": "earliest",
             "enable.auto.commit": False, "fetch.wait.max.ms": 100})
         self.assigned = threading.Event()
 
