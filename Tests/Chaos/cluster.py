@@ -19,6 +19,8 @@ from system import ROOT, SERVICES, System, environment, is_free  # noqa: E402
 LOCAL = ROOT / "deploy" / "local"
 SPARE = 3  # instances of a service for which there are ports
 DISK_MEGABYTES = 600
+# Debian's libfaketime; without it clocks do not jump.
+FAKETIME = Path(f"/usr/lib/{os.uname().machine}-linux-gnu/faketime/libfaketimeMT.so.1")
 
 
 class Instance:
@@ -69,6 +71,7 @@ class Cluster(System):
         self.sockets = Path(tempfile.mkdtemp(prefix="guanxi-links-", dir="/tmp"))
         self.links = None
         self.logs = self.folder / "log"
+        self.clock = self.folder / "clock"
 
     # Ports: 20 for each service, the links above them.
 
@@ -89,6 +92,7 @@ class Cluster(System):
         self.clean()
         self.local("stores")
         self.logs.mkdir(parents=True, exist_ok=True)
+        self.jump(0)
         self.services = environment(self.folder / "services.env", {})
         self.links = Links()
         self.connect()
@@ -206,6 +210,16 @@ class Cluster(System):
             settings["KAFKA_BOOTSTRAP_SERVERS"] = f"127.0.0.1:{self.link_port(30 + SERVICES.index(service))}"
         return settings
 
+    def jump(self, seconds):
+        """Puts the wall clock of every service ahead or back; 0 makes it right. Monotonic clocks stay as they are."""
+        self.clock.write_text(f"{seconds:+d}s\n")
+
+    def clock_settings(self):
+        if not FAKETIME.exists():
+            return {}
+        return {"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(self.clock), "FAKETIME_CACHE_DURATION": "1",
+                "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_NO_CACHE": "0", "FAKETIME_DONT_RESET": "1"}
+
     def launch(self, service, number=0):
         instance = self.instances.get((service, number)) or Instance(service, number, self.port(service, number))
         self.instances[service, number] = instance
@@ -213,7 +227,7 @@ class Cluster(System):
             instance.process = subprocess.Popen(
                 [str(self.program(service)), "--listen", f"127.0.0.1:{instance.port}",
                  "--internal-listen", f"127.0.0.1:{instance.internal}"],
-                env=self.settings_of(service), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env={**self.settings_of(service), **self.clock_settings()}, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True)
         return instance
 

@@ -6,6 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
+from cluster import FAKETIME
 from system import SERVICES
 
 KAFKA, POSTGRES = "kafka", "postgres"
@@ -23,6 +24,8 @@ class Faults:
             (self.join, 4), (self.leave, 3), (self.cut, 3), (self.slow, 2)]
         if cluster.log == KAFKA:
             self.kinds += [(self.restart_kafka, 2), (self.crash_kafka, 1)]
+        if FAKETIME.exists():
+            self.kinds.append((self.jump_clock, 2))
         if cluster.ballast:
             self.kinds.append((self.fill_disk, 2))
 
@@ -137,6 +140,15 @@ class Faults:
             self.cluster.script("kafka.sh", "stop")
             self.cluster.script("kafka.sh", "start")
             self.cluster.wait_kafka()
+
+    # Time.
+
+    def jump_clock(self):
+        seconds = self.chance.choice([-3600, -60, 60, 3600])
+        self.note(f"the clock of every service jumps by {seconds / 60:+.0f} minutes for 10 s")
+        self.cluster.jump(seconds)
+        self.wait(10)
+        self.cluster.jump(0)
 
     # Network.
 

@@ -246,6 +246,7 @@ final class BehindTheGateway: Sendable {
             mounts: [
                 Mount("/v1", id: "echo", permission: .anyCaller) { call in
                     let principal = try call.caller
+                    if call.request.path.hasSuffix("/disbelieved") { throw Problem(.unauthenticated) }
                     let names = call.request.headers.fields.map { $0.name.lowercased() }.filter {
                         $0 != "guanxi-identity"
                     }

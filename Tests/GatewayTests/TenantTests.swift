@@ -93,6 +93,15 @@ import Values
         #expect(try await gateway.call(.get, "/v1/leads", headers: posing).status == 401)
     }
 
+    @Test func aServiceThatDoesNotBelieveTheGatewayIsNoFaultOfTheCaller() async throws {
+        let gateway = try await GatewayFixture.shared()
+        let unit = try await gateway.unit()
+        let answer = try await gateway.call(.get, "/v1/leads/disbelieved", as: unit.key)
+        #expect(answer.status == 503)
+        #expect(answer.headers["Retry-After"] != nil)
+        #expect(answer.headers["WWW-Authenticate"] == nil)
+    }
+
     @Test func largeBodiesPassAndUnknownPathsDoNot() async throws {
         let gateway = try await GatewayFixture.shared()
         let unit = try await gateway.unit()

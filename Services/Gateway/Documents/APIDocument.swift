@@ -10,7 +10,6 @@ import Synchronization
 final class APIDocument: Sendable {
     private struct State {
         var parts: [String: JSON] = [:]
-        var document: JSON = .null
         var bytes: [UInt8] = []
         var page: [UInt8] = []
     }
@@ -27,6 +26,8 @@ final class APIDocument: Sendable {
 
     init(own: JSON, services: [(name: String, internalURL: String)], client: HTTPClient, logger: Logger) {
         (self.own, self.services, self.client, self.logger) = (own, services, client, logger)
+        // Before any service was asked there is the gateway's own part.
+        merge([:])
     }
 
     /// The document as JSON text.
@@ -49,17 +50,19 @@ final class APIDocument: Sendable {
         for (name, url) in services {
             if let part = try? await read(url) { parts[name] = part }
         }
-        if state.withLock({ $0.parts == parts && $0.document != .null }) { return parts.count == services.count }
+        if state.withLock({ $0.parts != parts }) { merge(parts) }
+        return parts.count == services.count
+    }
+
+    private func merge(_ parts: [String: JSON]) {
         let inOrder = [own] + services.compactMap { parts[$0.name] }
         do {
             let merged = try OpenAPI.merge(inOrder, info: Self.info) { permission in
                 Role.allCases.filter { PermissionMatrix.allows($0, permission.name) }.map(\.rawValue)
             }
             let page = Array(ReferencePage.html(merged).utf8)
-            let kept = parts
-            state.withLock { $0 = State(parts: kept, document: merged, bytes: merged.serialize(), page: page) }
+            state.withLock { $0 = State(parts: parts, bytes: merged.serialize(), page: page) }
         } catch { logger.error("the services' API documents contradict each other", error: error) }
-        return parts.count == services.count
     }
 
     private func read(_ url: String) async throws -> JSON? {

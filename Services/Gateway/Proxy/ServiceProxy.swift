@@ -54,7 +54,8 @@ struct ServiceProxy: Sendable {
         let forwarding = Forwarding(
             base: base, removes: Self.isClaim, setting: setting,
             deadline: .after(isLong ? Self.longPatience : Self.patience))
-        do { return try await client.forward(request, forwarding) } catch let error as HTTPClientError
+        let answer: HTTPResponse
+        do { answer = try await client.forward(request, forwarding) } catch let error as HTTPClientError
             where error.reason == .unreachable
         {
             throw Problem(
@@ -62,6 +63,18 @@ struct ServiceProxy: Sendable {
                 .init(en: "The \(service) service does not answer now.", zh: "\(service) 服务暂时无响应。"),
                 retryAfter: .seconds(1))
         }
+        // Who the caller is was proven here. That the service does not believe it is no fault of the caller: the clocks
+        // of the machines differ, or it has not seen our newest key yet.
+        guard answer.status != .unauthorized else {
+            try keys.minter.forget(caller)
+            throw Problem(
+                .unavailable,
+                .init(
+                    en: "The \(service) service does not accept the gateway's word now.",
+                    zh: "\(service) 服务暂时不接受网关的身份凭证。"),
+                retryAfter: .seconds(1))
+        }
+        return answer
     }
 
     /// Headers by which a client could pose as somebody, or that are not the services' business.

@@ -46,6 +46,9 @@ public final class IdentityMinter: Sendable {
         return token
     }
 
+    /// Signs anew at the next call: for a token that somebody did not believe.
+    public func forget(_ principal: Principal) { minted.withLock { $0[principal] = nil } }
+
     /// A principal for what this service does on its own for a tenant.
     public func servicePrincipal(for tenant: TenantID?, permissions: Set<Permission>) -> Principal {
         Principal(
