@@ -155,11 +155,11 @@ struct ConversionFixture: Sendable {
     }
 
     func convert(
-        _ lead: String, _ body: JSON = [:], key: String? = nil
+        _ lead: String, _ body: JSON = [:], key: String? = nil, by principal: Principal? = nil
     ) async throws -> (status: Int, body: JSON, replayed: Bool) {
         let router = try Router(
             [ConvertEndpoint(leads: service.leads, runner: runner).endpoint],
-            middleware: [Known(principal: principal)],
+            middleware: [Known(principal: principal ?? machine)],
             events: RouterEvents(unexpected: { error, _, _ in Issue.record("\(error)") }),
             translate: { Problem(translating: $0) })
         var headers: HTTPHeaders = ["Content-Type": "application/json"]
@@ -171,7 +171,7 @@ struct ConversionFixture: Sendable {
         )
     }
 
-    private var principal: Principal {
+    private var machine: Principal {
         Principal(
             tenant: service.tenant.id, subject: "test", kind: .apiKey, role: "admin",
             permissions: ["backdate", "leads.convert"], visibility: .all)

@@ -73,6 +73,16 @@ import Values
             }
             #expect(try await fixture.conversions() == [])
             let ann = try await fixture.service.hire("ann")
+            // What may not be given to another by itself is not given by the way either.
+            let seller = Principal(
+                tenant: fixture.service.tenant.id, subject: try await fixture.service.hire("bo").lowercased,
+                kind: .user,
+                role: "sales", permissions: ["leads.convert"], visibility: .all)
+            for (step, status) in [("account", 403), ("opportunity", 403)] {
+                let given: JSON = .object([step: ["ownerId": ann.json]])
+                #expect(try await fixture.convert(lead, given, by: seller).status == status)
+            }
+            #expect(try await fixture.conversions() == [])
             #expect(try await fixture.convert(lead, ["account": ["ownerId": ann.json]]).status == 201)
         }
     }

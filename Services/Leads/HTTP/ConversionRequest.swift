@@ -60,10 +60,14 @@ struct ConversionRequest: Sendable {
         self.members = members
     }
 
-    /// Whom the members name as owners, each with its path.
-    var owners: [(id: UUID, path: String)] {
-        ["account", "contact", "opportunity"].compactMap { name in
-            members[name]?["ownerId"]?.string.flatMap { UUID(uuidString: $0) }.map { ($0, "/\(name)/ownerId") }
+    /// Whom the members name as owners, each with its path and what it takes to give such a thing to another.
+    var owners: [(id: UUID, path: String, giving: Permission?)] {
+        let giving: [(String, Permission?)] = [
+            ("account", "accounts.assign"), ("contact", nil), ("opportunity", "opportunities.assign"),
+        ]
+        return giving.compactMap { name, permission in
+            members[name]?["ownerId"]?.string.flatMap { UUID(uuidString: $0) }
+                .map { ($0, "/\(name)/ownerId", permission) }
         }
     }
 

@@ -81,6 +81,13 @@ struct ConvertEndpoint: Sendable {
         if let id = lead.conversionID { return try await join(id, context) }
         // The services themselves take whom the lead belongs to, though he may have left since.
         for owner in request.owners where owner.id != lead.ownerID {
+            if let giving = owner.giving, let user = context.userID, user != owner.id, !context.principal.may(giving) {
+                throw Problem(
+                    .forbidden,
+                    .init(
+                        en: "Leave out \(owner.path): giving it to another needs the permission \(giving).",
+                        zh: "请勿填写 \(owner.path)：分配给他人需要 \(giving) 权限。"))
+            }
             _ = try await leads.environment.directory?.active(owner.id, at: owner.path, context)
         }
         let conversion = request.conversion(of: lead, context)
