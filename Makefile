@@ -33,6 +33,7 @@ lint: ## Check the formatting of the Swift code
 	@swift format lint --strict --recursive Package.swift Services Shared Tests
 
 test: setup ## Run all tests; they start and stop what they need
+	@$(LOCAL)/setup.sh test
 	@Tests/run.sh
 
 test-sanitizers: setup ## Run the tests of the lower modules under the thread and the address sanitizer

@@ -7,6 +7,7 @@ PACKAGES=(
     libopencc-dev libjansson-dev pkg-config postgresql-15 curl jq python3 python3-venv make
 )
 [ "${1:-}" = bench ] && PACKAGES+=(wrk)
+[ "${1:-}" = test ] && PACKAGES+=(chromium chromium-driver)
 [ -n "${KAFKA_HOME:-}" ] || [ "${1:-}" = kafka ] && ! command -v java >/dev/null && PACKAGES+=(openjdk-17-jre-headless)
 
 command -v swift >/dev/null || die "Swift was not found: install Swift 6.3 (https://swift.org/install) and put it on PATH"

@@ -24,8 +24,9 @@ enum ReferencePage {
         }
         body += "<h2 id=\"schemas\">Schemas</h2>"
         for (name, schema) in schemas {
-            body += "<details id=\"schema-\(escaped(name))\"><summary><code>\(escaped(name))</code></summary>"
-            body += "<pre>\(escaped(String(decoding: schema.serializePretty(), as: UTF8.self)))</pre></details>"
+            body += "<details><summary><code>\(escaped(name))</code></summary>"
+            body += "<pre id=\"schema-\(escaped(name))\">"
+            body += "\(escaped(String(decoding: schema.serializePretty(), as: UTF8.self)))</pre></details>"
         }
         return page(title: "Guanxi API", body)
     }
@@ -61,15 +62,17 @@ enum ReferencePage {
         let json: JSON
 
         var html: String {
-            var text = "<details id=\"\(escaped(json["operationId"]?.string ?? ""))\"><summary>"
+            // What a link names lies within the details, so that the browser opens them.
+            let id = escaped(json["operationId"]?.string ?? "")
+            var text = "<details><summary>"
             text += "<b class=\"\(method.lowercased())\">\(method)</b> <code>\(escaped(path))</code> "
-            text += "\(escaped(json["summary"]?.string ?? ""))</summary>"
+            text += "\(escaped(json["summary"]?.string ?? ""))</summary><div id=\"\(id)\">"
             if let description = json["description"]?.string { text += "<p>\(escaped(description))</p>" }
             let roles = (json["x-roles"]?.array ?? []).compactMap(\.string).joined(separator: ", ")
             text += "<p>Permission: <code>\(escaped(json["x-permission"]?.string ?? ""))</code>"
             text += (roles.isEmpty ? "" : " (\(escaped(roles)))") + "</p>"
             text += parameters + requestBody + responses
-            return text + "</details>"
+            return text + "</div></details>"
         }
 
         private var parameters: String {
@@ -112,9 +115,9 @@ enum ReferencePage {
         <!doctype html><html lang="en"><head><meta charset="utf-8"><title>\(escaped(title))</title>
         <meta name="viewport" content="width=device-width, initial-scale=1"><style>
         body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b1f24}
-        code,pre{font:14px ui-monospace,monospace}pre{background:#f5f6f8;padding:1rem;overflow:auto}
+        body{overflow-wrap:break-word}summary code{overflow-wrap:anywhere}code,pre{font:14px ui-monospace,monospace}pre{background:#f5f6f8;padding:1rem;overflow:auto}
         details{border-bottom:1px solid #e3e5e8;padding:.4rem 0}summary{cursor:pointer}
-        table{border-collapse:collapse;width:100%}td{border-top:1px solid #eee;padding:.2rem .6rem;vertical-align:top}
+        table{border-collapse:collapse;display:block;overflow-x:auto}td{border-top:1px solid #eee;padding:.2rem .6rem;vertical-align:top}
         b{display:inline-block;min-width:4.5rem}.get{color:#0a6}.post{color:#06c}.put,.patch{color:#a60}.delete{color:#c22}
         @media(prefers-color-scheme:dark){body{background:#15181c;color:#e6e8ea}pre{background:#22262b}a{color:#7bf}}
         </style></head><body>\(body)</body></html>

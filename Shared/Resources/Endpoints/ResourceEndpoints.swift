@@ -28,6 +28,10 @@ extension Resource {
     var path: String { "/v1/\(collection)" }
     private var tags: [String] { [collection] }
     private var noun: String { entity.en.lowercased() }
+    /// With its article: "a lead", "an account", and "a user" by its sound.
+    private var one: String {
+        ("aeio".contains(noun.prefix(1)) ? "an " : "a ") + noun
+    }
 
     /// The object as answers show it.
     public var schema: Schema { Schema(typeName, entity.schema.jsonSchema(.object)) }
@@ -72,7 +76,7 @@ extension Resource {
 
     private var createEndpoint: Endpoint {
         Endpoint(
-            .post, path, id: "create\(typeName)", summary: "Create a \(noun)", tags: tags,
+            .post, path, id: "create\(typeName)", summary: "Create \(one)", tags: tags,
             permission: Permission("\(collection).write"), parameters: [.idempotencyKey],
             body: .json(createSchema), responses: [shown(201, "Created."), shown(200, "An existing one took it up.")],
             errors: [.validationFailed, .duplicate, .idempotencyKeyReused, .requestInProgress]
@@ -101,7 +105,7 @@ extension Resource {
 
     private var getEndpoint: Endpoint {
         Endpoint(
-            .get, "\(path)/{id}", id: "get\(typeName)", summary: "Read a \(noun)", tags: tags,
+            .get, "\(path)/{id}", id: "get\(typeName)", summary: "Read \(one)", tags: tags,
             permission: Permission("\(collection).read"),
             parameters: [
                 idParameter, .query("fields", "Only these members, comma-separated."),
@@ -129,7 +133,7 @@ extension Resource {
 
     private var patchEndpoint: Endpoint {
         Endpoint(
-            .patch, "\(path)/{id}", id: "update\(typeName)", summary: "Change fields of a \(noun)",
+            .patch, "\(path)/{id}", id: "update\(typeName)", summary: "Change fields of \(one)",
             description: "A merge patch (RFC 7396): absent members stay, null clears.", tags: tags,
             permission: Permission("\(collection).write"), parameters: [idParameter, .ifMatch],
             body: .mergePatch(patchSchema), responses: [shown()],
@@ -142,7 +146,7 @@ extension Resource {
 
     private var deleteEndpoint: Endpoint {
         Endpoint(
-            .delete, "\(path)/{id}", id: "delete\(typeName)", summary: "Delete a \(noun)",
+            .delete, "\(path)/{id}", id: "delete\(typeName)", summary: "Delete \(one)",
             description: "It can be restored for 90 days.", tags: tags,
             permission: Permission("\(collection).delete"), parameters: [idParameter, .ifMatch],
             responses: [ResponseSpec(204, "Deleted.")], errors: [.notFound, .versionMismatch, .conflict]
