@@ -112,7 +112,7 @@ public actor TestKafka {
         broker.standardError = output
         try broker.run()
         process = broker
-        let deadline = ContinuousClock.now + .seconds(60)
+        let deadline = ContinuousClock.now + .seconds(180)
         while !Self.accepts(ports.client) {
             guard broker.isRunning, ContinuousClock.now < deadline else {
                 let text = (try? String(contentsOf: log, encoding: .utf8)) ?? ""
