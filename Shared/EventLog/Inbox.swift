@@ -35,16 +35,19 @@ struct Inbox: Sendable {
     }
 
     /// What is known of aggregates; one row each, in their order.
+    ///
+    /// Each is looked up by itself, which `limit` and the aggregate make sure of: as joins, planned while the tables are
+    /// empty and kept by the connection, they would go through all rows of the consumer for each batch.
     func states(of keys: [InboxKey]) -> SQL {
         """
-        select s.sequence,
-            exists (select from shared.dead_letter d where d.consumer = \(consumer) and d.tenant = k.tenant
-                and d.aggregate = k.aggregate and d.state = 'poison' and d.sequence > 0) as poisoned,
-            exists (select from shared.dead_letter d where d.consumer = \(consumer) and d.tenant = k.tenant
-                and d.aggregate = k.aggregate and d.sequence > 0) as parked
+        select s.sequence, coalesce(d.poisoned, false), coalesce(d.parked, false)
         from unnest(\(keys.map(\.tenant)), \(keys.map(\.aggregate))) with ordinality as k(tenant, aggregate, ordinal)
-        left join shared.inbox_sequence s
-            on s.consumer = \(consumer) and s.tenant = k.tenant and s.aggregate = k.aggregate
+        left join lateral (
+            select sequence from shared.inbox_sequence
+            where consumer = \(consumer) and tenant = k.tenant and aggregate = k.aggregate limit 1) s on true
+        left join lateral (
+            select bool_or(state = 'poison') as poisoned, count(*) > 0 as parked from shared.dead_letter
+            where consumer = \(consumer) and tenant = k.tenant and aggregate = k.aggregate and sequence > 0) d on true
         order by k.ordinal
         """
     }
