@@ -35,6 +35,9 @@ public final class TestPostgres: Sendable {
     public static func separate(_ name: String) async throws -> TestPostgres { try await launched("-\(name)") }
 
     private init(superuser: PostgresConfiguration, folder: String?) {
+        var superuser = superuser
+        // All suites run at once on one machine: a connection may be long in coming.
+        superuser.acquireTimeout = .seconds(60)
         self.superuser = superuser
         self.folder = folder
     }
