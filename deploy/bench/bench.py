@@ -46,7 +46,8 @@ class Bench:
         """A tenant with a source, and the names that the floors' SQL needs."""
         known = self.system.environment()
         self.url = known["GUANXI_URL"]
-        tenant = Tenant(Api(self.url, known["GUANXI_OPERATOR_KEY"]), "bench", "Bench", "UTC", "USD")
+        self.operator = Api(self.url, known["GUANXI_OPERATOR_KEY"])
+        tenant = Tenant(self.operator, "bench", "Bench", "UTC", "USD")
         self.api = tenant.api
         tenant.ensure("/v1/sources", [{"key": "website", "name": "Web site", "kind": "ownSite"}], "key")
         self.database = self.system.database("guanxi_leads")
@@ -94,7 +95,10 @@ class Bench:
         self.table.ratio("GET /v1/leads/{id}, of pgbench's rate for the same select", pairs, 0.20)
 
     def visible(self):
-        seen = visibility.measure(self.url, self.api.key, 2 * self.options.seconds)
+        # In a tenant of its own: the report's own time, which grows with what it counts, is not what is measured.
+        tenant = Tenant(self.operator, "bench-visible", "Visible", "UTC", "USD")
+        tenant.ensure("/v1/sources", [{"key": "website", "name": "Web site", "kind": "ownSite"}], "key")
+        seen = visibility.measure(self.url, tenant.api.key, 2 * self.options.seconds)
         print(f"       {seen['rate']:.0f} writes/s, {seen['samples']} samples")
         self.table.at_least("writes a second while looking", seen["rate"], 0.97 * visibility.WRITES_A_SECOND, "/s")
         self.table.at_most("from commit to visible in analytics, p50", seen["p50"], 30, "ms")

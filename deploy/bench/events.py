@@ -8,7 +8,7 @@ import time
 
 from drive import fill, psql
 
-PUBLISHED, APPLIED = "guanxi_outbox_published_total", "guanxi_consumer_applied_total_analytics"
+PUBLISHED, APPLIED = "guanxi_outbox_published_total", 'guanxi_consumer_applied_total{group="analytics"}'
 
 
 def metric(port, name):

@@ -7,6 +7,13 @@ struct RateLimit: Sendable, Hashable {
     /// The policy's name in the headers.
     let name: String
     let perSecond: Double
+    /// The policy as `RateLimit-Policy` says it.
+    let policy: String
+
+    init(name: String, perSecond: Double) {
+        (self.name, self.perSecond) = (name, perSecond)
+        policy = "\"\(name)\";q=\(Int(max(1, perSecond * 2)));w=2"
+    }
 
     /// What may be saved up: two seconds' worth, so that a burst is no offence.
     var burst: Double { max(1, perSecond * 2) }
@@ -66,10 +73,10 @@ final class RateLimits: Middleware {
         if let wait {
             throw Problem(
                 .rateLimited, retryAfter: wait,
-                headers: [("RateLimit-Policy", Self.policy(limit)), ("RateLimit", Self.state(limit, 0, wait))])
+                headers: [("RateLimit-Policy", limit.policy), ("RateLimit", Self.state(limit, 0, wait))])
         }
         var response = try await next(call)
-        response.headers["RateLimit-Policy"] = Self.policy(limit)
+        response.headers["RateLimit-Policy"] = limit.policy
         response.headers["RateLimit"] = Self.state(limit, left, .seconds(1))
         return response
     }
@@ -107,8 +114,6 @@ final class RateLimits: Middleware {
     }
 
     // draft-ietf-httpapi-ratelimit-headers
-
-    private static func policy(_ limit: RateLimit) -> String { "\"\(limit.name)\";q=\(Int(limit.burst));w=2" }
 
     private static func state(_ limit: RateLimit, _ left: Int, _ wait: Duration) -> String {
         "\"\(limit.name)\";r=\(left);t=\(max(1, Int(wait.inSeconds.rounded(.up))))"

@@ -35,7 +35,8 @@ struct ServiceProxy: Sendable {
     /// The way to a service for every path it answers.
     func mounts(to service: String, at base: String, prefixes: [String]) -> [Mount] {
         prefixes.map { prefix in
-            Mount(prefix, id: "forward.\(service)", permission: .anyCaller, timeout: Self.longPatience) { call in
+            // The client keeps the time of each exchange.
+            Mount(prefix, id: "forward.\(service)", permission: .anyCaller, timeout: nil) { call in
                 // Operators have no business with records.
                 _ = try call.tenant
                 return try await forward(call.request, as: try call.caller, to: service, at: base)

@@ -54,11 +54,12 @@ public struct Mount: Sendable {
     public let prefix: String
     public let id: String
     public let permission: Permission
-    public let timeout: Duration
+    /// Nil when the handler keeps the time itself.
+    public let timeout: Duration?
     public let handle: Endpoint.Handle
 
     public init(
-        _ prefix: String, id: String, permission: Permission, timeout: Duration = .seconds(60),
+        _ prefix: String, id: String, permission: Permission, timeout: Duration? = .seconds(60),
         handle: @escaping Endpoint.Handle
     ) {
         self.prefix = prefix

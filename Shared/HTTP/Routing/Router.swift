@@ -6,12 +6,16 @@ public struct Router: Sendable {
     fileprivate struct Route: Sendable {
         let id: String
         let permission: Permission
-        let timeout: Duration
+        /// Nil when the handler keeps the time itself.
+        let timeout: Duration?
         let body: RequestBody?
         /// Nil when any query parameter may be sent.
         let queryNames: Set<String>?
         let run: Endpoint.Handle
     }
+
+    /// What a call without a deadline of its own hears.
+    private static let longest = Duration.seconds(3600)
 
     private var tree = RouteTree<Route>()
     private var mounts: [String: Route] = [:]
@@ -72,7 +76,11 @@ public struct Router: Sendable {
             case .found(let route, let names, let values):
                 operation = route.id
                 let call = try call(request, route, PathParameters(names: names, segments: values), start)
-                response = try await withDeadline(call.deadline) { try await route.run(call) }
+                // A deadline costs a task and a timer.
+                response =
+                    if route.timeout == nil { try await route.run(call) } else {
+                        try await withDeadline(call.deadline) { try await route.run(call) }
+                    }
             case .answer(let answer): response = answer
             case .problem(let problem): throw problem
             }
@@ -132,7 +140,7 @@ public struct Router: Sendable {
         if let known = route.queryNames, let unknown = query.unknown(known) { throw unknown }
         return Call(
             request: request, operation: route.id, permission: route.permission, path: path, query: query,
-            body: route.body, deadline: Deadline(start + route.timeout))
+            body: route.body, deadline: Deadline(start + (route.timeout ?? Self.longest)))
     }
 
     // MARK: - Errors
