@@ -103,7 +103,9 @@ let technique: [[Target]] = [
             "Runtime", "HTTP", "Postgres", "EventLog", "Tenancy", "ServiceKit", "Entities", "Contracts", "JSON",
             "Values", "Text", "CSV", "Security", "Kafka",
         ], testDependencies: ["TestKit"], resources: [.copy("Migrations")]),
-    shared("TestKit", ["Runtime", "HTTP", "Postgres", "JSON", "Values"], tests: false),
+    shared(
+        "TestKit", ["Runtime", "HTTP", "Postgres", "Tenancy", "EventLog", "Contracts", "Resources", "JSON", "Values"],
+        tests: false),
 ]
 
 // MARK: - Product

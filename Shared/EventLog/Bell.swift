@@ -1,50 +1,57 @@
 import Runtime
 import Synchronization
 
-/// Wakes one waiting task. Rings while nobody waits are kept as one.
+/// Wakes whoever waits. Who counted the rings before looking for work misses none that comes while he looks.
 final class Bell: Sendable {
     private struct State {
-        var isRung = false
-        var waiter: CheckedContinuation<Void, Never>?
+        var rings = 0
+        var nextWaiter = 0
+        /// Those on their way to wait, who have no continuation yet, and those who wait.
+        var waiters: [Int: CheckedContinuation<Void, Never>?] = [:]
     }
 
     private let state = Mutex(State())
 
+    /// How often it rang.
+    var rings: Int { state.withLock { $0.rings } }
+
     func ring() {
-        let waiter = state.withLock { state in
-            if state.waiter == nil { state.isRung = true }
-            defer { state.waiter = nil }
-            return state.waiter
+        let waiters = state.withLock { state in
+            state.rings += 1
+            defer { state.waiters = [:] }
+            return state.waiters
         }
-        waiter?.resume()
+        for waiter in waiters.values { waiter?.resume() }
     }
 
-    /// Returns at the next ring, at the latest after `limit`; at once on cancellation or if it rang since the last wait.
-    func wait(upTo limit: Duration, on loop: EventLoop) async {
-        let timer = loop.schedule(after: limit) { [weak self] in self?.wake() }
+    /// Returns at the first ring after so many, at the latest after `limit`; at once on cancellation.
+    func wait(after rings: Int, upTo limit: Duration, on loop: EventLoop) async {
+        let number: Int? = state.withLock { state in
+            guard state.rings == rings else { return nil }
+            state.nextWaiter += 1
+            state.waiters[state.nextWaiter] = .some(nil)
+            return state.nextWaiter
+        }
+        guard let number else { return }
+        let timer = loop.schedule(after: limit) { [weak self] in self?.wake(number) }
         defer { timer.cancel() }
         await withTaskCancellationHandler {
             await withCheckedContinuation { (waiter: CheckedContinuation<Void, Never>) in
-                let isDue = state.withLock { state in
-                    if state.isRung || Task.isCancelled {
-                        state.isRung = false
-                        return true
-                    }
-                    state.waiter = waiter
-                    return false
+                let waits = state.withLock { state in
+                    guard state.waiters[number] != nil else { return false }
+                    state.waiters[number] = .some(waiter)
+                    return true
                 }
-                if isDue { waiter.resume() }
+                // Rung, or the time ran out, on the way here.
+                if !waits { waiter.resume() }
             }
         } onCancel: {
-            wake()
+            wake(number)
         }
     }
 
-    private func wake() {
-        let waiter = state.withLock { state in
-            defer { state.waiter = nil }
-            return state.waiter
-        }
+    private func wake(_ number: Int) {
+        let waiter = state.withLock { $0.waiters.removeValue(forKey: number) ?? nil }
         waiter?.resume()
     }
 }

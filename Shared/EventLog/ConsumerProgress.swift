@@ -89,11 +89,11 @@ extension EventConsumer {
         let deadline = ContinuousClock.now + limit
         var delay = Duration.milliseconds(10)
         while true {
-            let generation = commits.generation
+            let rings = commits.rings
             if try await isDone() { return true }
             let left = ContinuousClock.now.duration(to: deadline)
             guard left > .zero else { return false }
-            await commits.wait(after: generation, upTo: min(delay, left), on: database.database.group.here)
+            await commits.wait(after: rings, upTo: min(delay, left), on: database.database.group.here)
             try Task.checkCancellation()
             delay = min(delay * 2, .milliseconds(40))
         }

@@ -46,7 +46,8 @@ public final class EventConsumer: Sendable {
     let report: EventLogNotice.Report
     let applied: (@Sendable (CloudEvent) -> Void)?
     let progress = Mutex(ConsumerProgress())
-    let commits = CommitSignal()
+    /// Rings with each commit.
+    let commits = Bell()
     private let types: Set<String>
 
     /// - Parameter applied: hears of each event whose effect is committed, on the consumer's loop.
@@ -158,7 +159,7 @@ public final class EventConsumer: Sendable {
     }
 
     private func note(_ plan: InboxPlan, _ events: ArraySlice<ReceivedEvent>) {
-        commits.committed()
+        commits.ring()
         progress.withLock { progress in
             progress.status.lastProgress = .now()
             for (event, decision) in zip(events, plan.decisions) {

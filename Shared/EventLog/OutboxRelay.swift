@@ -108,13 +108,14 @@ public final class OutboxRelay: Sendable {
                 cleaned = now
                 try await session.query("select shared.empty_outbox(b::smallint) from generate_series(0, 7) b")
             }
+            let rings = bell.rings
             if try await round(&cursors, system, session) {
                 wait = options.shortestWait
                 // The first round after a pause is begun at once, and a backlog knows no pause.
                 let rest = log.appendPace - now.duration(to: .now)
                 if rest > .zero, status.depth == 0 { try await Task.sleep(for: rest) }
             } else {
-                await bell.wait(upTo: wait, on: loop)
+                await bell.wait(after: rings, upTo: wait, on: loop)
                 wait = min(wait * 2, options.longestWait)
             }
         }

@@ -88,9 +88,10 @@ private struct PostgresLogMember {
                 try await settle()
                 settled = .now
             }
+            let rings = bell.rings
             let records = try await read()
             if records.isEmpty {
-                await bell.wait(upTo: .milliseconds(250), on: loop)
+                await bell.wait(after: rings, upTo: .milliseconds(250), on: loop)
             } else {
                 try await deliver(records)
             }

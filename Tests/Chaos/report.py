@@ -11,7 +11,7 @@ HEAD = """# Reliability
 Made by `make chaos`: do not edit. Each run is an installation of its own, with {tenants} tenants that write through the
 gateway while, every few seconds, something breaks: `kill -9` or `SIGSTOP` of a service, PostgreSQL or Kafka restarted or
 crashed, a second and third instance that joins or leaves, a cut, refused or slow network between any two, a full disk
-under the log. The same seed gives the same faults: `make chaos CHAOS="--runs kafka:3"`.
+under the log, clocks that jump. The same seed gives the same faults: `make chaos CHAOS="--runs kafka:3"`.
 
 Made on {day} with {cores} cores; {seconds:.0f} s of faults in each run.
 

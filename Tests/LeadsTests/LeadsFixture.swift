@@ -87,19 +87,10 @@ struct LeadsFixture: Sendable {
         return (response.status, try JSON.parse(bytes))
     }
 
-    /// Tells the service of a person, as the directory's events do.
     func hire(
-        _ login: String, id: UUID = UUIDv7.make(), team: UUID? = nil, isActive: Bool = true
+        _ name: String, id: UUID = UUIDv7.make(), team: UUID? = nil, isActive: Bool = true
     ) async throws -> UUID {
-        var user = UserSnapshot()
-        (user.id, user.login, user.teamId, user.status) = (id, login, team, isActive ? "active" : "inactive")
-        let event = CloudEvent(
-            id: UUIDv7.make(), source: "/gateway", type: "user.created", aggregateType: "user",
-            aggregateID: user.id.lowercased, time: .now(), tenant: tenant.id, sequence: 1, data: ["user": user.json])
-        try await environment.database.write(tenant.id) { tx in
-            try await DirectoryCopy([.people]).apply([event], in: tx)
-        }
-        return user.id
+        try await environment.database.hire(name, id: id, team: team, isActive: isActive, of: tenant)
     }
 
     func count(_ sql: SQL) async throws -> Int64 {

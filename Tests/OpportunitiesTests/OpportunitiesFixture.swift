@@ -118,31 +118,17 @@ struct OpportunitiesFixture: Sendable {
         return try await ok(.post, "/v1/opportunities", .object(body), by: principal)
     }
 
-    /// Tells the service of a person, as the directory's events do.
     func hire(
-        _ name: String, id: UUID = UUIDv7.make(), team: UUID?, isActive: Bool = true
+        _ name: String, id: UUID = UUIDv7.make(), team: UUID? = nil, isActive: Bool = true
     ) async throws -> UUID {
-        var user = UserSnapshot()
-        (user.id, user.name, user.login, user.teamId) = (id, name, name.lowercased(), team)
-        user.status = isActive ? "active" : "inactive"
-        try await tell("user", user.id, user.json)
-        return user.id
+        try await environment.database.hire(name, id: id, team: team, isActive: isActive, of: tenant)
     }
 
     func found(_ name: String, below parent: UUID? = nil) async throws -> UUID {
         var team = TeamSnapshot()
         (team.id, team.name, team.parentId) = (UUIDv7.make(), name, parent)
-        try await tell("team", team.id, team.json)
+        try await environment.database.tell(.teams, team.id, team.json, of: tenant)
         return team.id
-    }
-
-    private func tell(_ kind: String, _ id: UUID, _ state: JSON) async throws {
-        let event = CloudEvent(
-            id: UUIDv7.make(), source: "/gateway", type: "\(kind).created", aggregateType: kind,
-            aggregateID: id.lowercased, time: .now(), tenant: tenant.id, sequence: 1, data: [kind: state])
-        try await environment.database.write(tenant.id) { tx in
-            try await DirectoryCopy(Set(DirectoryCopy.Part.allCases)).apply([event], in: tx)
-        }
     }
 
     func events(_ id: String) async throws -> [(type: String, sequence: Int64)] {

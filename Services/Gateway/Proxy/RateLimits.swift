@@ -7,16 +7,16 @@ struct RateLimit: Sendable, Hashable {
     /// The policy's name in the headers.
     let name: String
     let perSecond: Double
+    /// What may be saved up: two seconds' worth, so that a burst is no offence.
+    let burst: Double
     /// The policy as `RateLimit-Policy` says it.
     let policy: String
 
     init(name: String, perSecond: Double) {
         (self.name, self.perSecond) = (name, perSecond)
-        policy = "\"\(name)\";q=\(Int(max(1, perSecond * 2)));w=2"
+        burst = max(1, perSecond * 2)
+        policy = "\"\(name)\";q=\(Int(burst));w=2"
     }
-
-    /// What may be saved up: two seconds' worth, so that a burst is no offence.
-    var burst: Double { max(1, perSecond * 2) }
 }
 
 /// A token bucket: holds what is left, and refills with time.

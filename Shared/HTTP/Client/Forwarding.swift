@@ -31,7 +31,7 @@ extension HTTPClient {
         var setting = forwarding.setting
         setting["X-Request-Id"] = request.id
         var headers = request.headers.endToEnd { name in
-            Self.isSetHere(name) || forwarding.removes(name) || setting.contains(name)
+            HTTPHeaders.same(name, "Host") || forwarding.removes(name) || setting.contains(name)
         }
         for field in setting.fields { headers.add(field.name, field.value) }
         let answer = try await send(
@@ -48,34 +48,20 @@ extension HTTPClient {
         }
         return HTTPResponse(answer.status, headers: back, body: body)
     }
-
-    /// libcurl says what it does, whatever the client said.
-    private static func isSetHere(_ name: String) -> Bool {
-        HTTPHeaders.same(name, "Host") || HTTPHeaders.same(name, "Content-Length") || HTTPHeaders.same(name, "Expect")
-    }
 }
 
 extension HTTPHeaders {
     /// Without the headers that belong to one connection, those that `Connection` names, and those that `drops` says.
     public func endToEnd(without drops: (_ name: String) -> Bool = { _ in false }) -> HTTPHeaders {
-        let named = contains("Connection") ? list("Connection") : []
+        let dropped = contains("Connection") ? Self.hopByHop + list("Connection") : Self.hopByHop
         return HTTPHeaders(
             fields.filter { field in
-                !Self.isHopByHop(field.name) && !named.contains { Self.same($0, field.name) } && !drops(field.name)
+                !dropped.contains { Self.same($0, field.name) } && !drops(field.name)
             })
     }
 
-    /// By length first: this is asked of every header of every request, twice.
-    private static func isHopByHop(_ name: String) -> Bool {
-        switch name.utf8.count {
-        case 2: same(name, "TE")
-        case 7: same(name, "Trailer") || same(name, "Upgrade")
-        case 10: same(name, "Connection") || same(name, "Keep-Alive")
-        case 16: same(name, "Proxy-Connection")
-        case 17: same(name, "Transfer-Encoding")
-        case 18: same(name, "Proxy-Authenticate")
-        case 19: same(name, "Proxy-Authorization")
-        default: false
-        }
-    }
+    private static let hopByHop = [
+        "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "TE", "Trailer",
+        "Transfer-Encoding", "Upgrade",
+    ]
 }

@@ -111,21 +111,14 @@ extension Transfer {
         add("Expect:")
         if !request.headers.contains("Accept") { add("Accept:") }
         if upload.length == 0, [.post, .put, .patch].contains(request.method) { add("Content-Length: 0") }
-        for field in request.headers.fields where !Self.isFraming(field.name) {
+        for field in request.headers.fields
+        where !Self.framing.contains(where: { HTTPHeaders.same($0, field.name) }) {
             add(field.value.isEmpty ? "\(field.name);" : "\(field.name): \(field.value)")
         }
     }
 
     /// libcurl's to set.
-    private static func isFraming(_ name: String) -> Bool {
-        switch name.utf8.count {
-        case 6: HTTPHeaders.same(name, "Expect")
-        case 10: HTTPHeaders.same(name, "Connection")
-        case 14: HTTPHeaders.same(name, "Content-Length")
-        case 17: HTTPHeaders.same(name, "Transfer-Encoding")
-        default: false
-        }
-    }
+    private static let framing = ["Content-Length", "Transfer-Encoding", "Connection", "Expect"]
 
     private func add(_ line: String) { headerList = curl_slist_append(headerList, line) }
 }
@@ -141,12 +134,11 @@ extension Duration {
 extension String {
     /// No control characters but tabs. All bytes are looked at, without a branch: the processor takes many at a time.
     fileprivate var hasNoControls: Bool {
-        func isClean(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        var text = self
+        return text.withUTF8 { bytes in
             var controls: UInt8 = 0
             for byte in bytes { controls |= (byte < 0x20 && byte != 0x09) || byte == 0x7F ? 1 : 0 }
             return controls == 0
         }
-        var text = self
-        return utf8.withContiguousStorageIfAvailable(isClean) ?? text.withUTF8(isClean)
     }
 }

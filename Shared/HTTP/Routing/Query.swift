@@ -12,12 +12,8 @@ public struct Query: Sendable {
 
     /// - Throws: a 400 problem for a broken `%` sequence or text that is not UTF-8.
     public init(parsing text: String?) throws(Problem) {
-        guard let text, !text.isEmpty else {
-            items = []
-            return
-        }
         var items: [Item] = []
-        for pair in text.utf8.split(separator: UInt8(ascii: "&")) {
+        for pair in (text ?? "").utf8.split(separator: UInt8(ascii: "&")) {
             let parts = Substring(pair).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             guard let name = PercentCoding.decode(parts[0], plusIsSpace: true),
                 let value = PercentCoding.decode(parts.count > 1 ? parts[1] : "", plusIsSpace: true)

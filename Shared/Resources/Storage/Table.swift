@@ -12,7 +12,6 @@ public struct Table<Record: Aggregate>: Sendable {
     /// The columns in the order in which rows are read and inserted.
     public let columns: [String]
     private let definitions: [FieldDefinition]
-    private let types: [FieldType]
     /// The first column of each field.
     private let positions: [Int]
     private let customPosition: Int
@@ -23,7 +22,6 @@ public struct Table<Record: Aggregate>: Sendable {
         self.name = name
         entity = Record.catalogue
         definitions = entity.fields.map(\.definition)
-        types = definitions.map(\.type)
         var columns: [String] = []
         var positions: [Int] = []
         for field in entity.fields {
@@ -53,8 +51,8 @@ public struct Table<Record: Aggregate>: Sendable {
     /// - Parameter offset: the position of the first column.
     public func record(_ row: Row, offset: Int = 0) throws -> Record {
         var record = Record(id: try row.get(offset), at: try row.get(offset + positions[2]))
-        for index in types.indices {
-            let value = try types[index].read(row, offset + positions[index])
+        for index in definitions.indices {
+            let value = try definitions[index].type.read(row, offset + positions[index])
             // A NULL where the record has a default comes from a column that is younger than the row.
             if value.isNull, !definitions[index].isNullable { continue }
             guard entity.set(value, at: index, in: &record) else {

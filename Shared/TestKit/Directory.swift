@@ -1,0 +1,30 @@
+import Contracts
+import Entities
+import EventLog
+import Foundation
+import JSON
+import Resources
+import Tenancy
+import Values
+
+/// A service's copy of the directory, told of things as the gateway's events tell it.
+extension TenantDatabase {
+    public func tell(_ part: DirectoryCopy.Part, _ id: UUID, _ state: JSON, of tenant: Tenant) async throws {
+        let kind = part.rawValue
+        let event = CloudEvent(
+            id: UUIDv7.make(), source: "/gateway", type: "\(kind).updated", aggregateType: kind,
+            aggregateID: id.lowercased, time: .now(), tenant: tenant.id, sequence: 1, data: [kind: state])
+        try await write(tenant.id) { tx in try await DirectoryCopy([part]).apply([event], in: tx) }
+    }
+
+    /// A person, whose login is the name.
+    public func hire(
+        _ name: String, id: UUID = UUIDv7.make(), team: UUID? = nil, isActive: Bool = true, of tenant: Tenant
+    ) async throws -> UUID {
+        var user = UserSnapshot()
+        (user.id, user.name, user.login, user.teamId) = (id, name, name.lowercased(), team)
+        user.status = isActive ? "active" : "inactive"
+        try await tell(.people, id, user.json, of: tenant)
+        return id
+    }
+}
