@@ -3,7 +3,7 @@ import Testing
 
 @testable import EventLog
 
-@Suite struct BellTests {
+@Suite(.timeLimit(.minutes(1))) struct BellTests {
     @Test func everybodyWhoWaitsHearsOfIt() async {
         let group = EventLoopGroup(count: 1)
         let bell = Bell()
