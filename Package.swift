@@ -92,7 +92,7 @@ let technique: [[Target]] = [
     shared("Contracts", ["Entities", "JSON", "Values"], resources: [.copy("Released")]),
     shared(
         "EventLog", ["Runtime", "Postgres", "Kafka", "Tenancy", "JSON", "Values"],
-        testDependencies: ["TestKit"], resources: [.copy("Migrations"), .copy("LogMigrations")]),
+        testDependencies: ["TestKit", "CRDKafka"], resources: [.copy("Migrations"), .copy("LogMigrations")]),
     shared(
         "ServiceKit",
         ["Runtime", "HTTP", "Postgres", "EventLog", "Tenancy", "Security", "JSON", "Values"],

@@ -78,7 +78,7 @@ public final class KafkaEventLog: EventLog {
         }
     }
 
-    private func client() throws -> KafkaProducer {
+    func client() throws -> KafkaProducer {
         try state.withLock { state in
             if state.isClosed { throw EventLogError.closed }
             if let producer = state.producer { return producer }

@@ -6,6 +6,10 @@ import Values
 enum OutboxReader {
     static let slots = 16
 
+    /// Of the session that reads. The planner takes half an outbox of unknown snapshots for worth a scan of all of it, and
+    /// a page of a million events for worth sorting all of them, once for each page.
+    static let settings: [SQL] = ["set enable_seqscan = off", "set enable_sort = off"]
+
     private static let columns = """
         o.id, o.tenant, o.event_id, o.source, o.type, o.aggregate_type, o.aggregate_id, o.sequence, o.occurred_at,
         o.traceparent, o.actor, o.data
@@ -76,13 +80,13 @@ enum OutboxReader {
         """
     }
 
-    /// How many events wait (counted up to 100,000) and when the oldest of them occurred.
-    static func depth(_ cursor: RelayCursor, slots: [Int16]) -> SQL {
+    /// How many events wait (counted up to a limit) and when the oldest of them occurred.
+    static func depth(_ cursor: RelayCursor, slots: [Int16], limit: Int) -> SQL {
         """
         select count(*), min(occurred_at) from (
             select o.occurred_at from shared.outbox o
             where \(unseen(cursor.snapshot)) and o.slot = any(\(slots)) and o.id > \(cursor.lastID ?? 0)
-            limit 100000) w
+            limit \(limit)) w
         """
     }
 }

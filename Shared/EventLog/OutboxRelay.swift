@@ -9,7 +9,7 @@ public struct RelayStatus: Sendable, Hashable {
     public var published = 0
     /// Slots this instance publishes, of 16.
     public var slots = 0
-    /// Events that wait; 0 when caught up, counted up to 100,000 while it is not.
+    /// Events that wait; 0 when caught up, counted up to ``OutboxRelay/Options/countLimit`` while it is not.
     public var depth = 0
     /// How long the oldest waiting event has waited; zero when caught up.
     public var lag = Duration.zero
@@ -25,6 +25,8 @@ public final class OutboxRelay: Sendable {
     public struct Options: Sendable {
         /// Events of one append.
         public var page = 2_000
+        /// Events that wait are counted up to here.
+        public var countLimit = 100_000
         /// How often an idle relay looks, unasked: soon after activity, and in the end.
         public var shortestWait = Duration.milliseconds(20)
         public var longestWait = Duration.milliseconds(250)
@@ -86,8 +88,7 @@ public final class OutboxRelay: Sendable {
     private func serve(_ session: PostgresSession, _ loop: EventLoop) async throws {
         let shares = AdvisoryShares("relay")
         try await shares.join(session)
-        // The planner takes half an outbox of unknown snapshots for worth a scan of all of it.
-        try await session.query("set enable_seqscan = off")
+        for setting in OutboxReader.settings { try await session.query(setting) }
         // A cursor that a crash of the server undoes means repeats, which consumers skip. The log's commits wait.
         try await session.query("set synchronous_commit = off")
         let system: Int64 = try await session.query("select system_identifier from pg_control_system()").single().get(0)
@@ -196,13 +197,7 @@ public final class OutboxRelay: Sendable {
             after: read, seenBy: current, count: events.count, lastID: events.last?.id, page: options.page)
         {
         case .page(let next):
-            let row = try await session.query(OutboxReader.depth(cursor, slots: slots)).single()
-            let depth: Int = try row.get(0)
-            let oldest: Timestamp? = try row.get(1)
-            state.withLock { state in
-                state.depth = depth
-                state.lag = oldest.map { Timestamp.now() - $0 } ?? .zero
-            }
+            try await count(next, slots, session)
             return (next, 0, current)
         case .publish(let next):
             // Nothing new: the stored cursor is as good as this one.
@@ -210,12 +205,27 @@ public final class OutboxRelay: Sendable {
             try await log.append(events.map(\.record), to: topic)
             // Only now: a relay that dies before publishes again, and the inbox skips the repeats.
             try await session.query(OutboxReader.store(next, slots: slots, system: system))
-            state.withLock { state in
+            let left = state.withLock { state in
                 state.published += events.count
                 state.depth = max(0, state.depth - events.count)
                 if let first = events.first { state.lag = Timestamp.now() - first.time }
+                return state.depth
             }
+            // What was counted is published, but there was more than is counted.
+            if next.upper != nil, left == 0 { try await count(next, slots, session) }
             return (next, events.count, next.snapshot)
+        }
+    }
+
+    /// Notes how much waits in slots that are behind.
+    private func count(_ cursor: RelayCursor, _ slots: [Int16], _ session: PostgresSession) async throws {
+        let statement = OutboxReader.depth(cursor, slots: slots, limit: options.countLimit)
+        let row = try await session.query(statement).single()
+        let depth: Int = try row.get(0)
+        let oldest: Timestamp? = try row.get(1)
+        state.withLock { state in
+            state.depth = depth
+            state.lag = oldest.map { Timestamp.now() - $0 } ?? .zero
         }
     }
 }

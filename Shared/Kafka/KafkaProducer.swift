@@ -14,7 +14,7 @@ public final class KafkaProducer: Sendable {
     }
 
     private let state = Mutex(State())
-    private let handle: KafkaHandle
+    let handle: KafkaHandle
 
     public init(_ configuration: KafkaConfiguration, loop: EventLoop) throws(KafkaConfigurationError) {
         let conf = try configuration.make(
@@ -100,7 +100,11 @@ public final class KafkaProducer: Sendable {
             }
         case RD_KAFKA_EVENT_ERROR:
             let error = handle.error(of: event)
-            if error.isFatal { state.withLock { $0.fatal = error } }
+            if error.isFatal {
+                state.withLock { $0.fatal = error }
+                // Nothing is sent any more: who waits for an answer to what was sent would wait for ever.
+                rd_kafka_purge(handle.client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT)
+            }
             handle.configuration.report(error)
         default:
             break

@@ -1,8 +1,11 @@
+import CRDKafka
 import Foundation
-import Kafka
 import Runtime
+import Synchronization
 import TestKit
 import Testing
+
+@testable import Kafka
 
 @Suite(.enabled(if: TestKafka.isAvailable, Comment(rawValue: TestKafka.absence)), .timeLimit(.minutes(2)))
 struct KafkaTests {
@@ -127,6 +130,31 @@ struct KafkaTests {
         await loop.shutdown()
     }
 
+    /// A fatal error while the broker owes an answer: the sender is told, instead of waiting for what never comes.
+    @Test func aFatalErrorFreesWhoWaitsForAnAnswer() async throws {
+        let loop = EventLoop()
+        let broker = try MockBroker(topic: "t")
+        let isSent = Mutex(false)
+        let producer = try KafkaProducer(
+            KafkaConfiguration(
+                bootstrapServers: broker.address, properties: ["statistics.interval.ms": "20"],
+                statistics: { text in
+                    if text.contains("\"waitresp_msg_cnt\":1") { isSent.withLock { $0 = true } }
+                }), loop: loop)
+        // Makes the connection; from here on answers take as long as the test may.
+        try await producer.send([KafkaMessage(key: [1], value: [1])], to: "t")
+        broker.delay(milliseconds: 120_000)
+        let sending = Task { try await producer.send([KafkaMessage(key: [1], value: [2])], to: "t") }
+        while !isSent.withLock({ $0 }) { try await Task.sleep(for: .milliseconds(5)) }
+        try producer.handle.use {
+            _ = rd_kafka_test_fatal_error($0, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, "as a test")
+        }
+        let error = await #expect(throws: KafkaError.self) { try await sending.value }
+        #expect(error?.isFatal == true)
+        await producer.close(within: .zero)
+        await loop.shutdown()
+    }
+
     @Test func refusesAnUnknownProperty() async {
         let loop = EventLoop()
         #expect(throws: KafkaConfigurationError.self) {
@@ -134,5 +162,29 @@ struct KafkaTests {
                 KafkaConfiguration(bootstrapServers: "x", properties: ["no.such.thing": "1"]), loop: loop)
         }
         await loop.shutdown()
+    }
+}
+
+/// librdkafka's own broker, whose answers can be held back.
+///
+/// `@unchecked Sendable`: its functions are thread-safe.
+private final class MockBroker: @unchecked Sendable {
+    let address: String
+    private let client: OpaquePointer
+    private let cluster: OpaquePointer
+
+    init(topic: String) throws {
+        var reason = [CChar](repeating: 0, count: 256)
+        client = try #require(rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), &reason, reason.count))
+        cluster = try #require(rd_kafka_mock_cluster_new(client, 1))
+        address = String(cString: rd_kafka_mock_cluster_bootstraps(cluster))
+        rd_kafka_mock_topic_create(cluster, topic, 1, 1)
+    }
+
+    func delay(milliseconds: Int32) { rd_kafka_mock_broker_set_rtt(cluster, 1, milliseconds) }
+
+    deinit {
+        rd_kafka_mock_cluster_destroy(cluster)
+        rd_kafka_destroy(client)
     }
 }
