@@ -1,6 +1,6 @@
 # Every command of the README. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: chaos fuzz isolation test-sanitizers help check setup build run stop clean status test lint bench demo-data test-data
+.PHONY: bench-tenants chaos fuzz isolation test-sanitizers help check setup build run stop clean status test lint bench demo-data test-data
 LOCAL := deploy/local
 
 help: ## List the commands
@@ -42,6 +42,10 @@ test-sanitizers: setup ## Run the tests of the lower modules under the thread an
 bench: build ## Measure speed and size as ratios against floors of the same run
 	@$(LOCAL)/setup.sh bench
 	@$(LOCAL)/bench.sh
+
+bench-tenants: build ## Measure 2,000 tenants (TENANTS=n): making, migrating, writing, memory, dropping
+	@$(LOCAL)/setup.sh bench
+	@$(LOCAL)/bench-tenants.sh
 
 demo-data: ## Load a data set: DATASET=hardware|education|music DATA=<folder>
 	@$(LOCAL)/demo-data.sh "$(DATASET)" "$(DATA)"

@@ -20,6 +20,8 @@ struct Migrate: Sendable {
     let console: Console
     let group: EventLoopGroup
     let superuser: PostgresConfiguration
+    /// The folder of the installation's own migrations.
+    var extra: URL?
 
     /// The services with a database, and their own migrations.
     static let services: [(name: String, migrations: @Sendable () throws -> [MigrationSet])] = [
@@ -39,6 +41,9 @@ struct Migrate: Sendable {
             .init(
                 "operator-key-file", value: "FILE",
                 help: "Where the first operator's key is written; nothing is made when the file is there."),
+            .init(
+                "extra", value: "FOLDER",
+                help: "Migrations of your own: FOLDER/leads/tenant/0001_name.sql, FOLDER/leads/shared/…"),
         ],
         examples: [
             (
@@ -51,7 +56,8 @@ struct Migrate: Sendable {
         let superuser = try superuser(try invocation.required("database-url"))
         do {
             try await invocation.onLoop { group in
-                let migrate = Migrate(console: invocation.console, group: group, superuser: superuser)
+                let extra = try invocation["extra"].map(folder)
+                let migrate = Migrate(console: invocation.console, group: group, superuser: superuser, extra: extra)
                 try await migrate.run()
                 if let file = invocation["operator-key-file"] { try await migrate.makeOperatorKey(file) }
             }
@@ -68,31 +74,75 @@ struct Migrate: Sendable {
         }
     }
 
+    private static func folder(_ path: String) throws(CommandFailure) -> URL {
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
+            throw .usage("--extra is \"\(path)\": expected a folder")
+        }
+        return URL(filePath: path)
+    }
+
+    /// What was done to one database.
+    private struct Outcome: Sendable {
+        var steps = 0
+        var report = MigrationReport()
+    }
+
     func run() async throws {
         let start = ContinuousClock.now
-        let bootstrap = Bootstrap(superuser: superuser, loginPassword: superuser.password, group: group)
-        var (steps, tenants) = (0, 0)
-        steps += try await bootstrap.prepare(database: Backbone.logDatabaseName, sets: [EventLogSchema.log()]).count
-        for service in Self.services {
-            let sets = try Backbone.migrations(with: service.migrations())
-            let name = Backbone.databaseName(service.name)
-            let applied = try await bootstrap.prepare(database: name, sets: sets)
-            steps += applied.count
-            let database = database(name)
-            let report = try await TenantProvisioner(database, sets: sets).migrateAll { tenant, error in
-                if let error { console.note("\(service.name): tenant \(tenant) stays behind: \(error)\n") }
+        var outcomes: [String: Outcome] = [:]
+        try await withThrowingTaskGroup(of: (String, Outcome).self) { tasks in
+            tasks.addTask {
+                let steps = try await prepare(Backbone.logDatabaseName, [EventLogSchema.log()])
+                return (Backbone.logDatabaseName, Outcome(steps: steps))
             }
-            await database.database.close()
-            tenants += report.migrated.count
-            console.write(
-                "\(service.name): \(applied.count) migrations, \(report.migrated.count) tenants brought up to date\n")
-            guard report.failed.isEmpty else {
-                throw CommandFailure("\(report.failed.count) tenants of \(service.name) stay behind: run it again")
+            for (name, migrations) in Self.services {
+                tasks.addTask { (name, try await bringUp(name, Backbone.migrations(with: migrations()))) }
             }
+            for try await (name, outcome) in tasks { outcomes[name] = outcome }
         }
+        let behind = Self.services.filter { outcomes[$0.name]?.report.failed.isEmpty == false }.map(\.name)
+        for (name, _) in Self.services {
+            let outcome = outcomes[name] ?? Outcome()
+            let migrated = outcome.report.migrated.count
+            console.write("\(name): \(outcome.steps) migrations, \(migrated) tenants brought up to date\n")
+        }
+        guard behind.isEmpty else {
+            throw CommandFailure("tenants of \(behind.joined(separator: ", ")) stay behind: run it again")
+        }
+        let (steps, tenants) = outcomes.values.reduce((0, 0)) { ($0.0 + $1.steps, $0.1 + $1.report.migrated.count) }
         let seconds = start.duration(to: .now).inSeconds
         console.write("done: \(steps) migrations, \(tenants) tenants, \(String(format: "%.1f", seconds)) s\n")
     }
+
+    /// Prepares a database; how many migrations ran.
+    private func prepare(_ database: String, _ sets: [MigrationSet]) async throws -> Int {
+        try await Bootstrap(superuser: superuser, loginPassword: superuser.password, group: group)
+            .prepare(database: database, sets: sets).count
+    }
+
+    /// Prepares a service's database, then each of its tenants.
+    private func bringUp(_ service: String, _ product: [MigrationSet]) async throws -> Outcome {
+        var sets = product
+        if let extra { sets.append(try MigrationSet(name: "extra", folder: extra.appending(path: service))) }
+        let name = Backbone.databaseName(service)
+        var outcome = Outcome(steps: try await prepare(name, sets))
+        let database = database(name)
+        do {
+            outcome.report = try await TenantProvisioner(database, sets: sets).migrateAll(parallel: Self.parallel) {
+                tenant, error in
+                if let error { console.note("\(service): tenant \(tenant) stays behind: \(error)\n") }
+            }
+        } catch {
+            await database.database.close()
+            throw error
+        }
+        await database.database.close()
+        return outcome
+    }
+
+    /// So many tenants of each service at a time: the services go side by side, and leave their own connections alone.
+    private static let parallel = 2
 
     /// Makes the first operator's key, readable by the file's owner alone.
     func makeOperatorKey(_ path: String) async throws {
@@ -118,7 +168,7 @@ struct Migrate: Sendable {
 
     private func database(_ name: String) -> TenantDatabase {
         var configuration = superuser.with(database: name)
-        configuration.connectionsPerLoop = 6
+        configuration.connectionsPerLoop = Self.parallel
         return TenantDatabase(database: PostgresDatabase(group: group, configuration: configuration))
     }
 }

@@ -124,7 +124,7 @@ final class PostgresConnection: @unchecked Sendable {
         }
         flight.start(continuation)
         flight.rows.reserveCapacity(load.body.count)
-        if flights.isEmpty, PQtransactionStatus(handle) == PQTRANS_IDLE { sendDeallocations(flight) }
+        if flights.isEmpty, PQtransactionStatus(handle) == PQTRANS_IDLE { sendDeallocations(handle) }
         flights.append(flight)
         var isSent = true
         for sql in load.opening where isSent { isSent = send(sql, nil, flight, visible: nil) }
@@ -161,12 +161,18 @@ final class PostgresConnection: @unchecked Sendable {
         }
     }
 
-    /// Outside of a transaction, so that no failure of one can skip them.
-    private func sendDeallocations(_ flight: Flight) {
-        for name in statements.takeDiscarded() {
+    /// In a flight of their own: no failure of a transaction can skip them, and they begin none, in which a later `begin`
+    /// could not choose its isolation any more.
+    private func sendDeallocations(_ handle: OpaquePointer) {
+        let names = statements.takeDiscarded()
+        guard !names.isEmpty else { return }
+        let flight = Flight()
+        flights.append(flight)
+        for name in names {
             flight.append(.execute(nil, isVisible: false, statement: -1))
             _ = PQsendQueryParams(handle, "deallocate \(name)", 0, nil, nil, nil, nil, 1)
         }
+        _ = PQpipelineSync(handle)
     }
 
     /// Writes what libpq holds; while the socket is full, watches for room.

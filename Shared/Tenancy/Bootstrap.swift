@@ -33,20 +33,36 @@ public struct Bootstrap: Sendable {
         let outcome: Result<[String], any Error>
         do {
             try await createDatabase(name, on: maintenance, roles)
-            outcome = .success(
-                try await database.withTransaction(options: Self.options) { transaction in
-                    // Fences of two runs at once would change the same rows of the catalogues.
-                    try await transaction.query("select pg_advisory_xact_lock(\(Self.lock))")
-                    _ = try await transaction.pipeline(
-                        Fences.statements(roles) + Self.doors(roles) + DirectorySchema.base(roles))
-                    return try await Self.migrate([DirectorySchema.migrations()] + sets, roles, transaction)
-                })
+            outcome = .success(try await Self.prepare(database, [DirectorySchema.migrations()] + sets, roles))
         } catch {
             outcome = .failure(error)
         }
         await database.close()
         await maintenance.close()
         return try outcome.get()
+    }
+
+    /// Fences and shared migrations, in one transaction. One that meets somebody's long work on the same table stands
+    /// back and tries again, so that those who waited behind it go first.
+    private static func prepare(
+        _ database: PostgresDatabase, _ sets: [MigrationSet], _ roles: RoleNames
+    ) async throws -> [String] {
+        var attempt = 1
+        while true {
+            do {
+                return try await database.withTransaction(options: options) { transaction in
+                    // Fences of two runs at once would change the same rows of the catalogues.
+                    try await transaction.query("select pg_advisory_xact_lock(\(lock))")
+                    try await transaction.query("set local lock_timeout = '500ms'")
+                    _ = try await transaction.pipeline(
+                        Fences.statements(roles) + doors(roles) + DirectorySchema.base(roles))
+                    return try await migrate(sets, roles, transaction)
+                }
+            } catch let error as PostgresError where error.sqlState == SQLState.lockNotAvailable && attempt < 20 {
+                attempt += 1
+                try await Task.sleep(for: .milliseconds(100 * attempt))
+            }
+        }
     }
 
     private static let lock: Int64 = 0x6775_616e_7869_0001

@@ -3,7 +3,12 @@ import Postgres
 /// The tables of tenancy itself in schema `shared`.
 enum DirectorySchema {
     static func migrations() throws(MigrationError) -> MigrationSet {
-        try MigrationSet(name: "tenancy", shared: [Migration(number: 1, name: "directory", text: directory)])
+        try MigrationSet(
+            name: "tenancy",
+            shared: [
+                Migration(number: 1, name: "directory", text: directory),
+                Migration(number: 2, name: "changes", text: changes),
+            ])
     }
 
     /// What there must be before any migration can be recorded.
@@ -61,5 +66,43 @@ enum DirectorySchema {
             for each statement execute function shared.directory_changed();
 
         grant select on shared.tenants, shared.directory_epoch to {{service_role}}, {{events_role}};
+        """
+
+    /// Each tenant carries the epoch of its last change, so that a reader takes only what is newer than it knows.
+    private static let changes = """
+        drop trigger directory_changed on shared.tenants;
+        drop function shared.directory_changed();
+        alter table shared.tenants add column epoch bigint not null default 0;
+        create index on shared.tenants (epoch);
+
+        -- Tenants that are gone: whoever knew them learns it from here.
+        create table shared.departed_tenants (id text primary key, epoch bigint not null);
+        create index on shared.departed_tenants (epoch);
+
+        create function shared.number_tenant() returns trigger language plpgsql as $$
+        begin
+            update shared.directory_epoch set epoch = epoch + 1 returning epoch into new.epoch;
+            return new;
+        end
+        $$;
+        -- Not for schema_version: a migration of all tenants is no change that a reader must know of.
+        create trigger number_tenant
+            before insert or update of slug, name, status, time_zone, currency, industry, settings, login
+            on shared.tenants for each row execute function shared.number_tenant();
+
+        create function shared.note_departure() returns trigger language plpgsql as $$
+        declare
+            number bigint;
+        begin
+            update shared.directory_epoch set epoch = epoch + 1 returning epoch into number;
+            insert into shared.departed_tenants (id, epoch) values (old.id, number)
+            on conflict (id) do update set epoch = excluded.epoch;
+            return null;
+        end
+        $$;
+        create trigger note_departure after delete on shared.tenants
+            for each row execute function shared.note_departure();
+
+        grant select on shared.departed_tenants to {{service_role}}, {{events_role}};
         """
 }

@@ -20,8 +20,6 @@ public struct Tenant: Sendable, Hashable {
     public let industry: String
     public let createdAt: Timestamp
     public let settings: JSON
-    /// The last migration of each set that its schema has had.
-    public let schemaVersion: [String: Int]
     /// Which of the service's logins its role is bucketed with.
     let loginNumber: Int
 

@@ -11,9 +11,22 @@ import Values
 public final class TenantDirectory: Sendable {
     private struct State {
         var tenants: [TenantID: Tenant] = [:]
+        var slugs: [String: TenantID] = [:]
         var epoch: Int64 = -1
         /// When `epoch` was last seen to be the database's.
         var seen: ContinuousClock.Instant?
+
+        /// Takes over what changed; a slug may have passed from one tenant to another.
+        mutating func take(_ changed: [Tenant], departed: [TenantID]) {
+            for id in departed + changed.map(\.id) {
+                guard let old = tenants.removeValue(forKey: id) else { continue }
+                if slugs[old.slug] == id { slugs[old.slug] = nil }
+            }
+            for tenant in changed {
+                tenants[tenant.id] = tenant
+                slugs[tenant.slug] = tenant.id
+            }
+        }
     }
 
     private let database: PostgresDatabase
@@ -60,12 +73,18 @@ public final class TenantDirectory: Sendable {
         return tenant
     }
 
+    /// The tenant that has a slug now, suspended or not.
+    public func named(_ slug: String) async throws -> Tenant? {
+        try await refresh()
+        return state.withLock { state in state.slugs[slug].flatMap { state.tenants[$0] } }
+    }
+
     /// Every tenant, as last seen, by slug.
     public var all: [Tenant] {
         state.withLock { $0.tenants.values.sorted { $0.slug < $1.slug } }
     }
 
-    /// Reads the database's directory if it changed.
+    /// Reads what changed in the database's directory since it was last read.
     public func refresh() async throws {
         let asked = ContinuousClock.now
         let known = state.withLock { $0.epoch }
@@ -76,27 +95,31 @@ public final class TenantDirectory: Sendable {
             return
         }
         let results = try await database.flight(
-            role: role, ["select epoch from shared.directory_epoch", Tenant.select], options: .snapshot)
+            role: role,
+            [
+                "select epoch from shared.directory_epoch", "\(Tenant.select) where epoch > \(known)",
+                "select id from shared.departed_tenants where epoch > \(known)",
+            ], options: .snapshot)
         let newEpoch: Int64 = try results[0].single().get("epoch")
-        let tenants = try results[1].map(Tenant.init)
+        let changed = try results[1].map(Tenant.init)
+        let departed = try results[2].compactMap { TenantID(try $0.get("id", as: String.self)) }
         state.withLock { state in
             // Another task may have read a later directory meanwhile.
             guard newEpoch >= state.epoch else { return }
             state.epoch = newEpoch
             state.seen = max(state.seen ?? asked, asked)
-            state.tenants = Dictionary(tenants.map { ($0.id, $0) }) { $1 }
+            state.take(changed, departed: departed)
         }
     }
 }
 
 extension Tenant {
     static let select: SQL = """
-        select id, slug, name, status, time_zone, currency, industry, created_at, settings, schema_version, login
+        select id, slug, name, status, time_zone, currency, industry, created_at, settings, login
         from shared.tenants
         """
 
     init(_ row: Row) throws {
-        let versions: JSON = try row.get("schema_version")
         guard let id = TenantID(try row.get("id", as: String.self)),
             let status = Status(rawValue: try row.get("status"))
         else { throw PostgresError.unexpected("shared.tenants holds a tenant of a later version of this program") }
@@ -104,16 +127,6 @@ extension Tenant {
             id: id, slug: try row.get("slug"), name: try row.get("name"), status: status,
             timeZone: try row.get("time_zone"), currency: try row.get("currency"),
             industry: try row.get("industry"), createdAt: try row.get("created_at"),
-            settings: try row.get("settings"), schemaVersion: Self.versions(versions),
-            loginNumber: try row.get("login"))
-    }
-
-    static func versions(_ json: JSON) -> [String: Int] {
-        guard case .object(let object) = json else { return [:] }
-        var versions: [String: Int] = [:]
-        for (name, value) in object {
-            if case .int(let number) = value { versions[name] = Int(number) }
-        }
-        return versions
+            settings: try row.get("settings"), loginNumber: try row.get("login"))
     }
 }

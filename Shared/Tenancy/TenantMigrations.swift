@@ -28,8 +28,11 @@ extension TenantProvisioner {
     /// Brings every tenant's schema up to date, and touches no other: one short transaction each, `parallel` at a
     /// time. A tenant whose tables are in use for longer than `lockTimeout` is tried again a few times and then left
     /// for the next run; so is one whose migration fails.
+    ///
+    /// Whoever wants a table waits behind a migration that waits for it, so `lockTimeout` is also how long a tenant's
+    /// requests may be held up.
     public func migrateAll(
-        parallel: Int = 4, lockTimeout: Duration = .seconds(2),
+        parallel: Int = 4, lockTimeout: Duration = .milliseconds(500),
         progress: @escaping @Sendable (TenantID, (any Error)?) -> Void = { _, _ in }
     ) async throws -> MigrationReport {
         var behind = try await plan()[...]
@@ -76,13 +79,13 @@ extension TenantProvisioner {
             let rows = try await transaction.query(
                 "select schema_version from shared.tenants where id = \(tenant.text) for update")
             guard let row = rows.first else { return }
-            let versions = Tenant.versions(try row.get("schema_version"))
+            let versions: JSON = try row.get("schema_version")
             var statements: [SQL] = []
             var reached = JSONObject()
-            for set in sets where set.tenant.count > versions[set.name] ?? 0 {
-                for migration in set.tenant.dropFirst(versions[set.name] ?? 0) {
-                    statements += try migration.statements(placeholders(tenant))
-                }
+            for set in sets {
+                let behind = set.tenant.dropFirst(Int(versions[set.name]?.int ?? 0))
+                guard !behind.isEmpty else { continue }
+                for migration in behind { statements += try migration.statements(placeholders(tenant)) }
                 reached[set.name] = .int(Int64(set.tenant.count))
             }
             guard !statements.isEmpty else { return }

@@ -108,8 +108,7 @@ public struct TenantProvisioner: Sendable {
             values (\(description.id.text), \(description.slug), \(description.name), \(description.timeZone),
                 \(description.currency), \(description.industry), \(description.settings), \(currentVersion),
                 \(choice.number)::int)
-            returning id, slug, name, status, time_zone, currency, industry, created_at, settings, schema_version,
-                login
+            returning id, slug, name, status, time_zone, currency, industry, created_at, settings, login
             """)
         return statements
     }

@@ -158,6 +158,10 @@ let oneConnection: Configure = { $0.connectionsPerLoop = 1 }
             for number in 0..<40 { try await database.query(SQL(raw: "select \(number)")) }
             let prepared = try await database.query("select count(*) from pg_prepared_statements").single()
             #expect(try prepared.get(0, as: Int.self) <= 9)
+            // A transaction may choose its isolation although statements are given up before it.
+            for number in 0..<40 {
+                _ = try await database.flight([SQL(raw: "select \(number) + 1")], options: .snapshot)
+            }
             try await database.query("create table public.t as select 1 as a")
             let select: SQL = "select * from public.t"
             #expect(try await database.query(select).columns == ["a"])

@@ -1,6 +1,7 @@
 -- The calls of the benchmarks, for wrk:
 --   wrk … -s calls.lua URL -- post KEY        a new lead each time
 --   wrk … -s calls.lua URL -- twin KEY        a lead that the table filled by fill_leads.sql holds already
+--   wrk … -s calls.lua URL -- crowd "" FILE   a new lead of a tenant whose key is in FILE (one a line), after Zipf
 --   wrk … -s calls.lua URL -- get KEY FILE    paths of FILE (one a line) in turn, from a random one on
 -- Ends by printing one line of JSON.
 
@@ -23,10 +24,28 @@ function init(arguments)
       for line in io.lines(arguments[3]) do table.insert(paths, line) end
       count = math.random(#paths)
    end
+   if act == "crowd" then
+      keys, sums = {}, {}
+      for line in io.lines(arguments[3]) do
+         table.insert(keys, line)
+         table.insert(sums, (sums[#sums] or 0) + 1 / #keys)
+      end
+   end
+end
+
+-- One of many keys: the n-th as often as 1/n says.
+local function zipf()
+   local wanted, low, high = math.random() * sums[#sums], 1, #sums
+   while low < high do
+      local middle = math.floor((low + high) / 2)
+      if sums[middle] < wanted then low = middle + 1 else high = middle end
+   end
+   return keys[low]
 end
 
 function request()
    count = count + 1
+   if act == "crowd" then headers["Authorization"] = "Bearer " .. zipf() end
    if act == "get" then return wrk.format("GET", paths[count % #paths + 1], headers) end
    if act == "twin" then
       local twin = string.format('{"company":"Twin %s %d Ltd","phone":"+8615%09d"}', run, count, math.random(100000))

@@ -61,7 +61,7 @@ start() {
 
 stop() {
     running || return 0
-    as_owner $PG_BIN/pg_ctl -D "$DATA" -m "${1:-fast}" -w stop >/dev/null
+    as_owner $PG_BIN/pg_ctl -D "$DATA" -m "${1:-fast}" -w -t 300 stop >/dev/null
 }
 
 case "${1:-}" in

@@ -44,6 +44,11 @@ class System:
             self.local("clean")
         self.local("up")
 
+    def join(self):
+        """Uses the one that an earlier process started."""
+        known = environment(self.folder / "guanxi.env", {})
+        self.settings["GUANXI_PORT"] = known["GUANXI_URL"].rpartition(":")[2]
+
     def stop(self, keep):
         self.local("down" if keep else "clean")
 

@@ -6,7 +6,8 @@ import ServiceKit
 import Tenancy
 import Values
 
-/// Lets time change the lifecycle: looks each minute for accounts whose day has come.
+/// Lets time change the lifecycle: looks for accounts whose day has come, in a tenant where a day has begun or which has
+/// new thresholds.
 struct LifecycleClock: Component {
     let name = "lifecycle clock"
     let accounts: Resource<Account>
@@ -15,15 +16,36 @@ struct LifecycleClock: Component {
     private static let batch = 100
 
     func run() async throws {
+        let database = accounts.environment.database
+        let pending = PendingWork(database, kind: "lifecycle")
+        // The day up to which each tenant has been looked through.
+        var days: [TenantID: CalendarDate] = [:]
         while !Task.isCancelled {
-            for tenant in accounts.environment.database.directory.all where tenant.status == .active {
-                do {
-                    try await pass(tenant)
-                } catch let error where !(error is CancellationError) {
-                    logger.warning("the lifecycle of \(tenant.id) waits for the next round: \(error)")
+            do {
+                let told = Dictionary(try await pending.tenants().map { ($0.tenant.id, $0.since) }) { $1 }
+                for tenant in database.directory.all where tenant.status == .active {
+                    let today = Timestamp.now().date(in: tenant.zone)
+                    let since = told[tenant.id]
+                    guard since != nil || days[tenant.id] != today, await look(through: tenant) else { continue }
+                    days[tenant.id] = today
+                    if let since { try await pending.forget(tenant.id, until: since) }
                 }
+            } catch let error where !(error is CancellationError) {
+                logger.warning("the lifecycle waits for the next round: \(error)")
             }
             try await Task.sleep(for: .seconds(60))
+        }
+    }
+
+    private func look(through tenant: Tenant) async -> Bool {
+        do {
+            try await pass(tenant)
+            return true
+        } catch {
+            if !(error is CancellationError) {
+                logger.warning("the lifecycle of \(tenant.id) waits for the next round: \(error)")
+            }
+            return false
         }
     }
 

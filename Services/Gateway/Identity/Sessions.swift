@@ -58,8 +58,8 @@ struct Sessions: Sendable {
     }
 
     private func tenant(_ slug: String) async throws -> Tenant? {
-        try await database.directory.refresh()
-        return database.directory.all.first { $0.slug == slug && $0.status == .active }
+        let tenant = try await database.directory.named(slug)
+        return tenant?.status == .active ? tenant : nil
     }
 
     private func open(user: UUID, login: String, tenant: Tenant) async throws -> TokenPair {

@@ -27,15 +27,22 @@ struct ConversionRunner: Component {
 
     /// Takes up conversions whose process is gone, or which wait for a service.
     func run() async throws {
+        let pending = PendingWork(store.database, kind: "conversions")
         while !Task.isCancelled {
-            for tenant in store.database.directory.all where tenant.status == .active {
-                do {
-                    try await pass(tenant.id)
-                } catch let error where !(error is CancellationError) {
-                    logger.warning("conversions of \(tenant.id) wait for the next round: \(error)")
-                }
+            do {
+                for (tenant, _) in try await pending.tenants() { try await look(at: tenant.id) }
+            } catch let error where !(error is CancellationError) {
+                logger.warning("conversions wait for the next round: \(error)")
             }
             try await Task.sleep(for: .seconds(1))
+        }
+    }
+
+    private func look(at tenant: TenantID) async throws {
+        do {
+            try await pass(tenant)
+        } catch let error where !(error is CancellationError) {
+            logger.warning("conversions of \(tenant) wait for the next round: \(error)")
         }
     }
 

@@ -36,8 +36,13 @@ public struct ImportWorker: Component {
     public func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
+                let pending = PendingWork(store.database, kind: "imports")
                 while !Task.isCancelled {
-                    for tenant in store.database.directory.all where tenant.status == .active { nudge(tenant.id) }
+                    do {
+                        for (tenant, _) in try await pending.tenants() { nudge(tenant.id) }
+                    } catch let error where !(error is CancellationError) {
+                        logger.warning("imports wait for the next round: \(error)")
+                    }
                     try await Task.sleep(for: Self.scanPause)
                 }
             }

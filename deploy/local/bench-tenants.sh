@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# `make bench-tenants`: measures many tenants in a system of its own, below .run/bench-tenants.
+#   TENANTS=<n> makes so many instead of 2,000.
+source "$(dirname "$0")/lib.sh"
+PYTHON=$("$ROOT/deploy/local/python.sh")
+exec "$PYTHON" "$ROOT/deploy/bench/tenants.py" ${TENANTS:+--tenants "$TENANTS"} "$@"
