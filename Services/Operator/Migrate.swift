@@ -12,7 +12,7 @@ import ServiceKit
 import Tenancy
 import Values
 
-/// `guanxi migrate`: the only command that speaks to databases.
+/// `guanxi migrate`: with backup and restore the only command that speaks to databases.
 ///
 /// Makes what is missing and brings what is behind up to date; touches nothing else, so it may run as often as one
 /// likes and goes on where an earlier run was stopped.
@@ -32,12 +32,14 @@ struct Migrate: Sendable {
         (AnalyticsService.name, AnalyticsService.migrations),
     ]
 
+    static let databaseURL = Command.Option(
+        "database-url", value: "URL", environment: "GUANXI_DATABASE_URL",
+        help: "The PostgreSQL server, as superuser.")
+
     static let command = Command(
         "migrate", summary: "Prepare the databases and bring every tenant up to date.",
         options: [
-            .init(
-                "database-url", value: "URL", environment: "GUANXI_DATABASE_URL",
-                help: "The PostgreSQL server, as superuser."),
+            databaseURL,
             .init(
                 "operator-key-file", value: "FILE",
                 help: "Where the first operator's key is written; nothing is made when the file is there."),
@@ -66,7 +68,7 @@ struct Migrate: Sendable {
         }
     }
 
-    private static func superuser(_ url: String) throws(CommandFailure) -> PostgresConfiguration {
+    static func superuser(_ url: String) throws(CommandFailure) -> PostgresConfiguration {
         do {
             return try PostgresConfiguration(url: url)
         } catch {

@@ -1,6 +1,6 @@
 import ServiceKit
 
-/// The operators' tool. Everything but `migrate` goes through the API.
+/// The operators' tool. Everything but `migrate`, `tenant backup` and `tenant restore` goes through the API.
 public enum Operator {
     public static let tool = CommandLineTool(
         Command(

@@ -1,5 +1,5 @@
 /// Headers as one field of a table: of each the length of the name, the name, the length of the value, the value.
-enum HeaderCoding {
+public enum HeaderCoding {
     static func encode(_ headers: [EventHeader]) -> [UInt8] {
         var bytes: [UInt8] = []
         for header in headers {
@@ -15,7 +15,7 @@ enum HeaderCoding {
     }
 
     /// What ``encode(_:)`` made; bytes cut off at the end are left out.
-    static func decode(_ bytes: [UInt8]) -> [EventHeader] {
+    public static func decode(_ bytes: [UInt8]) -> [EventHeader] {
         var headers: [EventHeader] = []
         var rest = bytes[...]
         while let name = take(&rest), let value = take(&rest) {

@@ -46,6 +46,32 @@ public struct Digest: Hashable, Sendable {
     public func hash(into hasher: inout Hasher) { hasher.combine(words.0) }
 }
 
+/// The SHA-256 of bytes that come piece by piece (`EVP_DigestUpdate()` of OpenSSL).
+public final class DigestStream {
+    private let context: OpaquePointer
+
+    public init() {
+        guard let context = EVP_MD_CTX_new(), EVP_DigestInit_ex(context, EVP_sha256(), nil) == 1 else {
+            preconditionFailure("there is no memory for a digest")
+        }
+        self.context = context
+    }
+
+    deinit { EVP_MD_CTX_free(context) }
+
+    public func update(_ bytes: [UInt8]) {
+        precondition(EVP_DigestUpdate(context, bytes, bytes.count) == 1, "SHA-256 takes any bytes")
+    }
+
+    /// The digest of all that came; nothing can follow.
+    public func finish() -> Digest {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 32) { output in
+            precondition(EVP_DigestFinal_ex(context, output.baseAddress, nil) == 1, "a digest is finished once")
+            return Digest(UnsafeRawBufferPointer(output))
+        }
+    }
+}
+
 /// Compares secrets in a time that depends on their length only (`CRYPTO_memcmp`).
 public func constantTimeEquals(_ left: [UInt8], _ right: [UInt8]) -> Bool {
     left.count == right.count && CRYPTO_memcmp(left, right, left.count) == 0

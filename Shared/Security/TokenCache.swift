@@ -59,6 +59,14 @@ public final class TokenCache<Value: Sendable>: Sendable {
         }
     }
 
+    /// Forgets one token.
+    public func remove(_ token: Digest) {
+        state.withLock { state in
+            state.young[token] = nil
+            state.old[token] = nil
+        }
+    }
+
     /// The number of tokens remembered, at most the capacity.
     public var count: Int { state.withLock { $0.young.count + $0.old.count } }
 

@@ -8,6 +8,7 @@ enum DirectorySchema {
             shared: [
                 Migration(number: 1, name: "directory", text: directory),
                 Migration(number: 2, name: "changes", text: changes),
+                Migration(number: 3, name: "restored", text: restored),
             ])
     }
 
@@ -104,5 +105,17 @@ enum DirectorySchema {
             for each row execute function shared.note_departure();
 
         grant select on shared.departed_tenants to {{service_role}}, {{events_role}};
+        """
+
+    private static let restored = """
+        -- Tenants that came from a backup, and how far. Only the owner reads it.
+        create table shared.restored_tenants (
+            tenant text primary key references shared.tenants on delete cascade,
+            -- Of which tenant it is a copy, in the end: rows of both may have the same ids.
+            origin text not null,
+            backup text not null,
+            state text not null default 'made' check (state in ('made', 'filled', 'released')),
+            made_at timestamptz not null default now()
+        );
         """
 }

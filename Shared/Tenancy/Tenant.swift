@@ -48,6 +48,11 @@ public struct TenantDescription: Sendable, Hashable {
         self.industry = industry
         self.settings = settings
     }
+
+    /// Whether people can type it to log in: 2 to 40 of a-z, 0-9 and hyphens.
+    public static func isSlug(_ text: String) -> Bool {
+        text.wholeMatch(of: /[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])/) != nil
+    }
 }
 
 /// Why a tenant cannot be served.

@@ -129,4 +129,14 @@ extension Tenant {
             industry: try row.get("industry"), createdAt: try row.get("created_at"),
             settings: try row.get("settings"), loginNumber: try row.get("login"))
     }
+
+    /// The numbers in `shared.tenants.schema_version`.
+    public static func versions(_ json: JSON) -> [String: Int] {
+        guard case .object(let object) = json else { return [:] }
+        var versions: [String: Int] = [:]
+        for (name, value) in object {
+            if case .int(let number) = value { versions[name] = Int(number) }
+        }
+        return versions
+    }
 }

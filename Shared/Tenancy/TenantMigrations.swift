@@ -79,22 +79,28 @@ extension TenantProvisioner {
             let rows = try await transaction.query(
                 "select schema_version from shared.tenants where id = \(tenant.text) for update")
             guard let row = rows.first else { return }
-            let versions: JSON = try row.get("schema_version")
-            var statements: [SQL] = []
-            var reached = JSONObject()
-            for set in sets {
-                let behind = set.tenant.dropFirst(Int(versions[set.name]?.int ?? 0))
-                guard !behind.isEmpty else { continue }
-                for migration in behind { statements += try migration.statements(placeholders(tenant)) }
-                reached[set.name] = .int(Int64(set.tenant.count))
-            }
+            let statements = try missing(tenant, after: Tenant.versions(try row.get("schema_version")))
             guard !statements.isEmpty else { return }
-            statements.append(
-                """
-                update shared.tenants set schema_version = schema_version || \(JSON.object(reached))
-                where id = \(tenant.text)
-                """)
             _ = try await transaction.commit(after: statements)
         }
+    }
+
+    /// What brings a schema of these versions up to date; nothing if it is.
+    func missing(_ tenant: TenantID, after versions: [String: Int]) throws -> [SQL] {
+        var statements: [SQL] = []
+        var reached = JSONObject()
+        for set in sets where set.tenant.count > versions[set.name] ?? 0 {
+            for migration in set.tenant.dropFirst(versions[set.name] ?? 0) {
+                statements += try migration.statements(placeholders(tenant))
+            }
+            reached[set.name] = .int(Int64(set.tenant.count))
+        }
+        guard !statements.isEmpty else { return [] }
+        statements.append(
+            """
+            update shared.tenants set schema_version = schema_version || \(JSON.object(reached))
+            where id = \(tenant.text)
+            """)
+        return statements
     }
 }

@@ -32,6 +32,11 @@ public struct TenantProvisioner: Sendable {
     /// - Throws: ``TenancyError/slugTaken(_:)``.
     @discardableResult
     public func provision(_ description: TenantDescription) async throws -> Tenant {
+        try await provision(description, and: [])
+    }
+
+    /// - Parameter additions: statements at the end of the transaction that makes it.
+    func provision(_ description: TenantDescription, and additions: [SQL]) async throws -> Tenant {
         let tenant = try await tenants.database.withTransaction(role: login, options: Self.options) { transaction in
             // One after the other: each chooses the login with the fewest tenants.
             let results = try await transaction.pipeline([
@@ -46,7 +51,8 @@ public struct TenantProvisioner: Sendable {
             let choice = Self.chooseLogin(counts)
             let statements = try create(description, choice)
             do {
-                return try Tenant(try await transaction.commit(after: statements)[statements.count - 1].single())
+                let results = try await transaction.commit(after: statements + additions)
+                return try Tenant(try results[statements.count - 1].single())
             } catch let error as PostgresError where error.constraint == "tenants_slug_key" {
                 throw TenancyError.slugTaken(description.slug)
             }

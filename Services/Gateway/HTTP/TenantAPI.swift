@@ -158,7 +158,7 @@ struct TenantAPI: Sendable {
 
     private static func apply(_ given: FieldChanges, to description: inout TenantDescription) throws {
         if let slug: String = given.value("slug") {
-            guard slug.wholeMatch(of: /[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])/) != nil else {
+            guard TenantDescription.isSlug(slug) else {
                 throw refusal(
                     "/slug", "Write 2 to 40 of a-z, 0-9 and hyphens within.", zh: "须为 2 到 40 个小写字母、数字或中间的连字符。")
             }

@@ -28,15 +28,20 @@ final class Authenticator: Sendable {
         try revocations.requireNews()
         let seconds = now.microseconds / 1_000_000
         let digest = Digest.sha256(token)
-        let identity: Identity
         if let known = cache.value(for: digest, now: seconds) {
-            identity = known
-        } else {
-            // Taken before looking: what a revocation overtakes is not remembered.
-            let epoch = cache.epoch
-            identity = try await verify(token, now: seconds)
-            cache.insert(identity, for: digest, until: identity.expires, epoch: epoch)
+            guard let tenant = known.principal.tenant else { return known }
+            do {
+                _ = try await directory.active(tenant)
+                return known
+            } catch TenancyError.unknown {
+                // The tenant is gone; its key may lead to one that was restored from its backup.
+                cache.remove(digest)
+            }
         }
+        // Taken before looking: what a revocation overtakes is not remembered.
+        let epoch = cache.epoch
+        let identity = try await verify(token, now: seconds)
+        cache.insert(identity, for: digest, until: identity.expires, epoch: epoch)
         if let tenant = identity.principal.tenant { try await requireActive(tenant) }
         return identity
     }

@@ -42,14 +42,17 @@ struct TenantStore: Sendable {
     }
 
     func insert(_ record: TenantRecord) async throws {
+        try await database.database.query(Self.insertion(of: record), role: database.serviceRole)
+    }
+
+    static func insertion(of record: TenantRecord) -> SQL {
         let d = record.description
-        try await database.database.query(
-            """
+        return """
             insert into shared.tenant_records (\(TenantRecord.columns))
             values (\(record.id.text), \(d.slug), \(d.name), \(d.timeZone), \(d.currency), \(d.industry), \(d.settings),
                 \(record.state.rawValue), \(record.isSettled), \(record.version), \(record.createdAt),
                 \(record.updatedAt))
-            """, role: database.serviceRole)
+            """
     }
 
     /// Stores `new` in place of `old`, if nobody else changed it meanwhile, with the event that tells of it.

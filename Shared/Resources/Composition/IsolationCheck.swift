@@ -35,10 +35,11 @@ struct IsolationCheck: Sendable {
         report.extents = Dictionary(uniqueKeysWithValues: tenants.map { ($0.id, Extent()) })
         report.findings = try await provisioner.inspectFences()
         let words = try await words()
+        let origins = try await provisioner.origins()
         report.findings += try await canaries(tenants, words)
         report.findings += try await neighbours(tenants)
-        try await rowsAtRest(words, &report)
-        try await events(words, &report)
+        try await rowsAtRest(words, origins, &report)
+        try await events(origins, &report)
         return report
     }
 
@@ -93,7 +94,9 @@ struct IsolationCheck: Sendable {
     }
 
     /// Reads every table: no word of another tenant, and no row that is in two tenants.
-    private func rowsAtRest(_ words: [TenantID: String], _ report: inout Report) async throws {
+    private func rowsAtRest(
+        _ words: [TenantID: String], _ origins: [TenantID: TenantID], _ report: inout Report
+    ) async throws {
         let relations = try await relations()
         for relation in relations {
             if let tenant = relation.tenant { report.extents[tenant]?.tables += 1 }
@@ -115,7 +118,7 @@ struct IsolationCheck: Sendable {
             }
         }
         for (name, group) in Dictionary(grouping: relations.filter { $0.hasID && $0.tenant != nil }, by: \.name) {
-            report.findings += try await shared(name, group)
+            report.findings += try await shared(name, group, origins)
         }
     }
 
@@ -133,11 +136,16 @@ struct IsolationCheck: Sendable {
         return try rows.map { Relation(schema: try $0.get(0), name: try $0.get(1), hasID: try $0.get(2)) }
     }
 
-    /// Ids are unique in the world: one in two schemas is a row in a wrong place.
-    private func shared(_ name: String, _ relations: [Relation]) async throws -> [IsolationFinding] {
+    /// Ids are unique in the world: one in two schemas is a row in a wrong place, unless one tenant is a copy of the
+    /// other, restored from its backup.
+    private func shared(
+        _ name: String, _ relations: [Relation], _ origins: [TenantID: TenantID]
+    ) async throws -> [IsolationFinding] {
         guard relations.count > 1 else { return [] }
-        let all = relations.map { "select id, \($0.schema)::text as schema from \($0.sql)" as SQL }
-            .joined(separator: " union all ")
+        let all = relations.map { relation -> SQL in
+            let origin = relation.tenant.flatMap { origins[$0]?.schema } ?? relation.schema
+            return "select id, \(origin)::text as schema from \(relation.sql)"
+        }.joined(separator: " union all ")
         let rows = try await provisioner.inspect { transaction in
             try await transaction.query(
                 ("select min(schema), max(schema) from (\(all)) as ids group by id having min(schema) <> max(schema)"
@@ -153,10 +161,10 @@ struct IsolationCheck: Sendable {
     // MARK: - Events
 
     /// Reads the end of the service's topic: an event's key and tenant agree, an aggregate has one tenant, no canary.
-    private func events(_ words: [TenantID: String], _ report: inout Report) async throws {
+    private func events(_ origins: [TenantID: TenantID], _ report: inout Report) async throws {
         let bounds = try await log.bounds(of: topic).filter { !$0.value.isEmpty }
         guard !bounds.isEmpty else { return }
-        let reader = TopicReader(topic: topic, bounds: bounds)
+        let reader = TopicReader(topic: topic, bounds: bounds, origins: origins)
         try await reader.read(log)
         let seen = reader.seen.withLock { $0 }
         for (tenant, count) in seen.counts { report.extents[tenant, default: Extent()].events += count }
@@ -175,10 +183,11 @@ private final class TopicReader: EventSubscriber {
 
     let topic: String
     let bounds: [Int: Range<Int64>]
+    let origins: [TenantID: TenantID]
     let seen: Mutex<Seen>
 
-    init(topic: String, bounds: [Int: Range<Int64>]) {
-        (self.topic, self.bounds) = (topic, bounds)
+    init(topic: String, bounds: [Int: Range<Int64>], origins: [TenantID: TenantID]) {
+        (self.topic, self.bounds, self.origins) = (topic, bounds, origins)
         seen = Mutex(Seen(missing: bounds.mapValues { $0.upperBound - 1 }))
     }
 
@@ -209,14 +218,14 @@ private final class TopicReader: EventSubscriber {
     func receive(_ batch: [StoredRecord]) async throws {
         seen.withLock { seen in
             for stored in batch {
-                Self.look(stored, &seen)
+                look(stored, &seen)
                 let partition = stored.source.partition
                 if let last = seen.missing[partition], stored.offset >= last { seen.missing[partition] = nil }
             }
         }
     }
 
-    private static func look(_ stored: StoredRecord, _ seen: inout Seen) {
+    private func look(_ stored: StoredRecord, _ seen: inout Seen) {
         let record = stored.record
         let place = "\(stored.source) at \(stored.offset)"
         guard let text = record.header("ce_tenantid"), let tenant = TenantID(text) else {
@@ -227,7 +236,8 @@ private final class TopicReader: EventSubscriber {
             seen.findings.append(IsolationFinding(tenant, "events", "\(place) has the key \(record.key)"))
         }
         let aggregate = record.header("ce_subject") ?? ""
-        if let owner = seen.owners.updateValue(tenant, forKey: aggregate), owner != tenant {
+        let origin = origins[tenant] ?? tenant
+        if let owner = seen.owners.updateValue(origin, forKey: aggregate), owner != origin {
             seen.findings.append(IsolationFinding(tenant, "events", "\(aggregate) at \(place) is of \(owner), too"))
         }
         if let body = record.body, String(decoding: body, as: UTF8.self).contains("gxcanary") {
