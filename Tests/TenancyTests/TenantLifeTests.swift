@@ -62,6 +62,43 @@ import Values
         }
     }
 
+    @Test func aDirectoryReadsWhatChangedAndForgetsWhatWent() async throws {
+        try await TenancyFixture.with { fixture in
+            let provisioner = fixture.provisioner
+            // A directory of its own, as another process has it.
+            let elsewhere = TenantDatabase(database: fixture.tenants.database).directory
+            let (a, b) = (try await fixture.makeTenant("a"), try await fixture.makeTenant("b"))
+            try await elsewhere.refresh()
+            #expect(elsewhere.all == [a, b])
+            // One takes over the slug that another gives up.
+            var (first, second) = (a.description, b.description)
+            (first.slug, second.slug) = ("c", "a")
+            try await provisioner.update(first)
+            try await provisioner.update(second)
+            #expect(try await elsewhere.named("a")?.id == b.id)
+            #expect(try await elsewhere.named("c")?.id == a.id)
+            #expect(try await elsewhere.named("b") == nil)
+            try await provisioner.drop(b.id)
+            let d = try await fixture.makeTenant("d")
+            #expect(try await elsewhere.named("a") == nil)
+            #expect(elsewhere.all.map(\.id) == [a.id, d.id])
+            // One that went and came again within one look.
+            try await provisioner.drop(a.id)
+            try await provisioner.provision(first)
+            try await elsewhere.refresh()
+            #expect(elsewhere.all.map(\.slug) == ["c", "d"])
+            // A migration of all of them is no change.
+            let epoch: SQL = "select epoch from shared.directory_epoch"
+            let role = fixture.tenants.serviceRole
+            let before: Int64 = try await fixture.tenants.database.query(epoch, role: role).single().get(0)
+            let phone = Migration(number: 2, name: "phone", text: "alter table {{schema}}.lead add phone text")
+            let newer = TenantProvisioner(
+                fixture.tenants, sets: try TenancyFixture.sets(tenant: [TenancyFixture.lead, phone]))
+            #expect(try await newer.migrateAll().migrated.count == 2)
+            #expect(try await fixture.tenants.database.query(epoch, role: role).single().get(0) == before)
+        }
+    }
+
     @Test func aDroppedTenantLeavesNothing() async throws {
         try await TenancyFixture.with { fixture in
             let (a, b) = (try await fixture.makeTenant("a"), try await fixture.makeTenant("b"))
@@ -125,5 +162,13 @@ import Values
                 try await bootstrap.prepare(database: name, sets: [MigrationSet(name: "test", shared: [changed])])
             }
         }
+    }
+}
+
+extension Tenant {
+    fileprivate var description: TenantDescription {
+        TenantDescription(
+            id: id, slug: slug, name: name, timeZone: timeZone, currency: currency, industry: industry,
+            settings: settings)
     }
 }

@@ -16,14 +16,13 @@ TICK = 1 / os.sysconf("SC_CLK_TCK")
 HELD = """
     select coalesce(max(extract(epoch from clock_timestamp() - a.xact_start)) filter (
             where l.granted and l.locktype = 'relation' and a.datname = current_database() and l.mode in
-                ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')), 0),
-        count(*)
-    from pg_locks l left join pg_stat_activity a on a.pid = l.pid \\watch 0.05
+                ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')), 0)
+    from pg_locks l join pg_stat_activity a on a.pid = l.pid \\watch 0.05
 """
 
 
 class Locks:
-    """Looks at the server's locks twenty times a second while the block runs: `longest` in seconds, `most` at once."""
+    """Looks at the server's locks twenty times a second while the block runs: `longest` in seconds."""
 
     def __init__(self, database):
         self.database = database
@@ -40,11 +39,21 @@ class Locks:
         self.psql.terminate()
         self.psql.wait()
         self.output.seek(0)
-        seen = [line.split("|") for line in self.output.read().splitlines() if "|" in line]
+        seen = [float(line) for line in self.output.read().splitlines() if line.replace(".", "", 1).isdigit()]
         self.output.close()
         if not seen:
             raise OSError("nobody looked at the locks")
-        self.longest, self.most = max(float(age) for age, _ in seen), max(int(count) for _, count in seen)
+        self.longest = max(seen)
+
+
+def locks_of_drop(database, tenant):
+    """How many locks the removal of a tenant's schema holds in the end; it is rolled back."""
+    return int(psql(database, f"""
+        begin;
+        drop schema t_{tenant} cascade;
+        select count(*) from pg_locks where pid = pg_backend_pid() and locktype in ('relation', 'object');
+        rollback;
+    """)[0])
 
 
 class Footprint:
