@@ -255,8 +255,30 @@ def test_a_restore_that_was_killed_goes_on(platform, backup, copy):
         platform, "gateway", "select id from shared.tenant_records where slug = 'late'")))
 
 
+def test_what_a_consumer_missed_must_be_in_the_backup(platform, backup, copy, tmp_path):
+    platform.system.local("stop", "analytics")
+    try:
+        lead = copy["api"].ok("POST", "/v1/leads", {"company": "Unseen Ltd"})["id"]
+        # Still in the outbox: in the backup, too, and told to the consumers of whatever is made of it.
+        guanxi(platform, "tenant", "backup", "copy", "--to", str(tmp_path / "behind.tar"))
+        assert lead.encode() in content(tmp_path / "behind.tar", "leads/events")
+        wait_for(lambda: psql(platform, "customers", f"""
+            select count(*) from shared.inbox_sequence where aggregate = 'lead/{lead}' and consumer = 'timeline'""") == "1")
+        # As after some hours: only the log has it.
+        psql(platform, "leads", f"delete from shared.outbox where aggregate_id = '{lead}'")
+        refused = guanxi(platform, "tenant", "backup", "copy", "--to", str(tmp_path / "no.tar"), code=3)
+        assert f"the consumer analytics has not done event 1 of lead/{lead}" in refused
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["behind.tar"]
+    finally:
+        platform.system.local("start", "analytics")
+    wait_for(lambda: settled(platform, copy["id"]))
+    guanxi(platform, "tenant", "restore", str(tmp_path / "behind.tar"), "--as", "behind")
+    wait_for(lambda: settled(platform, psql(
+        platform, "gateway", "select id from shared.tenant_records where slug = 'behind'")))
+
+
 def test_a_tenant_that_was_deleted_comes_back_with_its_keys(platform, backup, copy):
-    for slug in ("source", "copy", "late"):
+    for slug in ("source", "copy", "late", "behind"):
         guanxi(platform, "tenant", "delete", slug, "--yes")
     old = Caller(platform.port, backup["api"].key)
     wait_for(lambda: old.send("GET", "/v1/leads")[0] == 401)

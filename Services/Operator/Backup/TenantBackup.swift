@@ -45,6 +45,7 @@ struct TenantBackup: Sendable {
     private func write(
         _ tenant: Tenant, _ snapshots: [TenantCut.Snapshot], _ writer: BackupWriter
     ) async throws -> BackupManifest {
+        try await DeliveryCheck(snapshots: snapshots, tenant: tenant.id).run()
         var origin = tenant.id
         for snapshot in snapshots where origin == tenant.id {
             origin = try await TenantProvisioner.origin(of: tenant.id, on: snapshot.transaction)
