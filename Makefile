@@ -1,6 +1,6 @@
 # Every command of the README. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: bench-tenants chaos fuzz isolation test-sanitizers help check setup build run stop clean status test lint bench demo-data test-data
+.PHONY: backup restore bench-tenants chaos fuzz isolation test-sanitizers help check setup build run stop clean status test lint bench demo-data test-data
 LOCAL := deploy/local
 
 help: ## List the commands
@@ -23,6 +23,12 @@ status: ## Say which services run
 
 stop: ## Stop everything that `make run` started; the data stay
 	@$(LOCAL)/guanxi-local down
+
+backup: ## Copy the whole of PostgreSQL while it runs, and keep its log from then on
+	@$(LOCAL)/guanxi-local backup
+
+restore: ## Set everything back to a moment after a backup: AT=2026-11-26T04:00:00Z or AT=latest
+	@$(LOCAL)/guanxi-local restore "$(AT)"
 
 clean: ## Stop everything and delete its data and the build
 	@$(LOCAL)/guanxi-local clean

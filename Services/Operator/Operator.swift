@@ -1,6 +1,6 @@
 import ServiceKit
 
-/// The operators' tool. Everything but `migrate`, `tenant backup` and `tenant restore` goes through the API.
+/// The operators' tool. Everything but `migrate`, `recover`, `tenant backup` and `tenant restore` goes through the API.
 public enum Operator {
     public static let tool = CommandLineTool(
         Command(
@@ -19,6 +19,6 @@ public enum Operator {
             subcommands: [
                 Migrate.command, TenantCommands.command, AccessCommands.apiKey, UserCommands.command,
                 ImportCommand.command, AnalyticsCommands.command, StatusCommand.command,
-                DeadLetterCommands.command, TopicCommands.command, IsolationCommands.command,
+                DeadLetterCommands.command, TopicCommands.command, IsolationCommands.command, RecoverCommand.command,
             ]))
 }

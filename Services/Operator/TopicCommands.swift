@@ -7,19 +7,22 @@ import ServiceKit
 
 /// `guanxi topics …`: for brokers on which services may not make topics.
 enum TopicCommands {
+    /// Which log, and where.
+    static let log: [Command.Option] = [
+        .init(
+            "event-log", value: "kind", default: "postgres", environment: "GUANXI_EVENT_LOG",
+            choices: ["kafka", "postgres"], help: "Which log the services use."),
+        .init(
+            "bootstrap-servers", value: "servers", environment: "KAFKA_BOOTSTRAP_SERVERS",
+            help: "Kafka's host:port,host:port."),
+    ]
+
     static let command = Command(
         "topics", summary: "The event log's topics.",
         subcommands: [
             Command(
                 "apply", summary: "Make the topics that are missing; what is there stays.",
-                options: [
-                    .init(
-                        "event-log", value: "kind", default: "postgres", environment: "GUANXI_EVENT_LOG",
-                        choices: ["kafka", "postgres"], help: "Which log the services use."),
-                    .init(
-                        "bootstrap-servers", value: "servers", environment: "KAFKA_BOOTSTRAP_SERVERS",
-                        help: "Kafka's host:port,host:port."),
-                ],
+                options: log,
                 examples: [
                     (
                         command: "guanxi topics apply --event-log kafka --bootstrap-servers kafka:9092",

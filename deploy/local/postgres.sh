@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The private PostgreSQL of this checkout: postgres.sh start | stop | running | url | psql [arguments] | destroy
+# The private PostgreSQL of this checkout: postgres.sh start | stop | running | url | psql [arguments] | backup |
+#   restore <moment | latest> | destroy
 # It listens on a Unix socket in a folder of its owner alone, never on a port.
 source "$(dirname "$0")/lib.sh"
 
@@ -19,6 +20,9 @@ else
     BASE=$RUN/postgres
 fi
 DATA=$BASE/data
+# Copies of the whole server and the log since then; there once the first copy was made.
+BACKUPS=$BASE/backups
+ARCHIVE=$BASE/archive
 # A socket's path may have 107 bytes.
 SOCKET=$BASE/s
 [ ${#SOCKET} -le 80 ] || SOCKET=/tmp/guanxi-$OWNER-$ID
@@ -34,6 +38,13 @@ prepare() {
         step "creating the database cluster"
         as_owner $PG_BIN/initdb -D "$DATA" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --data-checksums >/dev/null
     fi
+    configure
+}
+
+configure() {
+    local archive=/bin/true
+    # The server's owner may not be able to reach this checkout.
+    if [ -d "$ARCHIVE" ]; then archive="\"$BASE/archive-wal\" \"%p\" \"$ARCHIVE/%f\""; fi
     as_owner tee "$DATA/postgresql.auto.conf" >/dev/null <<CONF
 listen_addresses = ''
 unix_socket_directories = '$SOCKET'
@@ -47,6 +58,9 @@ autovacuum_naptime = 5s
 log_min_duration_statement = 1000
 # After a crash: one call for the whole disk, not one for each of the many tenants' many files.
 recovery_init_sync_method = syncfs
+archive_mode = on
+archive_command = '$archive'
+archive_timeout = 60
 CONF
 }
 
@@ -64,12 +78,61 @@ stop() {
     as_owner $PG_BIN/pg_ctl -D "$DATA" -m "${1:-fast}" -w -t 300 stop >/dev/null
 }
 
+sql() { $PG_BIN/psql -h "$SOCKET" -U postgres -XAtc "$1" postgres; }
+
+backup() {
+    running || die "PostgreSQL does not run: start it first"
+    [ "$(sql 'show archive_mode')" = on ] || die "PostgreSQL was started before there were backups: stop and start it once"
+    if [ ! -d "$ARCHIVE" ]; then
+        install -m 755 "$ROOT/deploy/backup/archive-wal" "$BASE/archive-wal"
+        install -d -o "$OWNER" -m 700 "$BACKUPS" "$ARCHIVE"
+        configure
+        as_owner $PG_BIN/pg_ctl -D "$DATA" reload >/dev/null
+    fi
+    as_owner sh -s "$BACKUPS" -h "$SOCKET" -U postgres <"$ROOT/deploy/backup/base-backup"
+}
+
+# Sets the server back to a moment; what was there is kept beside it.
+restore() {
+    local moment=$1 before backup
+    [ -d "$BACKUPS" ] || die "there is no backup here: 'guanxi-local backup' makes one"
+    [ "$moment" = latest ] || date -ud "$moment" >/dev/null 2>&1 || die "'$moment' is no time such as 2026-11-26T04:00:00Z"
+    if running; then sql 'select pg_switch_wal()' >/dev/null; stop; fi
+    before=$DATA.before-$(date -u +%Y%m%dT%H%M%SZ)
+    if [ -d "$DATA" ]; then mv "$DATA" "$before"; else before=; fi
+    if ! backup=$(as_owner sh -s "$BACKUPS" "$ARCHIVE" "$DATA" "$moment" "$before" <"$ROOT/deploy/backup/prepare-recovery"); then
+        if [ -n "$before" ]; then mv "$before" "$DATA"; start; fi
+        die "nothing was changed"
+    fi
+    step "going on from the backup of $backup to $moment"
+    local recovery; recovery=$(as_owner grep -E '^(restore_command|recovery_target)' "$DATA/postgresql.auto.conf")
+    configure
+    as_owner tee -a "$DATA/postgresql.auto.conf" >/dev/null <<<"$recovery"
+    as_owner $PG_BIN/pg_ctl -D "$DATA" -l "$BASE/server.log" -w -t 3600 start >/dev/null || failed_restore "$before"
+    until [ "$(sql 'select pg_is_in_recovery()' 2>/dev/null)" = f ]; do
+        running || failed_restore "$before"
+        sleep 0.2
+    done
+    configure
+    as_owner $PG_BIN/pg_ctl -D "$DATA" reload >/dev/null
+    say "PostgreSQL is as it was at $moment${before:+; what was there is in $before}"
+}
+
+failed_restore() {
+    grep -E 'FATAL|ERROR' "$BASE/server.log" | tail -n 3 >&2
+    rm -rf "$DATA"
+    if [ -n "$1" ]; then mv "$1" "$DATA"; start; fi
+    die "PostgreSQL did not get to that moment: nothing was changed (is it before now?)"
+}
+
 case "${1:-}" in
     start) start ;;
     stop) stop "${2:-fast}" ;;
     running) running ;;
     url) say "postgresql://postgres@localhost/postgres?host=$SOCKET" ;;
     psql) shift; exec $PG_BIN/psql -h "$SOCKET" -U postgres "$@" ;;
+    backup) backup ;;
+    restore) restore "${2:?to which moment?}" ;;
     destroy) stop immediate || true; rm -rf "$BASE" "$SOCKET" ;;
-    *) die "usage: postgres.sh start | stop [fast|immediate] | running | url | psql [arguments] | destroy" ;;
+    *) die "usage: postgres.sh start | stop [fast|immediate] | running | url | psql [arguments] | backup | restore <moment> | destroy" ;;
 esac

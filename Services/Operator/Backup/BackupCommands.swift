@@ -82,7 +82,8 @@ enum BackupCommands {
         }
     }
 
-    private static func withDatabases(
+    /// Does something in the services' databases as the superuser.
+    static func withDatabases(
         _ call: Invocation, _ body: @escaping @Sendable (BackupDatabases) async throws -> Void
     ) async throws {
         let superuser = try Migrate.superuser(try call.required("database-url"))

@@ -44,14 +44,27 @@ struct TenantCut: Sendable {
         }
     }
 
+    /// The services' databases each at its own moment, without locks: for when nobody writes.
+    func look<Value: Sendable>(_ body: @escaping @Sendable ([Snapshot]) async throws -> Value) async throws -> Value {
+        try await Self.holding(services[...], Self.snapshotOptions, []) { transactions in
+            try await body(zip(services, transactions).map { Snapshot(service: $0, transaction: $1) })
+        }
+    }
+
     /// Takes the snapshots; how long nobody could write.
     private func freeze(_ snapshots: [Snapshot]) async throws -> Duration {
+        // A tenant gets no new tables meanwhile, or only from a migration, which backups do not run beside.
+        var tables: [SQL] = []
+        for service in services { try await tables.append(self.tables(of: service)) }
         for attempt in 1... {
             do {
                 let began = ContinuousClock.now
                 // The transactions have not begun until their first statement, which makes the snapshot.
-                try await Self.holding(services[...], Self.lockOptions, []) { locks in
-                    for (service, lock) in zip(services, locks) { try await self.lock(service, lock) }
+                try await Self.holding(services[...], Self.lockOptions, []) { [tables] locks in
+                    for (lock, tables) in zip(locks, tables) {
+                        // A vacuum under way gives way after this time, not only after a second.
+                        _ = try await lock.pipeline(["set local deadlock_timeout = '20ms'", tables])
+                    }
                     for snapshot in snapshots { try await snapshot.transaction.query("select 1") }
                 }
                 return began.duration(to: .now)
@@ -71,8 +84,9 @@ struct TenantCut: Sendable {
         error.isTransient || error.sqlState == SQLState.lockNotAvailable
     }
 
-    private func lock(_ service: BackupDatabases.Service, _ transaction: PostgresTransaction) async throws {
-        let names = try await transaction.query(
+    /// What locks the tenant's tables.
+    private func tables(of service: BackupDatabases.Service) async throws -> SQL {
+        let names = try await service.postgres.query(
             """
             select string_agg(format('%I.%I', n.nspname, c.relname), ', ' order by c.relname)
             from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -81,11 +95,7 @@ struct TenantCut: Sendable {
         guard let list = try names.single().get(0, as: String?.self) else {
             throw CommandFailure("the database of \(service.name) has no such tenant: run guanxi migrate, or wait")
         }
-        // A vacuum under way gives way after this time, not only after a second.
-        _ = try await transaction.pipeline([
-            "set local deadlock_timeout = '20ms'",
-            SQL(raw: "lock table \(list) in share mode").unprepared(),
-        ])
+        return SQL(raw: "lock table \(list) in share mode").unprepared()
     }
 
     /// Opens a transaction in each database, one inside of the other.
