@@ -1,6 +1,6 @@
 # Every command of the README. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: backup restore bench-tenants chaos fuzz isolation test-sanitizers help check setup build run stop clean status test lint bench demo-data test-data
+.PHONY: upgrade-test backup restore bench-tenants chaos fuzz isolation test-sanitizers help check setup build run stop clean status test lint bench demo-data test-data
 LOCAL := deploy/local
 
 help: ## List the commands
@@ -64,6 +64,9 @@ fuzz: setup ## Send generated calls to the running platform; none may break it
 
 chaos: build ## Break it while 20 tenants write: CHAOS="report", "brief" or options such as "--seconds 60 --runs kafka:3"
 	@$(LOCAL)/chaos.sh $(CHAOS)
+
+upgrade-test: setup ## Upgrade the last release (deploy/release) while it works, both versions side by side
+	@$(LOCAL)/upgrade-test.sh
 
 isolation: build ## Try to reach one tenant from another in every way; nothing may get through (SEED=n LOG=kafka)
 	@$(LOCAL)/isolation.sh

@@ -12,6 +12,16 @@ import Testing
         #expect(Digest.hmacSHA256(key: [], []) != Digest.hmacSHA256(key: [1], []))
     }
 
+    @Test func bytesThatComePieceByPieceHaveTheSameDigest() {
+        let bytes = (0..<10_000).map { UInt8(truncatingIfNeeded: $0 * 7) }
+        let stream = DigestStream()
+        for start in stride(from: 0, to: bytes.count, by: 777) {
+            stream.update(Array(bytes[start..<min(bytes.count, start + 777)]))
+        }
+        #expect(stream.finish() == Digest.sha256(bytes))
+        #expect(DigestStream().finish() == Digest.sha256([UInt8]()))
+    }
+
     @Test func base64URLHasOneSpelling() {
         for length in 0..<70 {
             let bytes = SecureRandom.bytes(length)
