@@ -100,8 +100,9 @@ public final class KafkaConsumer: Sendable {
         _ = list.lend { rd_kafka_offsets_store(handle.client, $0) }
     }
 
-    /// Leaves the group and frees the client; a broker that hangs is not waited for longer than the limit.
-    public func close(within limit: Duration = .seconds(4)) async {
+    /// Leaves the group and frees the client. A broker that hangs is not waited for longer than the limit, nor one that is
+    /// in the middle of a rebalance: it answers a member that leaves only when the others have joined.
+    public func close(within limit: Duration = .seconds(1)) async {
         guard
             !state.withLock({ was in
                 defer { was.isClosed = true }
@@ -116,7 +117,7 @@ public final class KafkaConsumer: Sendable {
             try? await Task.sleep(for: .milliseconds(2))
         }
         let isClosed = rd_kafka_consumer_closed(handle.client) != 0
-        await handle.destroy(flags: isClosed ? 0 : Int32(RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE))
+        await handle.destroy(flags: isClosed ? 0 : Int32(RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE), waits: isClosed)
     }
 
     // MARK: - Events, on the loop

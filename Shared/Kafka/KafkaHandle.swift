@@ -168,8 +168,12 @@ final class KafkaHandle: @unchecked Sendable {
     /// Refuses further calls, waits for those under way, runs `cleaning` and frees the client. Destroying waits for
     /// librdkafka's threads, so it is done off the loop. A client whose calls do not end within the patience (a broker
     /// that hangs) is left to the end of the process.
+    ///
+    /// - Parameter waits: false for a client that owes a broker something: librdkafka takes its time (5 s) until it gives
+    ///   that up.
     func destroy(
-        flags: Int32, patience: Duration = .seconds(4), cleaning: @escaping @Sendable () -> Void = {}
+        flags: Int32, waits: Bool = true, patience: Duration = .seconds(4),
+        cleaning: @escaping @Sendable () -> Void = {}
     ) async {
         guard
             !usage.withLock({ usage in
@@ -189,9 +193,11 @@ final class KafkaHandle: @unchecked Sendable {
         cleaning()
         rd_kafka_queue_io_event_enable(queue, -1, nil, 0)
         rd_kafka_queue_destroy(queue)
-        let owner = self
-        try? await Blocking.run { rd_kafka_destroy_flags(owner.client, flags) }
-        _ = Glibc.close(wake)
+        let free = { @Sendable [self] in
+            rd_kafka_destroy_flags(client, flags)
+            _ = Glibc.close(wake)
+        }
+        if waits { try? await Blocking.run(free) } else { Blocking.detach(free) }
     }
 
     private func callsEnded(within patience: Duration) async -> Bool {

@@ -22,6 +22,9 @@ public enum Blocking {
             loop.execute { job.cancel() }
         }
     }
+
+    /// Runs work on a thread of its own, for which nobody waits: the process may end before it.
+    public static func detach(_ work: @escaping @Sendable () -> Void) { startThread(work) }
 }
 
 extension EventLoop {
