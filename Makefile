@@ -1,6 +1,6 @@
 # Every command of the README. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: upgrade-test backup restore bench-tenants chaos fuzz isolation test-sanitizers help check setup build run stop clean status test lint bench demo-data test-data
+.PHONY: upgrade-test backup restore bench-tenants overload chaos fuzz isolation test-sanitizers help check setup build run stop clean status test lint bench demo-data test-data
 LOCAL := deploy/local
 
 help: ## List the commands
@@ -70,3 +70,6 @@ upgrade-test: setup ## Upgrade the last release (deploy/release) while it works,
 
 isolation: build ## Try to reach one tenant from another in every way; nothing may get through (SEED=n LOG=kafka)
 	@$(LOCAL)/isolation.sh
+
+overload: build ## Ask more than can be done, slowly and oddly, and measure who is served (OVERLOAD="--parts flood")
+	@$(LOCAL)/overload.sh $(OVERLOAD)

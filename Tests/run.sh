@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # All tests, in one run that starts and stops what it needs and ends on "N passed, N failed".
-#   Tests/run.sh [part …]      parts: lint swift python platform
+#   Tests/run.sh [part …]      parts: lint swift python platform chaos
 source "$(dirname "$0")/../deploy/local/lib.sh"
 cd "$ROOT"
 passed=0
@@ -69,6 +69,20 @@ python_tests() { python_environment; pytest_folder "Python tests" Tests/RealData
 # The whole platform as processes, from outside: API by a fuzzer, topics by a foreign client, kills in the middle.
 platform_tests() { python_environment; export GUANXI_BUILD=debug; pytest_folder "platform tests" Tests/Platform; }
 
+# Every fault once, in short, while tenants write: each promise counts.
+chaos_tests() {
+    step "chaos"
+    python_environment
+    local log; log=$(mktemp)
+    GUANXI_BUILD=debug "$ROOT/deploy/local/chaos.sh" brief 2>&1 | tee "$log" && local ok=1 || local ok=0
+    local good bad
+    good=$(sed -nE 's/^([0-9]+) passed, [0-9]+ failed$/\1/p' "$log" | tail -n 1)
+    bad=$(sed -nE 's/^[0-9]+ passed, ([0-9]+) failed$/\1/p' "$log" | tail -n 1)
+    pass "${good:-0}"
+    if [ $ok = 0 ]; then fail "chaos"; failed=$((failed + (${bad:-1} > 1 ? bad - 1 : 0))); fi
+    rm -f "$log"
+}
+
 parts=("$@"); [ $# -gt 0 ] || parts=(lint swift python platform)
 for part in "${parts[@]}"; do
     case $part in
@@ -76,7 +90,8 @@ for part in "${parts[@]}"; do
         swift) swift_tests ;;
         python) python_tests ;;
         platform) platform_tests ;;
-        *) die "no part is named '$part': lint swift python platform" ;;
+        chaos) chaos_tests ;;
+        *) die "no part is named '$part': lint swift python platform chaos" ;;
     esac
 done
 for failure in "${failures[@]}"; do say "failed: $failure"; done

@@ -70,7 +70,9 @@ public enum GatewayService {
 
         let router = try Router(
             api + documents.endpoints, mounts: forwarded,
-            middleware: [AuthenticationMiddleware(authenticator: authenticator), RateLimits(settings.limits)],
+            middleware: [
+                AuthenticationMiddleware(authenticator: authenticator), RateLimits(settings.limits), backbone.admission,
+            ],
             events: context.telemetry.events, translate: { Problem(translating: $0) })
 
         return try backbone.composition(

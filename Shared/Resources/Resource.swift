@@ -15,13 +15,19 @@ public struct ResourceEnvironment: Sendable {
     public let source: String
     /// Knows the tenant's people; nil where the service keeps no copy of the directory.
     public let directory: Directory?
+    /// How fast imports go.
+    public let importPace: ImportPace
     let turns = BatchTurns()
 
-    public init(writer: Writer, cursors: Cursors, source: String, directory: Directory? = nil) {
+    public init(
+        writer: Writer, cursors: Cursors, source: String, directory: Directory? = nil,
+        importPace: ImportPace = ImportPace()
+    ) {
         self.writer = writer
         self.cursors = cursors
         self.source = source
         self.directory = directory
+        self.importPace = importPace
         customFields = CustomFieldStore(database: writer.database)
     }
 

@@ -27,7 +27,7 @@ from driver import Driver  # noqa: E402
 from faults import Faults  # noqa: E402
 from tenant import caller  # noqa: E402
 
-RECOVERY_LIMIT = 10.0
+BRIEF_SHARE = 0.4  # of the time that faults last, with --once
 WARM_UP = 8.0
 SETTLE_LIMIT = 120.0
 GROWTH = 1.5  # of a service's memory, over what it was before the faults …
@@ -48,7 +48,8 @@ class Run:
             print(f"          {text}", flush=True)
 
     def all(self):
-        print(f"==> {self.log}, seed {self.seed}: {self.options.seconds:.0f} s, {self.options.tenants} tenants")
+        length = "each fault once" if self.options.once or self.options.only else f"{self.options.seconds:.0f} s"
+        print(f"==> {self.log}, seed {self.seed}: {length}, {self.options.tenants} tenants")
         self.cluster.start()
         tenants = self.tenants()
         topics = checker.Topics()
@@ -56,8 +57,12 @@ class Run:
         driver.start()
         time.sleep(WARM_UP)
         before = self.memory()
-        self.faults = faults = Faults(self.cluster, random.Random(self.seed), self.stopping)
-        faults.run(self.options.seconds)
+        share = BRIEF_SHARE if self.options.once else 1.0
+        self.faults = faults = Faults(self.cluster, random.Random(self.seed), self.stopping, share)
+        if self.options.once or self.options.only:
+            faults.each_once(self.options.only)
+        else:
+            faults.run(self.options.seconds)
         recovery = self.recovered(tenants)
         time.sleep(3)
         driver.stop()
@@ -161,8 +166,8 @@ class Run:
             "a repeated Idempotency-Key gets the same answer, and no answer is odd", distinct(journal.oddities))
         self.promise("services end when told to", self.cluster.oddities)
         self.promise(
-            f"recovery took under {RECOVERY_LIMIT:.0f} s",
-            [] if recovery < RECOVERY_LIMIT else [f"it took {recovery:.1f} s"])
+            f"recovery took under {self.options.recovery:.0f} s",
+            [] if recovery < self.options.recovery else [f"it took {recovery:.1f} s"])
         self.promise("events and conversions come to rest", [] if settled else [f"not within {SETTLE_LIMIT:.0f} s"])
         for name, wrong in checker.Checker(self.cluster, [tenant for tenant, *_ in tenants], journal, topics).all():
             self.promise(name, wrong)
@@ -207,6 +212,9 @@ def options():
     parser.add_argument(
         "--runs", type=run, nargs="+", metavar="LOG[:SEED]", default=[run("kafka"), run("postgres")],
         help="event log and seed of each run; a seed is drawn where none is given (kafka postgres)")
+    parser.add_argument("--once", action="store_true", help="each fault once and shorter, instead of for --seconds")
+    parser.add_argument("--only", nargs="+", metavar="FAULT", help="these faults once each: jump_clock, kill, …")
+    parser.add_argument("--recovery", type=float, default=10, help="seconds that recovery may take (10)")
     parser.add_argument("--tenants", type=int, default=20, help="tenants that write (20)")
     parser.add_argument("--rate", type=float, default=60, help="writes a second in all, where they get that far (60)")
     parser.add_argument("--no-full-disk", action="store_true", help="leave out the fault that needs to mount a disk")

@@ -224,11 +224,12 @@ class Cluster(System):
         instance = self.instances.get((service, number)) or Instance(service, number, self.port(service, number))
         self.instances[service, number] = instance
         with open(self.logs / f"{instance.name.replace(' ', '-')}.log", "ab") as log:
+            # Not by flags: with libfaketime loaded, Swift's runtime may find the command line empty.
+            places = {"GUANXI_LISTEN": f"127.0.0.1:{instance.port}",
+                      "GUANXI_INTERNAL_LISTEN": f"127.0.0.1:{instance.internal}"}
             instance.process = subprocess.Popen(
-                [str(self.program(service)), "--listen", f"127.0.0.1:{instance.port}",
-                 "--internal-listen", f"127.0.0.1:{instance.internal}"],
-                env={**self.settings_of(service), **self.clock_settings()}, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True)
+                [str(self.program(service))], env={**self.settings_of(service), **self.clock_settings(), **places},
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         return instance
 
     def wait_ready(self, instance, within=60):

@@ -13,10 +13,10 @@ KAFKA, POSTGRES = "kafka", "postgres"
 
 
 class Faults:
-    """Draws faults by a seed and lets them happen one after the other."""
+    """Draws faults by a seed and lets them happen one after the other. `share` shortens how long each lasts."""
 
-    def __init__(self, cluster, chance, stopping):
-        self.cluster, self.chance, self.stopping = cluster, chance, stopping
+    def __init__(self, cluster, chance, stopping, share=1.0):
+        self.cluster, self.chance, self.stopping, self.share = cluster, chance, stopping, share
         self.happened, self.began = [], time.monotonic()
         self.joined = []
         self.kinds = [
@@ -40,11 +40,27 @@ class Faults:
         while time.monotonic() < end and not self.stopping.wait(self.chance.uniform(1, 5)):
             kinds, weights = zip(*self.kinds)
             self.chance.choices(kinds, weights)[0]()
+        self.end()
+
+    def each_once(self, only=None):
+        """Every kind once (or those of the names in `only`), in an order drawn by the seed."""
+        kinds = [kind for kind, _ in self.kinds if kind != self.leave and (not only or kind.__name__ in only)]
+        self.chance.shuffle(kinds)
+        for kind in kinds:
+            if self.stopping.wait(self.chance.uniform(0.5, 1.5)):
+                break
+            kind()
+        self.end()
+
+    def end(self):
         while self.joined:
             self.leave()
 
     def wait(self, seconds):
-        self.stopping.wait(seconds)
+        self.stopping.wait(seconds * self.share)
+
+    def lasts(self, seconds):
+        return f"for {seconds * self.share:g} s"
 
     # Processes.
 
@@ -62,7 +78,7 @@ class Faults:
 
     def pause(self):
         one = self.chance.choice(self.cluster.running())
-        self.note(f"SIGSTOP {one.name} for 10 s")
+        self.note(f"SIGSTOP {one.name} {self.lasts(10)}")
         one.process.send_signal(signal.SIGSTOP)
         self.wait(10)
         one.process.send_signal(signal.SIGCONT)
@@ -131,7 +147,7 @@ class Faults:
 
     def fill_disk(self):
         """Nothing more can be written to the log's disk; after a while there is room again."""
-        self.note("the disk of the log is full for 10 s")
+        self.note(f"the disk of the log is full {self.lasts(10)}")
         self.cluster.ballast.fill()
         self.wait(10)
         self.cluster.ballast.remove()
@@ -145,7 +161,7 @@ class Faults:
 
     def jump_clock(self):
         seconds = self.chance.choice([-3600, -60, 60, 3600])
-        self.note(f"the clock of every service jumps by {seconds / 60:+.0f} minutes for 10 s")
+        self.note(f"the clock of every service jumps by {seconds / 60:+.0f} minutes {self.lasts(10)}")
         self.cluster.jump(seconds)
         self.wait(10)
         self.cluster.jump(0)
@@ -155,14 +171,14 @@ class Faults:
     def cut(self):
         name, seconds = self.chance.choice(self.cluster.links.names), self.chance.choice([2, 6, 10])
         mode = self.chance.choice(["silent", "silent", "refused"])
-        self.note(f"network {name.replace('-', ' ⇹ ')} {'cut' if mode == 'silent' else 'refused'} for {seconds} s")
+        self.note(f"network {name.replace('-', ' ⇹ ')} {'cut' if mode == 'silent' else 'refused'} {self.lasts(seconds)}")
         self.cluster.links.mode(name, mode)
         self.wait(seconds)
         self.cluster.links.mode(name, "open")
 
     def slow(self):
         name, delay = self.chance.choice(self.cluster.links.names), self.chance.choice([0.02, 0.1, 0.3])
-        self.note(f"network {name.replace('-', ' ⇹ ')} slow by {delay * 1000:.0f} ms for 8 s")
+        self.note(f"network {name.replace('-', ' ⇹ ')} slow by {delay * 1000:.0f} ms {self.lasts(8)}")
         self.cluster.links.mode(name, delay)
         self.wait(8)
         self.cluster.links.mode(name, "open")

@@ -133,6 +133,22 @@ import Values
         }
     }
 
+    /// The clock was ahead when it was asked for, and has been put right since.
+    @Test(arguments: [false, true])
+    func `a conversion of a time to come ends now`(isRefused: Bool) async throws {
+        try await ConversionFixture.with { fixture in
+            let lead = try await fixture.lead()
+            fixture.neighbours.trouble("opportunity", .unavailable(1_000_000))
+            #expect(try await fixture.convert(lead).status == 202)
+            let tenant = fixture.service.tenant
+            try await fixture.service.environment.writer.commit(
+                tenant.id, ["update \(tenant.schema).conversions set occurred_at = now() + interval '1 hour'"])
+            fixture.neighbours.trouble("opportunity", isRefused ? .refuse : nil)
+            #expect(try await fixture.convert(lead).status == (isRefused ? 422 : 201))
+            #expect(try await fixture.conversions() == [isRefused ? "failed" : "completed"])
+        }
+    }
+
     @Test func `a key sent again while the conversion runs is answered with it`() async throws {
         try await ConversionFixture.with { fixture in
             let lead = try await fixture.lead()

@@ -24,9 +24,9 @@ private struct Deal {
     }
 
     @discardableResult
-    mutating func apply(_ command: OpportunityCommand, day: Int) throws -> [OpportunityEvent] {
-        let at = start + .seconds(86_400 * day)
-        let context = OpportunityContext(pipeline: pipeline, actor: actor, at: at, now: start + .seconds(86_400 * 100))
+    mutating func apply(_ command: OpportunityCommand, day: Int, today: Int = 100) throws -> [OpportunityEvent] {
+        let (at, now) = (start + .seconds(86_400 * day), start + .seconds(86_400 * today))
+        let context = OpportunityContext(pipeline: pipeline, actor: actor, at: at, now: now)
         let events = try Opportunity.decide(opportunity, command, context)
         opportunity = events.reduce(opportunity, Opportunity.evolve)
         return events
@@ -57,6 +57,15 @@ private struct Deal {
         try deal.apply(.reopen(), day: 7)
         #expect(deal.opportunity.status == .open && deal.opportunity.stage == "negotiation")
         #expect(deal.opportunity.closedAt == nil)
+    }
+
+    /// The clock was ahead at the first change, and has been put right since.
+    @Test func `what happens now is not before what happened`() throws {
+        var deal = Deal()
+        try deal.apply(.move(stage: "proposal"), day: 20, today: 20)
+        try deal.apply(.move(stage: "needs"), day: 10, today: 10)
+        #expect(deal.opportunity.stage == "needs" && deal.opportunity.stageEnteredAt == start + .seconds(20 * 86_400))
+        #expect(throws: Refusal.self) { try deal.apply(.move(stage: "proposal"), day: 19) }
     }
 
     @Test func `moving to the signed stage is winning`() throws {

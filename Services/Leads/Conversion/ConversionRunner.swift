@@ -213,8 +213,8 @@ struct ConversionRunner: Component {
 
     /// The lead's last change and the saga's end, in one transaction.
     private func close(_ conversion: StoredConversion, _ command: LeadCommand, _ tenant: TenantID) async throws {
-        let context = try WriteContext(tenant: tenant, principal: conversion.principal)
-            .happened(at: conversion.occurredAt)
+        let context = WriteContext(tenant: tenant, principal: conversion.principal)
+            .begun(at: conversion.occurredAt)
         let closed = ConversionSaga.evolve(conversion.saga, .closed)
         _ = try await leads.change(conversion.saga.leadID.lowercased, context) { old in
             guard try await store.find(closed.id, tenant)?.revision == conversion.revision else {

@@ -38,7 +38,7 @@ extension Opportunity {
     static func decide(
         _ state: Opportunity, _ command: OpportunityCommand, _ context: OpportunityContext
     ) throws(Refusal) -> [OpportunityEvent] {
-        try state.checkTime(context)
+        let context = try state.inOrder(context)
         switch command {
         case .move(let stage, let reason): return try state.move(to: stage, reason: reason, context)
         case .win(let amount): return try state.win(amount: amount, context)
@@ -172,17 +172,23 @@ extension Opportunity {
     }
 
     /// History must stay in order: nothing before the last change, nothing in the future.
-    private func checkTime(_ context: OpportunityContext) throws(Refusal) {
+    ///
+    /// What happens now happens after the last change, also when a clock that was ahead told of that one.
+    private func inOrder(_ context: OpportunityContext) throws(Refusal) -> OpportunityContext {
         let last = max(stageEnteredAt, closedAt ?? stageEnteredAt)
         guard context.at <= context.now else {
             throw Refusal(
                 .rule, "future", at: "/occurredAt", "occurredAt lies in the future.", zh: "occurredAt 不能晚于现在。")
         }
-        guard context.at >= last else {
+        if context.at >= last { return context }
+        guard context.at == context.now else {
             throw Refusal(
                 .rule, "beforeLastChange", at: "/occurredAt",
                 "occurredAt lies before the last change of stage (\(last)).",
                 zh: "occurredAt 早于上一次阶段变更（\(last)）。")
         }
+        var later = context
+        later.at = last
+        return later
     }
 }

@@ -53,7 +53,7 @@ extension Endpoint {
 
     /// What the router and `Call` may answer for an endpoint of this kind.
     private var commonErrors: [ProblemType] {
-        var types: [ProblemType] = [.internalError, .unavailable, .deadlineExceeded, .rateLimited]
+        var types: [ProblemType] = [.internalError, .unavailable, .deadlineExceeded, .overloaded, .rateLimited]
         if permission != .everyone { types += [.unauthenticated, .forbidden] }
         if path.contains("{") { types += [.notFound, .malformedRequest] }
         if !parameters.isEmpty { types.append(.invalidParameter) }

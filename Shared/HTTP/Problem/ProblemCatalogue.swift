@@ -131,11 +131,18 @@ extension ProblemType {
             en: "Send again after the time in Retry-After, or ask for less at once.",
             zh: "请在 Retry-After 指定的时间后重试，或减少单次请求的数据量。"))
 
+    public static let overloaded = ProblemType(
+        "overloaded", 503,
+        title: .init(en: "Too busy", zh: "系统繁忙"),
+        advice: .init(
+            en: "More is asked than can be answered now: send again after the time in Retry-After, and more slowly.",
+            zh: "当前请求过多，请在 Retry-After 指定的时间后重试，并降低发送频率。"))
+
     /// Every problem above, by status.
     public static let common: [ProblemType] = [
         malformedRequest, malformedJSON, invalidParameter, unknownParameter, unauthenticated, forbidden, notFound,
         methodNotAllowed, requestTimeout, conflict, duplicate, requestInProgress, versionMismatch, bodyTooLarge,
         targetTooLong, unsupportedMediaType, validationFailed, ruleViolated, idempotencyKeyReused, rateLimited,
-        headersTooLarge, internalError, notImplemented, badGateway, unavailable, deadlineExceeded,
+        headersTooLarge, internalError, notImplemented, badGateway, unavailable, deadlineExceeded, overloaded,
     ]
 }

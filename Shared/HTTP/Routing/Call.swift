@@ -5,7 +5,8 @@ import Values
 
 /// One request on its way to an endpoint's handler: what was asked, by whom, until when.
 public struct Call: Sendable {
-    public let request: HTTPRequest
+    /// Middleware may replace its body, by the same body read already.
+    public var request: HTTPRequest
     /// The `operationId` of the endpoint, or the id of the mount.
     public let operation: String
     public let permission: Permission

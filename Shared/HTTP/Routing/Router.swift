@@ -136,6 +136,9 @@ public struct Router: Sendable {
     private func call(
         _ request: HTTPRequest, _ route: Route, _ path: PathParameters, _ start: ContinuousClock.Instant
     ) throws(Problem) -> Call {
+        if let encoding = request.headers["Content-Encoding"], !HTTPHeaders.same(encoding, "identity") {
+            throw .compressedBody
+        }
         let query = try Query(parsing: request.query)
         if let known = route.queryNames, let unknown = query.unknown(known) { throw unknown }
         return Call(
@@ -179,6 +182,14 @@ extension Router.Route {
         self.init(
             id: mount.id, permission: mount.permission, timeout: mount.timeout, body: nil, queryNames: nil, run: run)
     }
+}
+
+extension Problem {
+    /// Nothing sent is ever unpacked: some bytes could become very many.
+    fileprivate static let compressedBody = Problem(
+        .unsupportedMediaType,
+        .init(en: "Send the body as it is, without Content-Encoding.", zh: "请直接发送请求体，不要使用 Content-Encoding 压缩。"),
+        headers: [("Accept-Encoding", "identity")])
 }
 
 extension Query {

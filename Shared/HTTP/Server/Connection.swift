@@ -11,7 +11,7 @@ final class Connection: @unchecked Sendable {
     private let options: HTTPServerOptions
     private var machine: ConnectionMachine
     private let socket: Socket
-    private var remoteAddress = ""
+    private(set) var remoteAddress = ""
     private var isAdmitted = false
     private var task: Task<Void, Never>?
     private var puller: CheckedContinuation<[UInt8]?, any Error>?
@@ -37,7 +37,7 @@ final class Connection: @unchecked Sendable {
         socket.delegate = self
         guard let address = socket.accept(from: stream) else { return false }
         remoteAddress = address
-        guard listener.shared.census.admit(address) else {
+        guard listener.admit(address) else {
             _ = socket.tryWrite(Self.tooMany)
             isClosed = true
             socket.close()
@@ -53,6 +53,9 @@ final class Connection: @unchecked Sendable {
         """.utf8)
 
     func begin() { advance() }
+
+    /// Since when nothing but the client is waited for: it has no request here that anybody works on.
+    var idleSince: UInt64? { isClosed || isLingering ? nil : watch.idleSince }
 
     // MARK: What the socket tells
 
@@ -246,6 +249,9 @@ final class Connection: @unchecked Sendable {
     }
 
     // MARK: Ending
+
+    /// Makes room for somebody else.
+    func giveWay() { close() }
 
     /// Ends our side and reads on for a while, so that the answer is not lost to a reset.
     private func linger() {

@@ -43,6 +43,9 @@ struct DeadlineWatch {
         since = now
     }
 
+    /// Since when a request, or the rest of its head, is waited for.
+    var idleSince: UInt64? { waitsFor == .nextRequest || waitsFor == .head ? since : nil }
+
     /// Whether the client took too long with what is waited for.
     mutating func isOverdue(bodyBytes: Int, now: UInt64) -> Bool {
         switch waitsFor {

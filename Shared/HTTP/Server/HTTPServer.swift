@@ -85,13 +85,16 @@ final class ConnectionCensus: Sendable {
 
     var count: Int { state.withLock { $0.total } }
 
-    /// Counts a connection in; `false` when there are too many.
-    func admit(_ address: String) -> Bool {
+    enum Admission { case admitted, tooMany, tooManyOfAddress }
+
+    /// Counts a connection in, unless there are too many.
+    func admit(_ address: String) -> Admission {
         state.withLock { state in
-            guard state.total < maximum, state.byAddress[address, default: 0] < maximumPerAddress else { return false }
+            guard state.byAddress[address, default: 0] < maximumPerAddress else { return .tooManyOfAddress }
+            guard state.total < maximum else { return .tooMany }
             state.total += 1
             state.byAddress[address, default: 0] += 1
-            return true
+            return .admitted
         }
     }
 

@@ -28,9 +28,9 @@ public struct HTTPServerOptions: Sendable {
     public var writeStallTimeout: Duration = .seconds(30)
     /// How long a closed connection still reads, so that the client gets the answer and not a reset.
     public var lingerTimeout: Duration = .seconds(2)
-    /// Connections in all; beyond, a new one gets 503 and is closed.
+    /// Connections in all. Beyond, a new one takes the place of one that is idle; if none is, it gets 503 and is closed.
     public var maximumConnections = 10_000
-    /// Connections from one address; beyond, a new one gets 503 and is closed.
+    /// Connections from one address, likewise.
     public var maximumConnectionsPerAddress = 2_000
     /// Requests on one connection; the last is answered with `Connection: close`.
     public var maximumRequestsPerConnection = 1_000_000

@@ -83,6 +83,27 @@ final class LoopListener: @unchecked Sendable {
         connection.begin()
     }
 
+    /// Counts a new connection in. When there are too many, those make room that have been idle longest: a client that
+    /// has something to say goes before those that keep a connection and say nothing.
+    func admit(_ address: String) -> Bool {
+        switch shared.census.admit(address) {
+        case .admitted: return true
+        case .tooMany: makeRoom { _ in true }
+        case .tooManyOfAddress: makeRoom { $0.remoteAddress == address }
+        }
+        return shared.census.admit(address) == .admitted
+    }
+
+    /// Ends a few idle connections at once, as looking for them costs something.
+    private func makeRoom(among isMeant: (Connection) -> Bool) {
+        let idle = connections.values.compactMap { connection in
+            isMeant(connection) ? connection.idleSince.map { (since: $0, connection: connection) } : nil
+        }
+        for (_, connection) in idle.sorted(by: { $0.since < $1.since }).prefix(max(1, idle.count / 50)) {
+            connection.giveWay()
+        }
+    }
+
     /// How often deadlines are looked at: one timer for all connections costs requests nothing.
     private static let tick = Duration.milliseconds(100)
 

@@ -22,6 +22,8 @@ public struct Backbone: Sendable {
     /// For the service's ``Resource``s.
     public let environment: ResourceEnvironment
     public let identity: IdentityMiddleware
+    /// Comes after the proof of identity.
+    public let admission: AdmissionControl
     public let provisioner: TenantProvisioner
     private let sets: [MigrationSet]
     private let kept: Set<DirectoryCopy.Part>
@@ -74,9 +76,16 @@ public struct Backbone: Sendable {
         }
         let relay = OutboxRelay(database: database, log: log, topic: "guanxi.\(settings.name)", report: report)
         self.relay = relay
+        // What moves much data leaves half of the connections to the others.
+        let connections = settings.connectionsPerLoop * context.group.loops.count
+        let admission = AdmissionControl(
+            long: .fixed(max(2, connections / 2)), group: context.group, metrics: context.metrics,
+            logger: context.logger.component("admission"))
+        self.admission = admission
         environment = ResourceEnvironment(
             writer: Writer(database: database) { relay.nudge() }, cursors: Cursors(secret: settings.secret.value),
-            source: "/\(settings.name)", directory: kept.contains(.people) ? Directory(database) : nil)
+            source: "/\(settings.name)", directory: kept.contains(.people) ? Directory(database) : nil,
+            importPace: ImportPace(relay: relay, admission: admission))
         identity = context.identity(alsoFrom: callers)
         observe()
     }
@@ -186,7 +195,9 @@ public struct Backbone: Sendable {
         let translate: @Sendable (any Error) -> Problem? = { Problem(translating: $0) }
         let answering =
             try handler
-            ?? Router(endpoints, middleware: [identity], events: context.telemetry.events, translate: translate).handler
+            ?? Router(
+                endpoints, middleware: [identity, admission], events: context.telemetry.events, translate: translate
+            ).handler
         let info = OpenAPI.Info(title: "Guanxi \(context.settings.name)", version: "1.0.0", description: "")
         let tenants = TenantEndpoints(provisioner: provisioner, directory: database.directory, seed: seed)
         let internals = try InternalAPI(

@@ -49,7 +49,7 @@ public struct SagaSteps: Sendable {
         ) { call in
             let saga = try call.id("saga")
             let body = try await call.json()
-            let context = try call.writeContext().happened(at: body["occurredAt"]?.string.flatMap { Timestamp($0) })
+            let context = try call.writeContext().begun(at: body["occurredAt"]?.string.flatMap { Timestamp($0) })
             if let done = try await Self.done(saga, name, environment, context.tenant) { return .json(done) }
             if let found = try await find(body, context) {
                 try await Self.keep(found.id, found.version, saga, name, environment, context.tenant)

@@ -93,7 +93,8 @@ struct ImportFailure: Error {
 extension Resource {
     public var importer: Importer { Importer(collection: collection) { try await run($0, tenant: $1) } }
 
-    private static var importBatch: Int { 1000 }
+    /// Rows after which an import looks whether others need the machine.
+    private static var importBatch: Int { 250 }
 
     /// Reads the file from its begin, passes over what is done, and creates the rest.
     private func run(_ job: ImportJob, tenant: TenantID) async throws {
@@ -132,12 +133,14 @@ extension Resource {
                 let bodies = batch.map { row($0, columns ?? [], text) }
                 let lines = batch.map(\.line)
                 let context = WriteContext(tenant: tenant, principal: principal, askedAt: job.createdAt)
+                let began = ContinuousClock.now
                 _ = try await createMany(bodies, context) { range, results in
                     store.progress(
                         job.id, from: first + Int64(range.lowerBound), lines: Array(lines[range]), results,
                         language: principal.language ?? .english, SchemaName(tenant))
                 }
                 done += Int64(batch.count)
+                try await environment.importPace.rest(after: began.duration(to: .now))
             }
         }
     }

@@ -60,7 +60,15 @@ public struct WriteContext: Sendable {
                 en: "occurredAt must lie between 1990 and now.", zh: "occurredAt 须在 1990 年至当前时间之间。")
             throw .validation([FieldError("/occurredAt", code: "outOfRange", message)])
         }
-        return WriteContext(
+        return happening(at: time)
+    }
+
+    /// The same write with the time that was accepted when it was begun. A clock that was put back since may not know
+    /// that time yet: what was accepted is done nevertheless, now.
+    public func begun(at time: Timestamp?) -> WriteContext { happening(at: min(time ?? now, now)) }
+
+    private func happening(at time: Timestamp) -> WriteContext {
+        WriteContext(
             tenant: tenant, principal: principal, now: now, occurredAt: time, askedAt: askedAt,
             traceparent: traceparent, ifMatch: ifMatch, idempotency: idempotency)
     }

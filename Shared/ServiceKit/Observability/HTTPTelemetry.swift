@@ -51,7 +51,7 @@ public struct HTTPTelemetry: Sendable {
         requests.labelled(operation, Self.statusClass(status)).increment()
         durations.labelled(operation).observe(duration)
         logger.log(
-            status.isServerError ? .warning : level, "request answered",
+            status.isServerError && RequestScope.current?.isTurnedAway != true ? .warning : level, "request answered",
             [
                 "method": .string(request.method.rawValue), "path": .string(String(request.path.prefix(200))),
                 "operation": .string(operation), "status": .int(Int64(status.code)),

@@ -9,6 +9,7 @@ public final class RequestScope: Sendable {
     public let trace: TraceContext
     public let requestID: String?
     private let known: Mutex<TenantID?>
+    private let turnedAway = Atomic<Bool>(false)
 
     public init(trace: TraceContext, requestID: String? = nil, tenant: TenantID? = nil) {
         (self.trace, self.requestID) = (trace, requestID)
@@ -19,6 +20,12 @@ public final class RequestScope: Sendable {
     public var tenant: TenantID? {
         get { known.withLock { $0 } }
         set { known.withLock { $0 = newValue } }
+    }
+
+    /// Set when the request was refused because of too much load: then a line of its own would only add to that.
+    public var isTurnedAway: Bool {
+        get { turnedAway.load(ordering: .relaxed) }
+        set { turnedAway.store(newValue, ordering: .relaxed) }
     }
 
     /// Runs `body` in the scope of an event or job: a child of the trace that `traceparent` names, if it does.

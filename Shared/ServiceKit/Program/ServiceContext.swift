@@ -57,11 +57,16 @@ public struct ServiceContext: Sendable {
         return ServiceClient(baseURL: url, client: client, minter: minter)
     }
 
+    /// Descriptors for all else than clients' connections: databases, other services, the event log.
+    private static let reserved = 512
+
     /// The component that serves a router's endpoints where the service listens.
     public func server(_ handler: @escaping HTTPHandler, options: HTTPServerOptions = .init()) -> ServerComponent {
         var options = options
         // What the engine refuses looks like every other problem.
         options.refusal = Problem.refusal
+        // A socket too many would be one too few for the database.
+        options.maximumConnections = min(options.maximumConnections, max(64, Descriptors.raiseLimit() - Self.reserved))
         return ServerComponent(
             "server", listen: settings.listen, group: group, options: options, handler: telemetry.traced(handler))
     }
