@@ -68,10 +68,11 @@ public enum GatewayService {
             document: document, keys: keys,
             problems: ProblemType.common + [.invalidCredentials, .tenantSuspended])
 
+        let limits = RateLimits(settings.limits)
         let router = try Router(
             api + documents.endpoints, mounts: forwarded,
             middleware: [
-                AuthenticationMiddleware(authenticator: authenticator), RateLimits(settings.limits), backbone.admission,
+                AuthenticationMiddleware(authenticator: authenticator, limits: limits), limits, backbone.admission,
             ],
             events: context.telemetry.events, translate: { Problem(translating: $0) })
 

@@ -49,6 +49,17 @@ public final class PostgresDatabase: Sendable {
         }
     }
 
+    /// Runs one statement that reads and is quick, such as a row by its key, in one flight with those that other tasks
+    /// of the loop ask for at about the same time.
+    ///
+    /// It takes as long as the slowest of them, and the server does not stop when the task is cancelled: nothing for a
+    /// statement that searches or counts.
+    public func look(_ sql: SQL, role: DatabaseRole? = nil) async throws -> Rows {
+        try await onLoop { pool in
+            try await self.retrying(.read) { try await pool.lookups.look(sql, role) }
+        }
+    }
+
     /// Runs `body` in a transaction, which commits when it returns and rolls back when it throws.
     ///
     /// A transaction that met another one (`40001`, `40P01`) is run again from the start, so `body` has no effects

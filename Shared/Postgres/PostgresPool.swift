@@ -15,6 +15,7 @@ final class PostgresPool: @unchecked Sendable {
     private var nextID = 0
     private var isClosed = false
     private var closing: [CheckedContinuation<Void, Never>] = []
+    private(set) lazy var lookups = Lookups(pool: self)
 
     init(loop: EventLoop, configuration: PostgresConfiguration) {
         self.loop = loop

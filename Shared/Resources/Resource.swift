@@ -131,6 +131,6 @@ public struct Resource<Record: Aggregate>: Sendable {
     }
 
     private func first(_ tenant: TenantID, _ sql: SQL) async throws -> Record? {
-        try await database.query(tenant, sql).first.map { try table.record($0) }
+        try await database.look(tenant, sql).first.map { try table.record($0) }
     }
 }

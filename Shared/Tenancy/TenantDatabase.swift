@@ -54,6 +54,12 @@ public struct TenantDatabase: Sendable {
         try await flight(tenant, [sql], options: .read)[0]
     }
 
+    /// One statement that reads by a key, sent with others. See ``PostgresDatabase/look(_:role:)``.
+    public func look(_ tenant: TenantID, _ sql: SQL) async throws -> Rows {
+        let tenant = try await directory.active(tenant)
+        return try await database.look(sql, role: role(of: tenant))
+    }
+
     /// A transaction on what all tenants share, with the service's rights.
     public func shared<Value: Sendable>(
         options: TransactionOptions = .write,

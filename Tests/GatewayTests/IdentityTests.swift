@@ -225,12 +225,7 @@ import Values
         #expect(try await gateway.me(key) == 200)
 
         // Another instance on the same database, which has seen the key.
-        let cache = TokenCache<Identity>()
-        let revocations = Revocations(database: gateway.database, cache: cache)
-        let elsewhere = Authenticator(
-            keys: SigningKeys(database: gateway.database, rotation: .seconds(86_400)),
-            accounts: Accounts(database: gateway.database), directory: gateway.database.directory,
-            revocations: revocations, cache: cache)
+        let (elsewhere, revocations) = anotherInstance(gateway)
         try await revocations.look()
         try await withThrowingTaskGroup { group in
             group.addTask { try await revocations.run() }
@@ -246,6 +241,43 @@ import Values
             group.cancelAll()
         }
         #expect(try await gateway.call(.get, "/v1/api-keys/\(id)", as: unit.key).json["revokedAt"]?.string != nil)
+    }
+
+    private func anotherInstance(_ gateway: GatewayFixture) -> (Authenticator, Revocations) {
+        let cache = TokenCache<Identity>()
+        let revocations = Revocations(database: gateway.database, cache: cache)
+        let authenticator = Authenticator(
+            keys: SigningKeys(database: gateway.database, rotation: .seconds(86_400)),
+            accounts: Accounts(database: gateway.database), directory: gateway.database.directory,
+            revocations: revocations, cache: cache)
+        return (authenticator, revocations)
+    }
+
+    @Test func whoGuessesKeysSoonHearsToWaitAndOthersDoNot() async throws {
+        let gateway = try await GatewayFixture.shared()
+        let unit = try await gateway.unit()
+        let (authenticator, revocations) = anotherInstance(gateway)
+        try await revocations.look()
+        let limits = RateLimits(.init(stranger: RateLimit(name: "address", perSecond: 0.001)))
+        let router = try Router(
+            [
+                Endpoint(
+                    .get, "/", id: "get", summary: "", permission: .anyCaller, responses: [ResponseSpec(200, "")]
+                ) { _ in HTTPResponse(.ok) }
+            ], middleware: [AuthenticationMiddleware(authenticator: authenticator, limits: limits), limits],
+            events: RouterEvents(unexpected: { error, _, _ in Issue.record(error) }))
+        func status(_ authorization: String, from address: String) async -> HTTPStatus {
+            let headers: HTTPHeaders = ["Authorization": authorization]
+            return await router.respond(
+                to: HTTPRequest(.get, "/", headers: headers, remoteAddress: address)
+            ).status
+        }
+        #expect(await status("Bearer guess", from: "192.0.2.1") == .unauthorized)
+        #expect(await status("Bearer guess", from: "192.0.2.1") == .tooManyRequests)
+        #expect(await status("Basic guess", from: "192.0.2.1") == .tooManyRequests)
+        #expect(await status("Bearer guess", from: "192.0.2.2") == .unauthorized)
+        // Who proves something is not meant, wherever he calls from.
+        #expect(await status("Bearer \(unit.key)", from: "192.0.2.1") == .ok)
     }
 
     @Test func withoutNewsOfRevocationsNobodyIsBelieved() async throws {

@@ -173,6 +173,22 @@ import Values
         await #expect(throws: Problem.self) { try await take("a") }
     }
 
+    @Test func guessingCountsAgainstTheAddress() throws {
+        let clock = TestClock()
+        let limits = RateLimits(
+            RateLimits.Limits(stranger: RateLimit(name: "address", perSecond: 1)), clock: { clock.now })
+        func guess(from address: String) throws {
+            try limits.countFailure(of: HTTPRequest(.get, "/", remoteAddress: address))
+        }
+        try guess(from: "192.0.2.1")
+        try guess(from: "192.0.2.1")
+        let problem = #expect(throws: Problem.self) { try guess(from: "192.0.2.1") }
+        #expect(problem?.type == .rateLimited)
+        try guess(from: "192.0.2.2")
+        clock.advance(.seconds(1))
+        try guess(from: "192.0.2.1")
+    }
+
     private func limited(_ limits: RateLimits, _ principal: Principal) async throws -> HTTPResponse {
         let router = try Router(
             [

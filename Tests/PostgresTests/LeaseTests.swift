@@ -35,7 +35,7 @@ import Values
         let narrow: Configure = {
             $0.connectionsPerLoop = 1
             $0.waitersPerLoop = 1
-            $0.acquireTimeout = .milliseconds(100)
+            $0.acquireTimeout = .seconds(1)
             $0.statementTimeout = .milliseconds(1500)
         }
         try await TestPostgres.withDatabase(configure: narrow) { database in

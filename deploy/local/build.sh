@@ -17,7 +17,7 @@ progress() {
     done
     [ ! -t 1 ] || printf '\r\033[K'
 }
-if ! swift build -c release 2>&1 | tee "$log" | progress; then
+if ! swift build -c release --static-swift-stdlib 2>&1 | tee "$log" | progress; then
     grep -E 'error:|No space left' "$log" | sort -u | head -n 20 >&2 || tail -n 20 "$log" >&2
     ! grep -q 'No space left' "$log" || die "the disk is full: free some space, then run the same command again"
     die "the build failed"

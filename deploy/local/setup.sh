@@ -18,7 +18,7 @@ if [ "$major" -lt 6 ] || { [ "$major" -eq 6 ] && [ "$minor" -lt 3 ]; }; then
 fi
 
 command -v dpkg-query >/dev/null ||
-    die "this is no Debian: install what setup.sh lists (${PACKAGES[*]}) by hand, then 'swift build -c release'"
+    die "this is no Debian: install what setup.sh lists (${PACKAGES[*]}) by hand, then 'swift build -c release --static-swift-stdlib'"
 missing=()
 for package in "${PACKAGES[@]}"; do
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")

@@ -70,15 +70,23 @@ final class RateLimits: Middleware {
         to call: Call, next: @Sendable (Call) async throws -> HTTPResponse
     ) async throws -> HTTPResponse {
         let (limit, left, wait) = take(call)
-        if let wait {
-            throw Problem(
-                .rateLimited, retryAfter: wait,
-                headers: [("RateLimit-Policy", limit.policy), ("RateLimit", Self.state(limit, 0, wait))])
-        }
+        try refuse(limit, wait)
         var response = try await next(call)
         response.headers["RateLimit-Policy"] = limit.policy
         response.headers["RateLimit"] = Self.state(limit, left, .seconds(1))
         return response
+    }
+
+    /// Counts a proof of identity that proved nothing against its address, as a request without identity.
+    func countFailure(of request: HTTPRequest) throws(Problem) {
+        try refuse(limits.stranger, take(.address(request.remoteAddress), limits.stranger, clock()).wait)
+    }
+
+    private func refuse(_ limit: RateLimit, _ wait: Duration?) throws(Problem) {
+        guard let wait else { return }
+        throw Problem(
+            .rateLimited, retryAfter: wait,
+            headers: [("RateLimit-Policy", limit.policy), ("RateLimit", Self.state(limit, 0, wait))])
     }
 
     /// Takes a token of every bucket the call belongs to; answers the tightest.

@@ -10,6 +10,7 @@ final class ClientLoop: @unchecked Sendable {
     let loop: EventLoop
     let options: HTTPClient.Options
     private let multi: UnsafeMutableRawPointer
+    /// Handles that are set up but for what differs from request to request.
     private var idle: [UnsafeMutableRawPointer] = []
     private var transfers: [UnsafeMutableRawPointer: Transfer] = [:]
     private var watchers: [curl_socket_t: DescriptorWatcher] = [:]
@@ -55,13 +56,13 @@ final class ClientLoop: @unchecked Sendable {
         loop.preconditionOnLoop()
         guard !isClosed else { return head.resume(throwing: HTTPClientError(.closed, "the client was shut down")) }
         guard !transfer.isOver else { return head.resume(throwing: CancellationError()) }
-        guard let easy = idle.popLast() ?? curl_easy_init() else {
+        guard let easy = idle.popLast() ?? makeHandle() else {
             return head.resume(throwing: HTTPClientError(.unreachable, "libcurl has no memory"))
         }
         do throws(HTTPClientError) {
             try transfer.prepare(easy)
         } catch {
-            retire(easy)
+            curl_easy_cleanup(easy)
             return head.resume(throwing: error)
         }
         transfers[easy] = transfer
@@ -84,11 +85,6 @@ final class ClientLoop: @unchecked Sendable {
         guard let transfer = transfers.removeValue(forKey: easy) else { return }
         curl_multi_remove_handle(multi, easy)
         transfer.detach()
-        retire(easy)
-    }
-
-    private func retire(_ easy: UnsafeMutableRawPointer) {
-        curl_easy_reset(easy)
         if idle.count < Self.idleLimit, !isClosed { idle.append(easy) } else { curl_easy_cleanup(easy) }
     }
 

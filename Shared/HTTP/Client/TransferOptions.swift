@@ -2,20 +2,47 @@ import CCurl
 import Glibc
 import Runtime
 
+extension ClientLoop {
+    /// A handle with everything set that is the same for all requests: libcurl copies each text and checks it.
+    func makeHandle() -> UnsafeMutableRawPointer? {
+        guard let easy = curl_easy_init() else { return nil }
+        ccurl_set_long(easy, CURLOPT_NOSIGNAL, 1)
+        ccurl_set_string(easy, CURLOPT_PROTOCOLS_STR, "http,https")
+        ccurl_set_long(easy, CURLOPT_FOLLOWLOCATION, 0)
+        ccurl_set_string(easy, CURLOPT_PROXY, "")
+        ccurl_set_long(easy, CURLOPT_PATH_AS_IS, 1)
+        ccurl_set_string(easy, CURLOPT_USERAGENT, options.userAgent)
+        ccurl_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, options.connectTimeout.milliseconds)
+        ccurl_set_long(easy, CURLOPT_LOW_SPEED_LIMIT, 1)
+        ccurl_set_long(easy, CURLOPT_LOW_SPEED_TIME, max(1, Int(options.idleTimeout.components.seconds)))
+        ccurl_set_long(easy, CURLOPT_MAXAGE_CONN, max(1, Int(options.keepAlive.components.seconds)))
+        ccurl_set_data_callback(easy, CURLOPT_WRITEFUNCTION) { data, size, count, context in
+            Transfer.from(context).receive(UnsafeRawBufferPointer(start: data, count: size * count))
+        }
+        ccurl_set_data_callback(easy, CURLOPT_HEADERFUNCTION) { data, size, count, context in
+            Transfer.from(context).receiveHeader(UnsafeRawBufferPointer(start: data, count: size * count))
+            return size * count
+        }
+        ccurl_set_close_socket(
+            easy, { ClientLoop.from($0).closeSocket($1) }, Unmanaged.passUnretained(self).toOpaque())
+        return easy
+    }
+}
+
 extension Transfer {
-    /// Sets a fresh or reset easy handle up for this transfer.
+    /// Sets on a handle of ``ClientLoop/makeHandle()``, fresh or used, all that differs between transfers.
     func prepare(_ easy: UnsafeMutableRawPointer) throws(HTTPClientError) {
         try checkText()
         attach(easy)
-        setLimits(easy)
-        setCallbacks(easy)
+        setReceiver(easy)
         setMethod(easy)
+        ccurl_set_long(easy, CURLOPT_TIMEOUT_MS, deadline.remaining.milliseconds)
         let code = ccurl_set_string(easy, CURLOPT_URL, request.url)
         guard code == CURLE_OK else {
             detach()
             throw HTTPClientError(code, url: request.url)
         }
-        if let target = request.target { ccurl_set_string(easy, CURLOPT_REQUEST_TARGET, target) }
+        ccurl_set_string(easy, CURLOPT_REQUEST_TARGET, request.target)
         makeHeaders()
         ccurl_set_list(easy, CURLOPT_HTTPHEADER, headerList)
     }
@@ -35,36 +62,12 @@ extension Transfer {
         }
     }
 
-    private func setLimits(_ easy: UnsafeMutableRawPointer) {
-        let options = engine.options
-        ccurl_set_long(easy, CURLOPT_NOSIGNAL, 1)
-        ccurl_set_string(easy, CURLOPT_PROTOCOLS_STR, "http,https")
-        ccurl_set_long(easy, CURLOPT_FOLLOWLOCATION, 0)
-        ccurl_set_string(easy, CURLOPT_PROXY, "")
-        ccurl_set_long(easy, CURLOPT_PATH_AS_IS, 1)
-        ccurl_set_string(easy, CURLOPT_USERAGENT, options.userAgent)
-        ccurl_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, options.connectTimeout.milliseconds)
-        ccurl_set_long(easy, CURLOPT_TIMEOUT_MS, deadline.remaining.milliseconds)
-        ccurl_set_long(easy, CURLOPT_LOW_SPEED_LIMIT, 1)
-        ccurl_set_long(easy, CURLOPT_LOW_SPEED_TIME, max(1, Int(options.idleTimeout.components.seconds)))
-        ccurl_set_long(easy, CURLOPT_MAXAGE_CONN, max(1, Int(options.keepAlive.components.seconds)))
-    }
-
-    private func setCallbacks(_ easy: UnsafeMutableRawPointer) {
+    private func setReceiver(_ easy: UnsafeMutableRawPointer) {
         // Unretained: the engine keeps the transfer until libcurl has let go of the handle, and itself beyond that.
         let this = Unmanaged.passUnretained(self).toOpaque()
-        ccurl_set_data_callback(easy, CURLOPT_WRITEFUNCTION) { data, size, count, context in
-            Transfer.from(context).receive(UnsafeRawBufferPointer(start: data, count: size * count))
-        }
         ccurl_set_pointer(easy, CURLOPT_WRITEDATA, this)
-        ccurl_set_data_callback(easy, CURLOPT_HEADERFUNCTION) { data, size, count, context in
-            Transfer.from(context).receiveHeader(UnsafeRawBufferPointer(start: data, count: size * count))
-            return size * count
-        }
         ccurl_set_pointer(easy, CURLOPT_HEADERDATA, this)
         ccurl_set_open_socket(easy, { Transfer.from($0).openSocket($2) }, this)
-        ccurl_set_close_socket(
-            easy, { ClientLoop.from($0).closeSocket($1) }, Unmanaged.passUnretained(engine).toOpaque())
     }
 
     private func openSocket(_ address: UnsafeMutablePointer<curl_sockaddr>?) -> curl_socket_t {
@@ -79,31 +82,31 @@ extension Transfer {
 
     private func setMethod(_ easy: UnsafeMutableRawPointer) {
         ccurl_set_string(easy, CURLOPT_CUSTOMREQUEST, request.method.rawValue)
-        if request.method == .head { ccurl_set_long(easy, CURLOPT_NOBODY, 1) }
-        if upload.length == 0 {
-            // libcurl sends a request again when a reused connection proves dead; it cannot know that this one has
-            // effects. (One with a body cannot be sent again without the seek function.)
-            if !request.method.isIdempotent { ccurl_set_long(easy, CURLOPT_FRESH_CONNECT, 1) }
-            return
-        }
-        let this = Unmanaged.passUnretained(self).toOpaque()
-        ccurl_set_long(easy, CURLOPT_UPLOAD, 1)
+        // In this order: each of the two changes what libcurl thinks is the method.
+        ccurl_set_long(easy, CURLOPT_UPLOAD, upload.length == 0 ? 0 : 1)
+        ccurl_set_long(easy, CURLOPT_NOBODY, request.method == .head ? 1 : 0)
+        // libcurl sends a request again when a reused connection proves dead; it cannot know that this one has effects.
+        // (One with a body cannot be sent again without the seek function.)
+        ccurl_set_long(
+            easy, CURLOPT_FRESH_CONNECT, upload.length == 0 && !request.method.isIdempotent ? 1 : 0)
         ccurl_set_offset(easy, CURLOPT_INFILESIZE_LARGE, curl_off_t(upload.length ?? -1))
+        ccurl_set_seek(easy, nil)
+        guard upload.length != 0 else { return }
+        let this = Unmanaged.passUnretained(self).toOpaque()
         ccurl_set_data_callback(easy, CURLOPT_READFUNCTION) { data, size, count, context in
             let transfer = Transfer.from(context)
             return transfer.upload.read(
                 into: UnsafeMutableRawBufferPointer(start: data, count: size * count), of: transfer)
         }
         ccurl_set_pointer(easy, CURLOPT_READDATA, this)
-        if request.method.isIdempotent, upload.canRewind {
-            ccurl_set_seek(easy) { context, offset, origin in
-                guard offset == 0, origin == SEEK_SET, Transfer.from(context).upload.rewind() else {
-                    return CURL_SEEKFUNC_CANTSEEK
-                }
-                return CURL_SEEKFUNC_OK
+        guard request.method.isIdempotent, upload.canRewind else { return }
+        ccurl_set_seek(easy) { context, offset, origin in
+            guard offset == 0, origin == SEEK_SET, Transfer.from(context).upload.rewind() else {
+                return CURL_SEEKFUNC_CANTSEEK
             }
-            ccurl_set_pointer(easy, CURLOPT_SEEKDATA, this)
+            return CURL_SEEKFUNC_OK
         }
+        ccurl_set_pointer(easy, CURLOPT_SEEKDATA, this)
     }
 
     private func makeHeaders() {

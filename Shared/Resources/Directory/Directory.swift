@@ -58,7 +58,7 @@ public struct Directory: Sendable {
 
     private func find(_ ids: Set<UUID>, _ logins: Set<String>, _ tenant: TenantID) async throws -> People {
         let (ids, logins) = (Array(ids), Array(logins))
-        let rows = try await database.query(
+        let rows = try await database.look(
             tenant,
             """
             select id, lower(login), lower(email), team_id, active from \(schema: tenant).users
