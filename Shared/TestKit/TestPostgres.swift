@@ -38,6 +38,7 @@ public final class TestPostgres: Sendable {
         var superuser = superuser
         // All suites run at once on one machine: a connection may be long in coming.
         superuser.acquireTimeout = .seconds(60)
+        superuser.connectTimeout = .seconds(60)
         self.superuser = superuser
         self.folder = folder
     }

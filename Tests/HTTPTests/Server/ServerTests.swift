@@ -157,25 +157,35 @@ private struct Facts<Fact: Sendable>: Sendable {
         }
     }
 
-    @Test func connectionsAreBounded() async throws {
+    @Test func connectionsAreBoundedAndIdleOnesMakeRoom() async throws {
         var options = HTTPServerOptions()
         options.maximumConnectionsPerAddress = 2
-        try await serving({ _ in HTTPResponse(.ok) }, loops: 2, options: options).run { server in
-            var clients: [RawClient] = []
-            for _ in 0..<2 {
+        let (started, release) = (Facts<Void>(), Facts<Void>())
+        try await serving(
+            { _ in
+                started.tell.yield()
+                await release.next()
+                return HTTPResponse(.ok)
+            }, options: options
+        ).run { server in
+            func busy() async throws -> RawClient {
                 let client = try RawClient(port: server.boundPort)
                 try await client.send(get)
-                _ = try await client.receive(until: "\r\n\r\n")
-                clients.append(client)
+                await started.next()
+                return client
             }
+            let (first, second) = (try await busy(), try await busy())
+            // Somebody works for both: there is no room.
             let third = try RawClient(port: server.boundPort)
             #expect(try await third.receiveAll().hasPrefix("HTTP/1.1 503 "))
-            clients.removeFirst()
-            // The place is free as soon as the server saw the end.
-            while server.connectionCount > 1 { await Task.yield() }
-            let fourth = try RawClient(port: server.boundPort)
-            try await fourth.send(get)
+            release.tell.yield()
+            release.tell.yield()
+            for client in [first, second] { _ = try await client.receive(until: "\r\n\r\n") }
+            // Both have their answer and say nothing: one of them goes.
+            let fourth = try await busy()
+            release.tell.yield()
             #expect(try await fourth.receive(until: "\r\n\r\n").hasPrefix("HTTP/1.1 200 "))
+            #expect(server.connectionCount == 2)
         }
     }
 
