@@ -63,19 +63,20 @@ enum OutboxReader {
         return OutboxEvent(id: id, time: event.time, record: event.record(body: body))
     }
 
-    static func store(_ cursor: RelayCursor, slots: [Int16], system: Int64) -> SQL {
+    static func store(_ cursor: RelayCursor, slots: [Int16], server: DatabaseServer) -> SQL {
         """
-        insert into shared.relay_cursor as c (slot, system_identifier, snapshot, upper, last_id)
-        select s, \(system), \(cursor.snapshot)::pg_snapshot, \(cursor.upper)::pg_snapshot, \(cursor.lastID)
+        insert into shared.relay_cursor as c (slot, system_identifier, timeline, snapshot, upper, last_id)
+        select s, \(server.system), \(server.timeline), \(cursor.snapshot)::pg_snapshot, \(cursor.upper)::pg_snapshot, \(cursor.lastID)
         from unnest(\(slots)) s
-        on conflict (slot) do update set system_identifier = excluded.system_identifier, snapshot = excluded.snapshot,
+        on conflict (slot) do update set system_identifier = excluded.system_identifier,
+            timeline = excluded.timeline, snapshot = excluded.snapshot,
             upper = excluded.upper, last_id = excluded.last_id, updated_at = now()
         """
     }
 
     static func cursors(_ slots: [Int16]) -> SQL {
         """
-        select slot, system_identifier, snapshot::text, upper::text, last_id from shared.relay_cursor
+        select slot, system_identifier, timeline, snapshot::text, upper::text, last_id from shared.relay_cursor
         where slot = any(\(slots))
         """
     }
@@ -88,6 +89,29 @@ enum OutboxReader {
             where \(unseen(cursor.snapshot)) and o.slot = any(\(slots)) and o.id > \(cursor.lastID ?? 0)
             limit \(limit)) w
         """
+    }
+}
+
+/// Which server the database is on, and on which of its lives: a cursor is good for both only.
+struct DatabaseServer: Sendable, Hashable {
+    let system: Int64
+    /// Grows when a server goes on from an earlier moment, and when a standby takes over.
+    let timeline: Int32
+
+    // What the control file says of the timeline is as old as the last checkpoint.
+    static let query: SQL = """
+        select system_identifier, ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int
+        from pg_control_system()
+        """
+
+    init(_ row: Row) throws {
+        system = try row.get(0)
+        timeline = try row.get(1)
+    }
+
+    /// Whether a cursor stored with these is this server's; the last release stored no timeline.
+    func owns(system: Int64, timeline: Int32?) -> Bool {
+        system == self.system && timeline ?? self.timeline == self.timeline
     }
 }
 

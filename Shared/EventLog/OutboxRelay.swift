@@ -91,7 +91,7 @@ public final class OutboxRelay: Sendable {
         for setting in OutboxReader.settings { try await session.query(setting) }
         // A cursor that a crash of the server undoes means repeats, which consumers skip. The log's commits wait.
         try await session.query("set synchronous_commit = off")
-        let system: Int64 = try await session.query("select system_identifier from pg_control_system()").single().get(0)
+        let server = try DatabaseServer(try await session.query(DatabaseServer.query).single())
         var cursors: [Int16: RelayCursor] = [:]
         var held: Set<Int> = []
         var settled = ContinuousClock.now - .seconds(3600)
@@ -103,14 +103,14 @@ public final class OutboxRelay: Sendable {
             if now - settled > .milliseconds(500) {
                 settled = now
                 held = try await shares.settle(OutboxReader.slots, held: held, on: session)
-                try await adopt(held, &cursors, system, session)
+                try await adopt(held, &cursors, server, session)
             }
             if now - cleaned > .seconds(60) {
                 cleaned = now
                 try await session.query("select shared.empty_outbox(b::smallint) from generate_series(0, 7) b")
             }
             let rings = bell.rings
-            if try await round(&cursors, system, session) {
+            if try await round(&cursors, server, session) {
                 wait = options.shortestWait
                 // The first round after a pause is begun at once, and a backlog knows no pause.
                 let rest = log.appendPace - now.duration(to: .now)
@@ -124,7 +124,7 @@ public final class OutboxRelay: Sendable {
 
     /// Reads the cursors of slots that became ours, and forgets those that went.
     private func adopt(
-        _ held: Set<Int>, _ cursors: inout [Int16: RelayCursor], _ system: Int64, _ session: PostgresSession
+        _ held: Set<Int>, _ cursors: inout [Int16: RelayCursor], _ server: DatabaseServer, _ session: PostgresSession
     ) async throws {
         let slots = Set(held.map { Int16($0) })
         cursors = cursors.filter { slots.contains($0.key) }
@@ -135,27 +135,32 @@ public final class OutboxRelay: Sendable {
         for slot in new { cursors[slot] = .beginning }
         for row in try await session.query(OutboxReader.cursors(new)) {
             let slot: Int16 = try row.get(0)
-            if try row.get(1) != system { foreign.append(slot) }
+            if try !server.owns(system: row.get(1), timeline: row.get(2)) { foreign.append(slot) }
             cursors[slot] = RelayCursor(
-                snapshot: try row.get(2), upper: try row.get(3), lastID: try row.get(4))
+                snapshot: try row.get(3), upper: try row.get(4), lastID: try row.get(5))
         }
         if !foreign.isEmpty {
-            let cursor = try await recover(foreign, system, session)
+            let cursor = try await recover(foreign, server, session)
             for slot in foreign { cursors[slot] = cursor }
         }
     }
 
-    /// After a logical restore or a move transaction ids mean nothing: publishes all that is in the outbox again.
-    private func recover(_ slots: [Int16], _ system: Int64, _ session: PostgresSession) async throws -> RelayCursor {
+    /// After a logical restore or a move transaction ids mean nothing, and on another timeline the cursor may have been
+    /// stored for what is no more: publishes all that is in the outbox again.
+    private func recover(_ slots: [Int16], _ server: DatabaseServer, _ session: PostgresSession) async throws
+        -> RelayCursor
+    {
         report(
             EventLogNotice(
-                .warning, "relay", "The database was moved or restored: what is in its outbox is published again."))
+                .warning, "relay",
+                "The database was moved or restored, or a standby took over: what is in its outbox is published again. "
+                    + "If acknowledged writes are gone, stop all services and run guanxi recover."))
         // A snapshot taken before the update below sees neither it nor what commits meanwhile.
         let snapshot: String = try await session.query("select pg_current_snapshot()::text").single().get(0)
         let cursor = RelayCursor(snapshot: snapshot)
         _ = try await session.pipeline([
             "update shared.outbox set txid = pg_current_xact_id() where slot = any(\(slots))",
-            OutboxReader.store(cursor, slots: slots, system: system),
+            OutboxReader.store(cursor, slots: slots, server: server),
         ])
         return cursor
     }
@@ -164,13 +169,13 @@ public final class OutboxRelay: Sendable {
 
     /// Reads and publishes once for each distinct cursor; false when there was nothing.
     private func round(
-        _ cursors: inout [Int16: RelayCursor], _ system: Int64, _ session: PostgresSession
+        _ cursors: inout [Int16: RelayCursor], _ server: DatabaseServer, _ session: PostgresSession
     ) async throws -> Bool {
         var didPublish = false
         var target: String?
         let groups = Dictionary(grouping: cursors.keys) { cursors[$0] ?? .beginning }
         for (cursor, slots) in groups {
-            let (next, count, current) = try await advance(cursor, slots, target, system, session)
+            let (next, count, current) = try await advance(cursor, slots, target, server, session)
             for slot in slots { cursors[slot] = next }
             if next.upper == nil { target = target ?? current }
             didPublish = didPublish || count > 0 || next.upper != nil
@@ -185,7 +190,7 @@ public final class OutboxRelay: Sendable {
     }
 
     private func advance(
-        _ cursor: RelayCursor, _ slots: [Int16], _ target: String?, _ system: Int64, _ session: PostgresSession
+        _ cursor: RelayCursor, _ slots: [Int16], _ target: String?, _ server: DatabaseServer, _ session: PostgresSession
     ) async throws -> (RelayCursor, Int, snapshot: String) {
         let read = cursor.read(upTo: target)
         let rows = try await session.query(OutboxReader.statement(read, slots: slots, page: options.page))
@@ -204,7 +209,7 @@ public final class OutboxRelay: Sendable {
             guard !events.isEmpty || cursor.upper != nil else { return (next, 0, next.snapshot) }
             try await log.append(events.map(\.record), to: topic)
             // Only now: a relay that dies before publishes again, and the inbox skips the repeats.
-            try await session.query(OutboxReader.store(next, slots: slots, system: system))
+            try await session.query(OutboxReader.store(next, slots: slots, server: server))
             let left = state.withLock { state in
                 state.published += events.count
                 state.depth = max(0, state.depth - events.count)

@@ -113,8 +113,10 @@ struct RelayTests {
         }
     }
 
-    /// The cursor of another cluster is not believed: all that is in the outbox is published again.
-    @Test func aRestoredOutboxIsPublishedAgain() async throws {
+    /// The cursor of another cluster, or of another life of this one, is not believed: all that is in the outbox is
+    /// published again.
+    @Test(arguments: ["system_identifier = 1", "timeline = 7"])
+    func aRestoredOutboxIsPublishedAgain(sign: String) async throws {
         try await Fixture.with { fixture in
             try await fixture.write((1...5).map { fixture.event("a", $0) })
             for expected in [5, 10] {
@@ -126,8 +128,25 @@ struct RelayTests {
                 _ = try await fixture.tenants.database.query(
                     """
                     update shared.relay_cursor
-                    set system_identifier = 1, snapshot = '9000000000000:9000000000000:'
+                    set \(raw: sign), snapshot = '9000000000000:9000000000000:'
                     """, role: fixture.tenants.outboxRole)
+            }
+        }
+    }
+
+    /// Cursors that the last release stored tell no timeline, and are believed.
+    @Test func aCursorWithoutATimelineIsGood() async throws {
+        try await Fixture.with { fixture in
+            try await fixture.write([fixture.event("a", 1)])
+            for expected in [1, 0] {
+                let relay = fixture.relay()
+                try await running(relay.run) {
+                    try await eventually { relay.status.slots == 16 && relay.status.published == expected }
+                    try await fixture.write([fixture.event("b", Int64(2 - expected))])
+                    try await eventually { relay.status.published == expected + 1 }
+                }
+                _ = try await fixture.tenants.database.query(
+                    "update shared.relay_cursor set timeline = null", role: fixture.tenants.outboxRole)
             }
         }
     }
