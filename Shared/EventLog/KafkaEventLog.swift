@@ -72,7 +72,6 @@ public final class KafkaEventLog: EventLog {
         }
         let producer = try client()
         do { try await producer.send(messages, to: topic) } catch let error as KafkaError {
-            if error.isFatal { await replace(producer) }
             if error.isUnknownTopic { throw EventLogError.unknownTopic(topic) }
             throw EventLogError.notDelivered(topic: topic, reason: error.description)
         }
@@ -81,21 +80,13 @@ public final class KafkaEventLog: EventLog {
     func client() throws -> KafkaProducer {
         try state.withLock { state in
             if state.isClosed { throw EventLogError.closed }
-            if let producer = state.producer { return producer }
+            if let producer = state.producer, !producer.hasFailed { return producer }
+            let failed = state.producer
             let producer = try KafkaProducer(configuration, loop: group.next())
             state.producer = producer
+            if let failed { Task(executorPreference: group.next()) { await failed.close(within: .zero) } }
             return producer
         }
-    }
-
-    /// After a fatal error only a new producer goes on.
-    private func replace(_ broken: KafkaProducer) async {
-        let isOurs = state.withLock { state in
-            guard state.producer === broken else { return false }
-            state.producer = nil
-            return true
-        }
-        if isOurs { await broken.close(within: .zero) }
     }
 
     public func close() async {

@@ -1,4 +1,5 @@
 import CRDKafka
+import Glibc
 
 /// A bearer token for SASL OAUTHBEARER.
 public struct KafkaToken: Sendable {
@@ -28,6 +29,8 @@ public struct KafkaConfiguration: Sendable {
     public var report: @Sendable (KafkaError) -> Void
     /// Called on a loop every `statistics.interval.ms` with librdkafka's statistics as JSON text.
     public var statistics: (@Sendable (String) -> Void)?
+    /// The machine's clock; replaced in tests.
+    var wallClock: @Sendable () -> Duration = { ClockComparison.read(CLOCK_REALTIME) }
 
     public init(
         bootstrapServers: String, clientID: String = "guanxi", properties: [String: String] = [:],

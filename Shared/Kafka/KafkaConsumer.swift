@@ -52,6 +52,7 @@ public final class KafkaConsumer: Sendable {
         let box = WeakConsumer()
         handle = try KafkaHandle(
             RD_KAFKA_CONSUMER, conf: conf, configuration: configuration, loop: loop,
+            clockWasPutBack: { error in box.consumer.withLock { $0.value }?.fail(error) },
             beforeServing: { tick in box.consumer.withLock { $0.value }?.mayServe(tick) ?? true },
             handle: { event in box.consumer.withLock { $0.value }?.serve(event) })
         box.consumer.withLock { $0.value = self }
@@ -136,11 +137,16 @@ public final class KafkaConsumer: Sendable {
             rebalance(event)
         case RD_KAFKA_EVENT_ERROR:
             let error = handle.error(of: event)
-            handle.configuration.report(error)
-            if error.isFatal { state.withLock { $0.fatal = error } }
+            if error.isFatal { fail(error) } else { handle.configuration.report(error) }
         default:
             return
         }
+        wake()
+    }
+
+    private func fail(_ error: KafkaError) {
+        handle.configuration.report(error)
+        state.withLock { $0.fatal = error }
         wake()
     }
 

@@ -18,6 +18,8 @@ final class KafkaHandle: @unchecked Sendable {
     private var watcher: DescriptorWatcher?
     private var timer: ScheduledTimer?
     private let usage = Mutex(Usage())
+    private let clocks: ClockComparison
+    private let clockWasPutBack: @Sendable (KafkaError) -> Void
 
     /// Calls of librdkafka under way on other threads than the loop's: the client is not freed under them.
     private struct Usage {
@@ -34,9 +36,11 @@ final class KafkaHandle: @unchecked Sendable {
 
     /// - Parameters:
     ///   - handle: gets each event on the loop; it must not keep it.
+    ///   - clockWasPutBack: the client may stand still for as long as that was, and nobody is told: give it up.
     ///   - beforeServing: asked before each event whether to take it; `tick` says that the timer fired.
     init(
         _ type: rd_kafka_type_t, conf: OpaquePointer, configuration: KafkaConfiguration, loop: EventLoop,
+        clockWasPutBack: @escaping @Sendable (KafkaError) -> Void,
         beforeServing: @escaping @Sendable (_ tick: Bool) -> Bool = { _ in true },
         handle: @escaping @Sendable (OpaquePointer) -> Void
     ) throws(KafkaConfigurationError) {
@@ -53,6 +57,8 @@ final class KafkaHandle: @unchecked Sendable {
         self.configuration = configuration
         self.loop = loop
         self.handle = handle
+        self.clockWasPutBack = clockWasPutBack
+        clocks = ClockComparison(configuration.wallClock)
         self.beforeServing = beforeServing
         wake = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
         precondition(wake >= 0, "no descriptor left for an eventfd")
@@ -93,11 +99,21 @@ final class KafkaHandle: @unchecked Sendable {
                 configuration.report(KafkaError(RD_KAFKA_RESP_ERR__FAIL, "\(error)"))
             }
             timer = loop.schedule(after: .milliseconds(250), repeating: .milliseconds(250)) { [weak self] in
+                self?.compareClocks()
                 self?.serve(tick: true)
             }
             // Enabled while events wait the queue never wakes: look once unasked.
             serve(tick: false)
         }
+    }
+
+    /// librdkafka 2.0 waits for times of the wall clock. Put back by an hour, it lets its threads wait an hour longer.
+    private func compareClocks() {
+        guard let back = clocks.putBack() else { return }
+        clockWasPutBack(
+            KafkaError(
+                RD_KAFKA_RESP_ERR__FATAL, "The clock was put back by \(back): another client takes over.", isFatal: true
+            ))
     }
 
     /// Makes the loop look at the queue.

@@ -24,9 +24,10 @@ public final class KafkaProducer: Sendable {
                 "queue.buffering.max.kbytes": "65536",
             ], events: RD_KAFKA_EVENT_DR)
         let box = WeakProducer()
-        handle = try KafkaHandle(RD_KAFKA_PRODUCER, conf: conf, configuration: configuration, loop: loop) { event in
-            box.producer.withLock { $0.value }?.serve(event)
-        }
+        handle = try KafkaHandle(
+            RD_KAFKA_PRODUCER, conf: conf, configuration: configuration, loop: loop,
+            clockWasPutBack: { error in box.producer.withLock { $0.value }?.fail(error) },
+            handle: { event in box.producer.withLock { $0.value }?.serve(event) })
         box.producer.withLock { $0.value = self }
         handle.start()
     }
@@ -75,7 +76,7 @@ public final class KafkaProducer: Sendable {
         rd_kafka_purge(handle.client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT)
         let end = ContinuousClock.now + .seconds(1)
         while rd_kafka_outq_len(handle.client) > 0, ContinuousClock.now < end { await pause() }
-        await handle.destroy(flags: 0) { [self] in
+        await handle.destroy(flags: 0, waits: !hasFailed) { [self] in
             let topics = state.withLock { state in
                 defer { state.topics = [:] }
                 return state.topics.values
@@ -100,16 +101,21 @@ public final class KafkaProducer: Sendable {
             }
         case RD_KAFKA_EVENT_ERROR:
             let error = handle.error(of: event)
-            if error.isFatal {
-                state.withLock { $0.fatal = error }
-                // Nothing is sent any more: who waits for an answer to what was sent would wait for ever.
-                rd_kafka_purge(handle.client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT)
-            }
-            handle.configuration.report(error)
+            if error.isFatal { fail(error) } else { handle.configuration.report(error) }
         default:
             break
         }
     }
+
+    /// From now on nothing is sent. Who waits for an answer to what was sent would wait for ever.
+    private func fail(_ error: KafkaError) {
+        state.withLock { $0.fatal = error }
+        rd_kafka_purge(handle.client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT)
+        handle.configuration.report(error)
+    }
+
+    /// Whether the client failed for good.
+    public var hasFailed: Bool { state.withLock { $0.fatal != nil } }
 
     // MARK: - Space and topics
 

@@ -155,6 +155,31 @@ struct KafkaTests {
         await loop.shutdown()
     }
 
+    /// librdkafka would stand still for as long as the clock was put back, and tell nobody.
+    @Test func aClockThatIsPutBackEndsTheClientAndFreesWhoWaits() async throws {
+        let loop = EventLoop()
+        let broker = try MockBroker(topic: "t")
+        let put = Mutex(Duration.zero)
+        var configuration = KafkaConfiguration(bootstrapServers: broker.address)
+        configuration.wallClock = { ClockComparison.steady() + put.withLock { $0 } }
+        let producer = try KafkaProducer(configuration, loop: loop)
+        try await producer.send([KafkaMessage(key: [1], value: [1])], to: "t")
+        broker.delay(milliseconds: 120_000)
+        // Forward, and back by what a time service corrects, harms nobody.
+        for change in [Duration.seconds(3600), .seconds(3599)] {
+            put.withLock { $0 = change }
+            try await Task.sleep(for: .milliseconds(600))
+            #expect(!producer.hasFailed)
+        }
+        let sending = Task { try await producer.send([KafkaMessage(key: [1], value: [2])], to: "t") }
+        put.withLock { $0 = .zero }
+        let error = await #expect(throws: KafkaError.self) { try await sending.value }
+        #expect(error?.isFatal == true)
+        #expect(producer.hasFailed)
+        await producer.close(within: .zero)
+        await loop.shutdown()
+    }
+
     @Test func refusesAnUnknownProperty() async {
         let loop = EventLoop()
         #expect(throws: KafkaConfigurationError.self) {
