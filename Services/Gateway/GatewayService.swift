@@ -21,7 +21,7 @@ public enum GatewayService {
 
     public static func compose(_ context: ServiceContext) async throws -> ServiceComposition {
         let settings = GatewaySettings(context.configuration)
-        let backbone = try Backbone(context, migrations: try migrations())
+        let backbone = try Backbone(context, migrations: try migrations(), isPlaced: false)
         let database = backbone.database
 
         // Who calls.
@@ -41,7 +41,7 @@ public enum GatewayService {
         // For which tenant.
         let services = ServiceSettings.services.filter { $0 != name }
         let internals = context.internalURLs
-        let store = TenantStore(database: database) { backbone.relay.nudge() }
+        let store = TenantStore(database: database, committed: backbone.committed)
         let lifecycle = TenantLifecycle(
             store: store, provisioner: backbone.provisioner,
             services: services.map { ($0, internals[$0] ?? "") }, client: context.client, keys: keys,
@@ -58,7 +58,10 @@ public enum GatewayService {
             SessionAPI(sessions: sessions, resets: resets).endpoints
             + TokenAPI(accounts: accounts, keys: keys).endpoints
             + ProfileAPI(users: directory.users, directory: database.directory).endpoints + directory.endpoints
-            + APIKeyAPI(keys: apiKeys).endpoints + TenantAPI(lifecycle: lifecycle, keys: apiKeys).endpoints
+            + APIKeyAPI(keys: apiKeys).endpoints
+            + TenantAPI(
+                lifecycle: lifecycle, keys: apiKeys, servers: Set(context.settings.databaseServers.keys)
+            ).endpoints
             + OperatorAPI(store: store, client: context.client, internalURLs: internals, keys: keys).endpoints
         let document = APIDocument(
             own: try OpenAPI.document(info: APIDocument.info, endpoints: api),

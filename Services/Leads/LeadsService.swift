@@ -18,7 +18,7 @@ public enum LeadsService {
     public static func compose(_ context: ServiceContext) async throws -> ServiceComposition {
         let backbone = try Backbone(context, migrations: try migrations(), keeping: [.people])
         let environment = backbone.environment
-        let policies = Policies(environment: environment) { [relay = backbone.relay] in relay.nudge() }
+        let policies = Policies(environment: environment, committed: backbone.committed)
         let leads = LeadStore(environment: environment, policies: policies).resource
         let sources = Resource<Source>(
             "sources", environment: environment,

@@ -20,6 +20,8 @@ struct Migrate: Sendable {
     let console: Console
     let group: EventLoopGroup
     let superuser: PostgresConfiguration
+    /// Further servers for tenants, by name.
+    var others: [String: PostgresConfiguration] = [:]
     /// The folder of the installation's own migrations.
     var extra: URL?
 
@@ -44,6 +46,9 @@ struct Migrate: Sendable {
                 "operator-key-file", value: "FILE",
                 help: "Where the first operator's key is written; nothing is made when the file is there."),
             .init(
+                "database-servers", value: "LIST", environment: "GUANXI_DATABASE_SERVERS",
+                help: "Further servers for tenants, as superuser: name=URL, separated by spaces."),
+            .init(
                 "extra", value: "FOLDER",
                 help: "Migrations of your own: FOLDER/leads/tenant/0001_name.sql, FOLDER/leads/shared/…"),
         ],
@@ -59,7 +64,9 @@ struct Migrate: Sendable {
         do {
             try await invocation.onLoop { group in
                 let extra = try invocation["extra"].map(folder)
-                let migrate = Migrate(console: invocation.console, group: group, superuser: superuser, extra: extra)
+                let others = try servers(invocation["database-servers"] ?? "")
+                let migrate = Migrate(
+                    console: invocation.console, group: group, superuser: superuser, others: others, extra: extra)
                 try await migrate.run()
                 if let file = invocation["operator-key-file"] { try await migrate.makeOperatorKey(file) }
             }
@@ -76,12 +83,28 @@ struct Migrate: Sendable {
         }
     }
 
+    private static func servers(_ list: String) throws -> [String: PostgresConfiguration] {
+        do {
+            return try DatabaseServers.read(list).mapValues { try PostgresConfiguration(url: $0.value) }
+        } catch let error as ConfigurationError {
+            throw CommandFailure.usage("\(error)")
+        }
+    }
+
     private static func folder(_ path: String) throws(CommandFailure) -> URL {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
             throw .usage("--extra is \"\(path)\": expected a folder")
         }
         return URL(filePath: path)
+    }
+
+    /// A database to be brought up to date.
+    private struct Target: Sendable {
+        let label: String
+        let database: String
+        let server: PostgresConfiguration
+        let sets: [MigrationSet]
     }
 
     /// What was done to one database.
@@ -92,23 +115,22 @@ struct Migrate: Sendable {
 
     func run() async throws {
         let start = ContinuousClock.now
+        let targets = try targets()
         var outcomes: [String: Outcome] = [:]
         try await withThrowingTaskGroup(of: (String, Outcome).self) { tasks in
             tasks.addTask {
-                let steps = try await prepare(Backbone.logDatabaseName, [EventLogSchema.log()])
+                let steps = try await prepare(Backbone.logDatabaseName, [EventLogSchema.log()], on: superuser)
                 return (Backbone.logDatabaseName, Outcome(steps: steps))
             }
-            for (name, migrations) in Self.services {
-                tasks.addTask { (name, try await bringUp(name, Backbone.migrations(with: migrations()))) }
-            }
-            for try await (name, outcome) in tasks { outcomes[name] = outcome }
+            for target in targets { tasks.addTask { (target.label, try await bringUp(target)) } }
+            for try await (label, outcome) in tasks { outcomes[label] = outcome }
         }
-        let behind = Self.services.filter { outcomes[$0.name]?.report.failed.isEmpty == false }.map(\.name)
-        for (name, _) in Self.services {
-            let outcome = outcomes[name] ?? Outcome()
+        for label in targets.map(\.label) {
+            let outcome = outcomes[label] ?? Outcome()
             let migrated = outcome.report.migrated.count
-            console.write("\(name): \(outcome.steps) migrations, \(migrated) tenants brought up to date\n")
+            console.write("\(label): \(outcome.steps) migrations, \(migrated) tenants brought up to date\n")
         }
+        let behind = targets.map(\.label).filter { outcomes[$0]?.report.failed.isEmpty == false }
         guard behind.isEmpty else {
             throw CommandFailure("tenants of \(behind.joined(separator: ", ")) stay behind: run it again")
         }
@@ -117,29 +139,45 @@ struct Migrate: Sendable {
         console.write("done: \(steps) migrations, \(tenants) tenants, \(String(format: "%.1f", seconds)) s\n")
     }
 
+    /// The services' databases, those with tenants on every server.
+    private func targets() throws -> [Target] {
+        var targets: [Target] = []
+        for (service, migrations) in Self.services {
+            var sets = try Backbone.migrations(with: migrations())
+            if let extra { sets.append(try MigrationSet(name: "extra", folder: extra.appending(path: service))) }
+            let database = Backbone.databaseName(service)
+            targets.append(Target(label: service, database: database, server: superuser, sets: sets))
+            // What people log in with stays with the directory.
+            guard service != GatewayService.name else { continue }
+            for (name, server) in others.sorted(by: { $0.key < $1.key }) {
+                targets.append(Target(label: "\(service) on \(name)", database: database, server: server, sets: sets))
+            }
+        }
+        return targets
+    }
+
     /// Prepares a database; how many migrations ran.
-    private func prepare(_ database: String, _ sets: [MigrationSet]) async throws -> Int {
-        try await Bootstrap(superuser: superuser, loginPassword: superuser.password, group: group)
+    private func prepare(
+        _ database: String, _ sets: [MigrationSet], on server: PostgresConfiguration
+    ) async throws -> Int {
+        try await Bootstrap(superuser: server, loginPassword: server.password, group: group)
             .prepare(database: database, sets: sets).count
     }
 
     /// Prepares a service's database, then each of its tenants.
-    private func bringUp(_ service: String, _ product: [MigrationSet]) async throws -> Outcome {
-        var sets = product
-        if let extra { sets.append(try MigrationSet(name: "extra", folder: extra.appending(path: service))) }
-        let name = Backbone.databaseName(service)
-        var outcome = Outcome(steps: try await prepare(name, sets))
-        let database = database(name)
+    private func bringUp(_ target: Target) async throws -> Outcome {
+        var outcome = Outcome(steps: try await prepare(target.database, target.sets, on: target.server))
+        let database = database(target.database, on: target.server)
         do {
-            outcome.report = try await TenantProvisioner(database, sets: sets).migrateAll(parallel: Self.parallel) {
-                tenant, error in
-                if let error { console.note("\(service): tenant \(tenant) stays behind: \(error)\n") }
+            let provisioner = TenantProvisioner(database, sets: target.sets)
+            outcome.report = try await provisioner.migrateAll(parallel: Self.parallel) { tenant, error in
+                if let error { console.note("\(target.label): tenant \(tenant) stays behind: \(error)\n") }
             }
         } catch {
-            await database.database.close()
+            await database.close()
             throw error
         }
-        await database.database.close()
+        await database.close()
         return outcome
     }
 
@@ -155,7 +193,7 @@ struct Migrate: Sendable {
             throw CommandFailure("\(path) cannot be written: choose another --operator-key-file")
         }
         let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-        let database = database(Backbone.databaseName(GatewayService.name))
+        let database = database(Backbone.databaseName(GatewayService.name), on: superuser)
         do {
             let key = try await GatewayService.createOperatorKey("first operator", database: database)
             try file.write(contentsOf: Data((key + "\n").utf8))
@@ -168,8 +206,8 @@ struct Migrate: Sendable {
         console.write("operator's key: written to \(path)\n")
     }
 
-    private func database(_ name: String) -> TenantDatabase {
-        var configuration = superuser.with(database: name)
+    private func database(_ name: String, on server: PostgresConfiguration) -> TenantDatabase {
+        var configuration = server.with(database: name)
         configuration.connectionsPerLoop = Self.parallel
         return TenantDatabase(database: PostgresDatabase(group: group, configuration: configuration))
     }

@@ -14,7 +14,7 @@ enum TenantCommands {
     private static let key = Command.Argument("tenant", help: "The tenant's slug or id.")
     private static let columns = [
         ("SLUG", "slug"), ("NAME", "name"), ("STATUS", "status"), ("INDUSTRY", "industry"), ("TIME ZONE", "timeZone"),
-        ("CURRENCY", "currency"), ("ID", "id"),
+        ("CURRENCY", "currency"), ("SERVER", "server"), ("ID", "id"),
     ].map { (title: $0.0, member: $0.1) }
 
     private static func table(_ items: [JSON]) -> String {
@@ -29,6 +29,7 @@ enum TenantCommands {
             .init("time-zone", value: "zone", default: "Asia/Shanghai", help: "In which its days begin."),
             .init("currency", value: "code", default: "CNY", help: "Of its figures."),
             .init("industry", value: "word", default: "general", help: "What it does."),
+            .init("server", value: "name", help: "Which further PostgreSQL server has its data."),
         ],
         examples: [
             (
@@ -40,7 +41,7 @@ enum TenantCommands {
         let slug = call.arguments[0]
         let body: JSON = [
             "slug": slug.json, "name": (call["name"] ?? slug).json, "timeZone": call["time-zone"].json,
-            "currency": call["currency"].json, "industry": call["industry"].json,
+            "currency": call["currency"].json, "industry": call["industry"].json, "server": call["server"].json,
         ]
         try await call.withAPI { api in
             let made = try await api.send(.post, "/v1/tenants", json: body)

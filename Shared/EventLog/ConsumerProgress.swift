@@ -76,7 +76,12 @@ extension EventConsumer {
     public func waitUntilApplied(
         tenant: TenantID, aggregates: [String], sequence: Int64, within limit: Duration
     ) async throws -> Bool {
-        try await poll(limit) {
+        let serving = try await serving(database.directory.find(tenant))
+        if serving !== self {
+            return try await serving.waitUntilApplied(
+                tenant: tenant, aggregates: aggregates, sequence: sequence, within: limit)
+        }
+        return try await poll(limit) {
             let rows = try await self.database.consume { tx in
                 try await tx.events().query(self.inbox.hasDone(sequence, tenant: tenant.text, aggregates))
             }

@@ -49,6 +49,10 @@ public final class EventConsumer: Sendable {
     /// Rings with each commit.
     let commits = Bell()
     private let types: Set<String>
+    /// Those of the same group for tenants on other servers, by server; only at home. Each server's are a group of the
+    /// log of their own, reads everything, and does what concerns the tenants there: effect, sequence and offset commit
+    /// together.
+    public let others: [String: EventConsumer]
 
     /// - Parameter applied: hears of each event whose effect is committed, on the consumer's loop.
     public init(
@@ -63,6 +67,45 @@ public final class EventConsumer: Sendable {
         self.applied = applied
         inbox = Inbox(consumer: configuration.group)
         types = handlers.reduce(into: []) { $0.formUnion($1.types) }
+        let away = database.isHome ? database.everywhere.filter { !$0.isHome } : []
+        others = Dictionary(
+            uniqueKeysWithValues: away.map { place in
+                var own = configuration
+                own.group += "@\(place.server)"
+                let consumer = EventConsumer(
+                    own, log: log, database: place, handlers: handlers, report: report, applied: applied)
+                return (place.server, consumer)
+            })
+    }
+
+    /// This one and those on other servers.
+    public var everywhere: [EventConsumer] { [self] + others.sorted { $0.key < $1.key }.map(\.value) }
+
+    /// The one on a tenant's server.
+    public func serving(_ tenant: Tenant) throws(TenancyError) -> EventConsumer {
+        if tenant.server == database.server { return self }
+        guard let other = others[tenant.server] else { throw .unknownServer(tenant.server) }
+        return other
+    }
+
+    /// Of events, those of tenants on this server. What names no tenant that is known is looked at at home.
+    func local(_ events: ArraySlice<ReceivedEvent>) async throws -> ArraySlice<ReceivedEvent> {
+        guard !database.isHome || !others.isEmpty else { return events }
+        var local: [ReceivedEvent] = []
+        for event in events {
+            let server = try await server(of: event.key.tenant)
+            if server == database.server { local.append(event) }
+        }
+        return local[...]
+    }
+
+    private func server(of tenant: String) async throws -> String {
+        guard let id = TenantID(tenant) else { return "" }
+        do {
+            return try await database.directory.find(id).server
+        } catch TenancyError.unknown {
+            return ""
+        }
     }
 
     /// Consumes until the task is cancelled. Troubles of the log and the database are waited out.
@@ -97,9 +140,16 @@ public final class EventConsumer: Sendable {
     public func whileAllRest<Value: Sendable>(
         _ body: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {
-        try await database.database.withLocks(database.outboxRole) { [inbox] session in
-            try await session.query("select pg_advisory_lock(\(inbox.restLock))")
-            return try await body()
+        try await Self.whileResting(everywhere[...], body)
+    }
+
+    private static func whileResting<Value: Sendable>(
+        _ consumers: ArraySlice<EventConsumer>, _ body: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value {
+        guard let first = consumers.first else { return try await body() }
+        return try await first.database.database.withLocks(first.database.outboxRole) { session in
+            try await session.query("select pg_advisory_lock(\(first.inbox.restLock))")
+            return try await whileResting(consumers.dropFirst(), body)
         }
     }
 
@@ -113,8 +163,9 @@ public final class EventConsumer: Sendable {
     /// - Parameter poison: why the only event of the batch cannot be applied; it is parked.
     /// - Returns: aggregates whose parked events may have become applicable.
     func apply(
-        _ events: ArraySlice<ReceivedEvent>, _ steps: [TopicPartition: Inbox.Advance], poison: String?
+        _ received: ArraySlice<ReceivedEvent>, _ steps: [TopicPartition: Inbox.Advance], poison: String?
     ) async throws -> Set<InboxKey> {
+        let events = try await local(received)
         let keys = Array(Set(events.map(\.key)))
         var options = TransactionOptions.write
         options.isDurable = configuration.isDurable

@@ -14,6 +14,17 @@ public struct RelayStatus: Sendable, Hashable {
     /// How long the oldest waiting event has waited; zero when caught up.
     public var lag = Duration.zero
     public var failures = 0
+
+    /// What relays of several servers have done and have before them together.
+    public static func sum(_ parts: some Sequence<RelayStatus>) -> RelayStatus {
+        parts.reduce(into: RelayStatus()) { sum, part in
+            sum.published += part.published
+            sum.slots += part.slots
+            sum.depth += part.depth
+            sum.lag = max(sum.lag, part.lag)
+            sum.failures += part.failures
+        }
+    }
 }
 
 /// Publishes a service's outbox to its topic, in order per aggregate and at least once.
@@ -53,6 +64,9 @@ public final class OutboxRelay: Sendable {
     }
 
     public var status: RelayStatus { state.withLock { $0 } }
+
+    /// Where it reads, for its name: empty at home.
+    public var place: String { database.isHome ? "" : " \(database.server)" }
 
     /// Tells that a transaction with events was committed. Cheap; many become one look.
     public func nudge() { bell.ring() }

@@ -1,8 +1,12 @@
 /// Who gets which connection: the pool's decisions, without I/O.
 ///
-/// Each event answers what to do. A request prefers an idle connection of its login whose last role was the same
-/// (its statements are prepared there); then one not bound to a role; then the one longest unused; then a new one, if
-/// need be in the place of an idle connection of another login. Otherwise it waits, first come first served.
+/// Each event answers what to do. A request prefers an idle connection of its login whose last role was the same, or
+/// which has had it lately (its statements are prepared there); then one that has had none; then the one longest unused;
+/// then a new one, if need be in the place of an idle connection of the login that has most. Otherwise it waits, first
+/// come first served.
+///
+/// A login that has a connection gets another in the place of one that has been idle for a while only, or when it has
+/// waited so long: where several logins share a busy pool, each would else close what the next one needs.
 struct PoolStateMachine {
     typealias ConnectionID = Int
     typealias WaiterID = Int
@@ -35,11 +39,13 @@ struct PoolStateMachine {
         let id: ConnectionID
         let login: String
         let role: String?
+        let since: ContinuousClock.Instant
     }
 
     private struct Waiter {
         let id: WaiterID
         let request: Request
+        let since: ContinuousClock.Instant
     }
 
     private let limit: Int
@@ -49,35 +55,56 @@ struct PoolStateMachine {
     private var waiters: [Waiter] = []
     /// Connections being opened, by login.
     private var opening: [String: Int] = [:]
-    private var leased = 0
+    /// The last roles of each connection.
+    private var familiar: [ConnectionID: RecentRoles] = [:]
+    /// Connections that are lent, by login.
+    private var lent: [String: Int] = [:]
     private var nextWaiter = 0
+    /// So long a connection stays idle, or a waiter waits, before a login that has a connection gets another in the
+    /// place of one of another login.
+    static let rest = Duration.seconds(1)
 
     init(limit: Int, waiterLimit: Int) {
         self.limit = max(1, limit)
         self.waiterLimit = max(0, waiterLimit)
     }
 
-    var leasedCount: Int { leased }
+    var leasedCount: Int { lent.values.reduce(0, +) }
     var idleCount: Int { idle.count }
     var waitingCount: Int { waiters.count }
-    private var total: Int { leased + idle.count + opening.values.reduce(0, +) }
+    private var total: Int { leasedCount + idle.count + opening.values.reduce(0, +) }
 
-    mutating func request(_ request: Request) -> Decision {
+    private func hasAny(_ login: String) -> Bool {
+        lent[login] != nil || opening[login] != nil || idle.contains { $0.login == login }
+    }
+
+    /// Whether who waits for a login need not wait for one of its connections.
+    private func isUrgent(_ login: String, _ now: ContinuousClock.Instant) -> Bool {
+        guard hasAny(login) else { return true }
+        return waiters.first { $0.request.login == login }.map { $0.since + Self.rest <= now } ?? false
+    }
+
+    private mutating func endLease(_ login: String) {
+        let left = lent[login, default: 1] - 1
+        lent[login] = left > 0 ? left : nil
+    }
+
+    mutating func request(_ request: Request, now: ContinuousClock.Instant = .now) -> Decision {
         if let index = bestIdle(for: request) {
-            leased += 1
+            lent[request.login, default: 0] += 1
             return .lease(idle.remove(at: index).id)
         }
         guard waiters.count < waiterLimit else { return .refuse }
         nextWaiter += 1
-        waiters.append(Waiter(id: nextWaiter, request: request))
-        let (open, close) = room(for: request.login)
+        waiters.append(Waiter(id: nextWaiter, request: request, since: now))
+        let (open, close) = room(for: request.login, now)
         return .wait(nextWaiter, open: open, close: close)
     }
 
     private func bestIdle(for request: Request) -> Int? {
         var best: (index: Int, rank: Int)?
         for (index, connection) in idle.enumerated() where connection.login == request.login {
-            let rank = connection.role == request.role ? 2 : connection.role == nil ? 1 : 0
+            let rank = rank(connection, request.role)
             // Of those with the right role the last used is the warmest; of the others the longest unused goes.
             if let best, rank < best.rank || (rank == best.rank && rank < 2) { continue }
             best = (index, rank)
@@ -85,32 +112,64 @@ struct PoolStateMachine {
         return best?.index
     }
 
+    private func rank(_ connection: Idle, _ role: String?) -> Int {
+        if connection.role == role { return 3 }
+        if let role, familiar[connection.id]?.contains(role) ?? false { return 2 }
+        return connection.role == nil ? 1 : 0
+    }
+
+    /// The idle connection that makes room for another login.
+    private func victim(for login: String, _ now: ContinuousClock.Instant) -> Int? {
+        let isUrgent = isUrgent(login, now)
+        // Not the only one of its login, which would soon take the place of another.
+        var counts = lent
+        for connection in idle { counts[connection.login, default: 0] += 1 }
+        var best: (index: Int, count: Int)?
+        for (index, connection) in idle.enumerated()
+        where connection.login != login && (isUrgent || connection.since + Self.rest <= now) {
+            let count = counts[connection.login, default: 0]
+            if let best, count <= best.count { continue }
+            best = (index, count)
+        }
+        return best?.index
+    }
+
+    private mutating func removeIdle(at index: Int) -> ConnectionID {
+        let id = idle.remove(at: index).id
+        familiar[id] = nil
+        return id
+    }
+
     /// Whether a connection of this login can be opened now, and which idle one makes room for it.
-    private mutating func room(for login: String) -> (open: String?, close: ConnectionID?) {
+    private mutating func room(
+        for login: String, _ now: ContinuousClock.Instant
+    ) -> (open: String?, close: ConnectionID?) {
         let waiting = waiters.count { $0.request.login == login }
         guard waiting > opening[login, default: 0] else { return (nil, nil) }
         var victim: ConnectionID?
         if total >= limit {
-            guard let index = idle.firstIndex(where: { $0.login != login }) else { return (nil, nil) }
-            victim = idle.remove(at: index).id
+            guard let index = self.victim(for: login, now) else { return (nil, nil) }
+            victim = removeIdle(at: index)
         }
         opening[login, default: 0] += 1
         return (login, victim)
     }
 
     /// A new connection is there; as if a lease of it had ended.
-    mutating func opened(_ id: ConnectionID, login: String) -> Actions {
+    mutating func opened(_ id: ConnectionID, login: String, now: ContinuousClock.Instant = .now) -> Actions {
         endOpening(login)
-        leased += 1
-        return passOn(id, login: login, role: nil)
+        lent[login, default: 0] += 1
+        return passOn(id, login: login, role: nil, now)
     }
 
     /// The waiters of that login cannot be served and are told so.
-    mutating func openingFailed(login: String) -> (refused: [WaiterID], actions: Actions) {
+    mutating func openingFailed(
+        login: String, now: ContinuousClock.Instant = .now
+    ) -> (refused: [WaiterID], actions: Actions) {
         endOpening(login)
         let refused = waiters.filter { $0.request.login == login }.map(\.id)
         waiters.removeAll { $0.request.login == login }
-        return (refused, refill())
+        return (refused, refill(now))
     }
 
     private mutating func endOpening(_ login: String) {
@@ -119,36 +178,45 @@ struct PoolStateMachine {
     }
 
     /// A lease ended and its connection can be lent again.
-    mutating func released(_ id: ConnectionID, login: String, role: String?) -> Actions {
-        if let first = waiters.first?.request.login, first != login, opening[first] == nil {
+    mutating func released(
+        _ id: ConnectionID, login: String, role: String?, now: ContinuousClock.Instant = .now
+    ) -> Actions {
+        if let role { familiar[id, default: RecentRoles()].use(role) }
+        if let first = waiters.first?.request.login, first != login, opening[first] == nil, isUrgent(first, now) {
             // The first in the queue needs another login: this connection makes room for its own.
-            leased -= 1
+            endLease(login)
+            familiar[id] = nil
             opening[first] = 1
             return Actions(close: [id], open: [first])
         }
-        return passOn(id, login: login, role: role)
+        return passOn(id, login: login, role: role, now)
     }
 
-    private mutating func passOn(_ id: ConnectionID, login: String, role: String?) -> Actions {
+    private mutating func passOn(
+        _ id: ConnectionID, login: String, role: String?, _ now: ContinuousClock.Instant
+    ) -> Actions {
         if let index = waiters.firstIndex(where: { $0.request.login == login }) {
             // The lease passes on.
             return Actions(grants: [.init(waiter: waiters.remove(at: index).id, connection: id)])
         }
-        leased -= 1
-        idle.append(Idle(id: id, login: login, role: role))
-        return refill()
+        endLease(login)
+        idle.append(Idle(id: id, login: login, role: role, since: now))
+        return refill(now)
     }
 
     /// A lease ended and its connection is gone.
-    mutating func releasedClosed() -> Actions {
-        leased -= 1
-        return refill()
+    mutating func releasedClosed(
+        _ id: ConnectionID, login: String, now: ContinuousClock.Instant = .now
+    ) -> Actions {
+        endLease(login)
+        familiar[id] = nil
+        return refill(now)
     }
 
     /// An idle connection was closed by the server or for its age. Answers false if it was not idle.
     mutating func removeIdle(_ id: ConnectionID) -> Bool {
         guard let index = idle.firstIndex(where: { $0.id == id }) else { return false }
-        idle.remove(at: index)
+        _ = removeIdle(at: index)
         return true
     }
 
@@ -159,12 +227,15 @@ struct PoolStateMachine {
         return true
     }
 
+    /// Some time has passed, in which nothing may have happened.
+    mutating func reconsider(now: ContinuousClock.Instant = .now) -> Actions { refill(now) }
+
     /// Opens connections for those who wait, as far as there is room.
-    private mutating func refill() -> Actions {
+    private mutating func refill(_ now: ContinuousClock.Instant) -> Actions {
         var actions = Actions()
         var tried: Set<String> = []
         for waiter in waiters where tried.insert(waiter.request.login).inserted {
-            let (open, close) = room(for: waiter.request.login)
+            let (open, close) = room(for: waiter.request.login, now)
             if let open { actions.open.append(open) }
             if let close { actions.close.append(close) }
         }
@@ -176,7 +247,27 @@ struct PoolStateMachine {
         defer {
             idle = []
             waiters = []
+            familiar = [:]
         }
         return (idle.map(\.id), waiters.map(\.id))
+    }
+}
+
+/// The roles that a connection has had last, at most as many as have their statements prepared there.
+struct RecentRoles {
+    static let limit = 48
+
+    private var uses: [String: Int] = [:]
+    private var count = 0
+
+    func contains(_ role: String) -> Bool { uses[role] != nil }
+
+    mutating func use(_ role: String) {
+        count += 1
+        if uses.updateValue(count, forKey: role) == nil, uses.count > Self.limit,
+            let oldest = uses.min(by: { $0.value < $1.value })
+        {
+            uses[oldest.key] = nil
+        }
     }
 }

@@ -58,6 +58,14 @@ public struct PostgresConfiguration: Sendable {
         if let mode = query["sslmode"] { sslMode = mode }
     }
 
+    /// Another server and password, the rest as it is.
+    public func at(url: String) throws(PostgresError) -> PostgresConfiguration {
+        let other = try PostgresConfiguration(url: url)
+        var copy = self
+        (copy.host, copy.port, copy.password, copy.sslMode) = (other.host, other.port, other.password, other.sslMode)
+        return copy
+    }
+
     /// The same server and limits, another database or login.
     public func with(database: String? = nil, login: String? = nil, password: String? = nil) -> PostgresConfiguration {
         var copy = self

@@ -58,7 +58,7 @@ final class PostgresPool: @unchecked Sendable {
                 connection.receive()
                 if connection.isOpen, !isTooOld(connection) { return connection }
                 forget(connection)
-                perform(machine.releasedClosed())
+                perform(machine.releasedClosed(connection.id, login: connection.login))
             }
         }
     }
@@ -67,7 +67,11 @@ final class PostgresPool: @unchecked Sendable {
         let timer = loop.schedule(after: configuration.acquireTimeout) { [self] in
             give(up: waiter, PostgresError(.poolExhausted, "none came free within \(configuration.acquireTimeout)"))
         }
-        defer { timer.cancel() }
+        let second = loop.schedule(after: PoolStateMachine.rest) { [self] in perform(machine.reconsider()) }
+        defer {
+            timer.cancel()
+            second.cancel()
+        }
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 waiters[waiter] = continuation
@@ -159,7 +163,7 @@ final class PostgresPool: @unchecked Sendable {
 
     private func endLease(of connection: PostgresConnection) {
         forget(connection)
-        perform(machine.releasedClosed())
+        perform(machine.releasedClosed(connection.id, login: connection.login))
         guard isClosed, machine.leasedCount == 0 else { return }
         let done = closing
         closing = []

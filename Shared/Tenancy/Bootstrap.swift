@@ -42,20 +42,24 @@ public struct Bootstrap: Sendable {
         return try outcome.get()
     }
 
-    /// Fences and shared migrations, in one transaction. One that meets somebody's long work on the same table stands
-    /// back and tries again, so that those who waited behind it go first.
+    /// Fences, then shared migrations. One that meets somebody's long work on the same table stands back and tries again,
+    /// so that those who waited behind it go first.
     private static func prepare(
         _ database: PostgresDatabase, _ sets: [MigrationSet], _ roles: RoleNames
     ) async throws -> [String] {
         var attempt = 1
         while true {
             do {
+                // Apart, because they take long and tables are not to be locked meanwhile. Those of two runs at once
+                // would change the same rows of the catalogues.
+                _ = try await database.withTransaction(options: options) { transaction in
+                    try await transaction.query("select pg_advisory_xact_lock(\(lock))")
+                    return try await transaction.pipeline(Fences.statements(roles) + doors(roles))
+                }
                 return try await database.withTransaction(options: options) { transaction in
-                    // Fences of two runs at once would change the same rows of the catalogues.
                     try await transaction.query("select pg_advisory_xact_lock(\(lock))")
                     try await transaction.query("set local lock_timeout = '500ms'")
-                    _ = try await transaction.pipeline(
-                        Fences.statements(roles) + doors(roles) + DirectorySchema.base(roles))
+                    _ = try await transaction.pipeline(DirectorySchema.base(roles))
                     return try await migrate(sets, roles, transaction)
                 }
             } catch let error as PostgresError where error.sqlState == SQLState.lockNotAvailable && attempt < 20 {

@@ -9,6 +9,7 @@ enum DirectorySchema {
                 Migration(number: 1, name: "directory", text: directory),
                 Migration(number: 2, name: "changes", text: changes),
                 Migration(number: 3, name: "restored", text: restored),
+                Migration(number: 4, name: "servers", text: servers),
             ])
     }
 
@@ -19,6 +20,7 @@ enum DirectorySchema {
             """
             create schema if not exists shared authorization \(SQL.quoted(roles.owner));
             grant usage on schema shared to \(insiders.joined(separator: ", "));
+            set local role \(SQL.quoted(roles.owner));
             create table if not exists shared.migrations (
                 set text not null,
                 number int not null,
@@ -27,7 +29,6 @@ enum DirectorySchema {
                 applied_at timestamptz not null default now(),
                 primary key (set, number)
             );
-            alter table shared.migrations owner to \(SQL.quoted(roles.owner));
             grant select on shared.migrations to \(SQL.quoted(roles.service));
             """
         ).statements
@@ -105,6 +106,15 @@ enum DirectorySchema {
             for each row execute function shared.note_departure();
 
         grant select on shared.departed_tenants to {{service_role}}, {{events_role}};
+        """
+
+    private static let servers = """
+        -- On which PostgreSQL server the tenant's schema is; empty for this one.
+        alter table shared.tenants add column server text not null default '';
+        drop trigger number_tenant on shared.tenants;
+        create trigger number_tenant
+            before insert or update of slug, name, status, time_zone, currency, industry, settings, login, server
+            on shared.tenants for each row execute function shared.number_tenant();
         """
 
     private static let restored = """

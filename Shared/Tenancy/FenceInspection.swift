@@ -165,7 +165,7 @@ enum FenceInspection {
         """
         select coalesce(t.id, substring(n.nspname from 3)),
             case when t.id is null then 'a schema without a tenant' else 'a tenant without a schema' end
-        from shared.tenants t
+        from (select id from shared.tenants where server = '') as t
         full join (select nspname from pg_namespace where nspname ~ '^t_[a-z2-7]{16}$') as n on n.nspname = 't_' || t.id
         where t.id is null or n.nspname is null
         """

@@ -22,6 +22,8 @@ public struct Tenant: Sendable, Hashable {
     public let settings: JSON
     /// Which of the service's logins its role is bucketed with.
     let loginNumber: Int
+    /// The PostgreSQL server its schema is on; empty for the one that has the directory.
+    public let server: String
 
     public var schema: SchemaName { SchemaName(id) }
 }
@@ -65,6 +67,8 @@ public enum TenancyError: Error, Sendable, Hashable, CustomStringConvertible {
     case notPrepared(database: String, reason: String)
     /// The pools of all services could use up the server's connections.
     case tooManyConnections(needed: Int, limit: Int)
+    /// The directory names a server that this program was not told of.
+    case unknownServer(String)
 
     public var description: String {
         switch self {
@@ -73,6 +77,8 @@ public enum TenancyError: Error, Sendable, Hashable, CustomStringConvertible {
         case .slugTaken(let slug): "Another tenant has the short name \(slug); choose another."
         case .notPrepared(let database, let reason):
             "Database \(database) is not ready (\(reason)): run `guanxi migrate`."
+        case .unknownServer(let name):
+            "This program was not told of the PostgreSQL server \"\(name)\": name it in GUANXI_DATABASE_SERVERS."
         case .tooManyConnections(let needed, let limit):
             "The services may open \(needed) connections, and PostgreSQL allows \(limit) less 10: raise its "
                 + "max_connections, or lower the loops or the connections per loop."

@@ -5,16 +5,59 @@ import Values
 /// A service's database, entered as one of its tenants.
 ///
 /// Every transaction takes the tenant's role; every name in it is qualified (`\(tx.schema).lead`).
+///
+/// Tenants may be on several PostgreSQL servers, each with a database of the same name. The one that has the directory
+/// is at home; whatever is shared (outbox, inbox, work that waits) is on each server for the tenants there, and reached
+/// through ``everywhere``.
 public struct TenantDatabase: Sendable {
+    /// What is shared is read here: the database on ``server``.
     public let database: PostgresDatabase
+    /// Empty at home.
+    public let server: String
     public let roles: RoleNames
     public let directory: TenantDirectory
+    /// By name, the one at home under the empty one.
+    private let servers: [String: PostgresDatabase]
 
-    /// - Parameter database: its configuration's login is not used; each role brings its own.
-    public init(database: PostgresDatabase) {
-        self.database = database
+    /// - Parameters:
+    ///   - database: at home. Its configuration's login is not used; each role brings its own.
+    ///   - others: the databases on other servers, by the servers' names.
+    public init(database: PostgresDatabase, others: [String: PostgresDatabase] = [:]) {
+        self.init(
+            database: database, server: "", directory: TenantDirectory(database: database),
+            servers: others.merging(["": database]) { $1 })
+    }
+
+    private init(
+        database: PostgresDatabase, server: String, directory: TenantDirectory, servers: [String: PostgresDatabase]
+    ) {
+        (self.database, self.server, self.directory, self.servers) = (database, server, directory, servers)
         roles = RoleNames(database: database.configuration.database)
-        directory = TenantDirectory(database: database)
+    }
+
+    public var isHome: Bool { server.isEmpty }
+
+    /// This database on each server, home first.
+    public var everywhere: [TenantDatabase] { servers.sorted { $0.key < $1.key }.map { on($0.value, $0.key) } }
+
+    /// This database on a server.
+    public func on(_ server: String) throws(TenancyError) -> TenantDatabase {
+        guard let database = servers[server] else { throw .unknownServer(server) }
+        return on(database, server)
+    }
+
+    private func database(of tenant: Tenant) throws(TenancyError) -> PostgresDatabase {
+        guard let database = servers[tenant.server] else { throw .unknownServer(tenant.server) }
+        return database
+    }
+
+    private func on(_ database: PostgresDatabase, _ server: String) -> TenantDatabase {
+        TenantDatabase(database: database, server: server, directory: directory, servers: servers)
+    }
+
+    /// Closes the connections to every server.
+    public func close() async {
+        for database in servers.values { await database.close() }
     }
 
     /// Runs `body` in a transaction that cannot write.
@@ -36,7 +79,7 @@ public struct TenantDatabase: Sendable {
         _ body: @escaping @Sendable (TenantTransaction) async throws -> Value
     ) async throws -> Value {
         let tenant = try await directory.active(tenant)
-        return try await database.withTransaction(role: role(of: tenant), options: options) { transaction in
+        return try await database(of: tenant).withTransaction(role: role(of: tenant), options: options) { transaction in
             try await body(TenantTransaction(tenant: tenant, transaction: transaction))
         }
     }
@@ -46,7 +89,7 @@ public struct TenantDatabase: Sendable {
         _ tenant: TenantID, _ statements: [SQL], options: TransactionOptions = .write
     ) async throws -> [Rows] {
         let tenant = try await directory.active(tenant)
-        return try await database.flight(role: role(of: tenant), statements, options: options)
+        return try await database(of: tenant).flight(role: role(of: tenant), statements, options: options)
     }
 
     /// One statement that reads.
@@ -57,7 +100,7 @@ public struct TenantDatabase: Sendable {
     /// One statement that reads by a key, sent with others. See ``PostgresDatabase/look(_:role:)``.
     public func look(_ tenant: TenantID, _ sql: SQL) async throws -> Rows {
         let tenant = try await directory.active(tenant)
-        return try await database.look(sql, role: role(of: tenant))
+        return try await database(of: tenant).look(sql, role: role(of: tenant))
     }
 
     /// A transaction on what all tenants share, with the service's rights.
@@ -99,6 +142,10 @@ extension TenantDatabase {
     /// - Throws: ``TenancyError/notPrepared(database:reason:)``, or ``PostgresError`` when the server or the database is
     ///   not there.
     public func verify(sets: [MigrationSet], services: Int = 5) async throws {
+        for place in everywhere { try await place.verifyHere(sets, services) }
+    }
+
+    private func verifyHere(_ sets: [MigrationSet], _ services: Int) async throws {
         let results = try await database.flight(
             role: serviceRole,
             [
@@ -109,7 +156,8 @@ extension TenantDatabase {
         for row in results[0] { reached[try row.get("set")] = try row.get("number") }
         for set in sets where reached[set.name] ?? 0 < set.shared.count {
             throw TenancyError.notPrepared(
-                database: roles.database, reason: "migrations of \(set.name) are missing")
+                database: roles.database + (isHome ? "" : " on \(server)"),
+                reason: "migrations of \(set.name) are missing")
         }
         let limit: Int = try results[1].single().get("limit")
         let needed = database.group.loops.count * database.configuration.connectionsPerLoop * services

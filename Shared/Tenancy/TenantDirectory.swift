@@ -115,7 +115,8 @@ public final class TenantDirectory: Sendable {
 
 extension Tenant {
     static let select: SQL = """
-        select id, slug, name, status, time_zone, currency, industry, created_at, settings, login
+        select id, slug, name, status, time_zone, currency, industry, created_at, settings, login,
+            server
         from shared.tenants
         """
 
@@ -127,7 +128,7 @@ extension Tenant {
             id: id, slug: try row.get("slug"), name: try row.get("name"), status: status,
             timeZone: try row.get("time_zone"), currency: try row.get("currency"),
             industry: try row.get("industry"), createdAt: try row.get("created_at"),
-            settings: try row.get("settings"), loginNumber: try row.get("login"))
+            settings: try row.get("settings"), loginNumber: try row.get("login"), server: try row.get("server"))
     }
 
     /// The numbers in `shared.tenants.schema_version`.

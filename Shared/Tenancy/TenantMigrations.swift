@@ -17,7 +17,7 @@ extension TenantProvisioner {
     public func plan() async throws -> [TenantID] {
         let sql: SQL = """
             select id from shared.tenants
-            where exists (
+            where server = '' and exists (
                 select 1 from jsonb_each(\(currentVersion)) as target
                 where target.value::int > coalesce((schema_version -> target.key)::int, 0))
             order by id

@@ -42,7 +42,7 @@ public struct TenantProvisioner: Sendable {
             let results = try await transaction.pipeline([
                 "select pg_advisory_xact_lock(\(Self.lock))",
                 "\(Tenant.select) where id = \(description.id.text)",
-                "select login, count(*) from shared.tenants group by login",
+                "select login, count(*) from shared.tenants where server = '' group by login",
             ])
             if let existing = results[1].first { return try Tenant(existing) }
             let counts = try results[2].map {
@@ -114,7 +114,8 @@ public struct TenantProvisioner: Sendable {
             values (\(description.id.text), \(description.slug), \(description.name), \(description.timeZone),
                 \(description.currency), \(description.industry), \(description.settings), \(currentVersion),
                 \(choice.number)::int)
-            returning id, slug, name, status, time_zone, currency, industry, created_at, settings, login
+            returning id, slug, name, status, time_zone, currency, industry, created_at, settings, login,
+                server
             """)
         return statements
     }
@@ -136,6 +137,8 @@ public struct TenantProvisioner: Sendable {
 
     /// Takes over name, slug, time zone, currency, industry and settings.
     public func update(_ description: TenantDescription) async throws {
+        let server = try await place(of: description.id)
+        if let server, !server.isEmpty { try await on(server).update(description.away) }
         do {
             try await change(
                 description.id,
@@ -158,12 +161,22 @@ public struct TenantProvisioner: Sendable {
 
     /// Removes the tenant's schema with everything in it, its role and its entry. One that is not there is no error.
     public func drop(_ tenant: TenantID) async throws {
+        // The entry at home goes last: until then it says where the rest is. Without one the making was cut off.
+        let server = try await place(of: tenant)
+        for place in tenants.everywhere where !place.isHome && (server ?? place.server) == place.server {
+            try await on(place.server).dropHere(tenant)
+        }
+        try await dropHere(tenant)
+        try await tenants.directory.refresh()
+    }
+
+    private func dropHere(_ tenant: TenantID) async throws {
         try await tenants.database.withTransaction(role: login, options: Self.options) { transaction in
             let entry = try await transaction.pipeline([
                 "select pg_advisory_xact_lock(\(Self.lock))",
-                "delete from shared.tenants where id = \(tenant.text)",
+                "delete from shared.tenants where id = \(tenant.text) returning server",
             ])[1]
-            guard entry.affected == 1 else { return }
+            guard let row = entry.first, try row.get(0, as: String.self).isEmpty else { return }
             _ = try await transaction.pipeline(
                 [
                     "drop schema \(tenant.schema) cascade", "set local role none",
@@ -171,6 +184,5 @@ public struct TenantProvisioner: Sendable {
                 ]
                 .map { SQL(raw: $0).unprepared() })
         }
-        try await tenants.directory.refresh()
     }
 }

@@ -71,8 +71,9 @@ class Writer(threading.Thread):
 
 
 class Platform:
-    def __init__(self, name="api-test", log="postgres"):
+    def __init__(self, name="api-test", log="postgres", settings=None):
         self.system = System(name, log)
+        self.system.settings |= settings or {}
         self.system.start()
         environment = self.system.environment()
         self.port = int(environment["GUANXI_PORT"])

@@ -23,6 +23,39 @@ import Testing
         #expect(machine.request(Request(login: "a", role: "z")) == .lease(0))
     }
 
+    @Test func prefersAConnectionThatHasHadTheRole() {
+        var machine = machine(limit: 2, idle: ["x", "y"])
+        // Each has another role after its own.
+        for (id, own) in ["x", "y"].enumerated() {
+            #expect(machine.request(Request(login: "a", role: own)) == .lease(id))
+            #expect(machine.released(id, login: "a", role: own + "2") == .init())
+        }
+        #expect(machine.request(Request(login: "a", role: "y")) == .lease(1))
+        #expect(machine.request(Request(login: "a", role: "x")) == .lease(0))
+    }
+
+    @Test func aConnectionRemembersItsLastRoles() {
+        var roles = RecentRoles()
+        for number in 0..<RecentRoles.limit { roles.use("\(number)") }
+        roles.use("0")
+        roles.use("new")
+        #expect(roles.contains("0") && roles.contains("new") && !roles.contains("1") && roles.contains("2"))
+    }
+
+    @Test func theLastConnectionOfALoginStays() {
+        let start = ContinuousClock.now
+        var machine = machine(limit: 4, idle: ["x", "y", "z"])
+        #expect(machine.request(Request(login: "b", role: nil), now: start) == .wait(4, open: "b", close: nil))
+        #expect(machine.opened(9, login: "b", now: start).grants == [.init(waiter: 4, connection: 9)])
+        #expect(machine.released(9, login: "b", role: nil, now: start) == .init())
+        for (id, role) in ["x", "y", "z"].enumerated() {
+            #expect(machine.request(Request(login: "a", role: role), now: start) == .lease(id))
+            #expect(machine.released(id, login: "a", role: role, now: start) == .init())
+        }
+        // That of `b` is the longest unused, but its only one.
+        #expect(machine.request(Request(login: "c", role: nil), now: start) == .wait(5, open: "c", close: 0))
+    }
+
     @Test func waitersAreServedInOrderAndBounded() {
         var machine = PoolStateMachine(limit: 1, waiterLimit: 2)
         #expect(machine.request(Request(login: "a", role: nil)) == .wait(1, open: "a", close: nil))
@@ -44,8 +77,48 @@ import Testing
         #expect(machine.opened(9, login: "b").grants == [.init(waiter: 3, connection: 9)])
         // Full, and nothing idle of another login: it opens when one is released.
         #expect(machine.request(Request(login: "a", role: "y")) == .lease(1))
-        #expect(machine.request(Request(login: "b", role: nil)) == .wait(4, open: nil, close: nil))
-        #expect(machine.released(1, login: "a", role: "y") == .init(grants: [], close: [1], open: ["b"]))
+        #expect(machine.request(Request(login: "c", role: nil)) == .wait(4, open: nil, close: nil))
+        #expect(machine.released(1, login: "a", role: "y") == .init(grants: [], close: [1], open: ["c"]))
+    }
+
+    @Test func loginsThatHaveAConnectionTakeNoneThatWasUsedJustNow() {
+        let start = ContinuousClock.now
+        var machine = machine(limit: 2, idle: ["x"])
+        #expect(machine.request(Request(login: "b", role: nil), now: start) == .wait(2, open: "b", close: nil))
+        #expect(machine.opened(9, login: "b", now: start).grants == [.init(waiter: 2, connection: 9)])
+        #expect(machine.request(Request(login: "a", role: "x"), now: start) == .lease(0))
+        #expect(machine.released(0, login: "a", role: "x", now: start) == .init())
+        // `b` waits for its own connection, although one of `a` is idle.
+        #expect(machine.request(Request(login: "b", role: nil), now: start) == .wait(3, open: nil, close: nil))
+        #expect(machine.released(9, login: "b", role: nil, now: start).grants == [.init(waiter: 3, connection: 9)])
+        // One that nobody has wanted for a while goes.
+        let later = start + PoolStateMachine.rest
+        #expect(machine.request(Request(login: "b", role: nil), now: later) == .wait(4, open: "b", close: 0))
+    }
+
+    @Test func whoHasWaitedLongTakesAnyPlace() {
+        let start = ContinuousClock.now
+        var machine = machine(limit: 2, idle: ["x"])
+        // `b` keeps its connection, as a relay does.
+        #expect(machine.request(Request(login: "b", role: nil), now: start) == .wait(2, open: "b", close: nil))
+        #expect(machine.opened(9, login: "b", now: start).grants == [.init(waiter: 2, connection: 9)])
+        let later = start + PoolStateMachine.rest
+        #expect(machine.request(Request(login: "a", role: "x"), now: later) == .lease(0))
+        #expect(machine.request(Request(login: "b", role: nil), now: start) == .wait(3, open: nil, close: nil))
+        #expect(machine.released(0, login: "a", role: "x", now: later) == .init(close: [0], open: ["b"]))
+        #expect(machine.opened(10, login: "b", now: later).grants == [.init(waiter: 3, connection: 10)])
+    }
+
+    @Test func whoWaitsWhileNothingHappensIsLookedAtAgain() {
+        let start = ContinuousClock.now
+        var machine = machine(limit: 2, idle: ["x"])
+        #expect(machine.request(Request(login: "b", role: nil), now: start) == .wait(2, open: "b", close: nil))
+        #expect(machine.opened(9, login: "b", now: start).grants == [.init(waiter: 2, connection: 9)])
+        #expect(machine.request(Request(login: "a", role: "x"), now: start) == .lease(0))
+        #expect(machine.released(0, login: "a", role: "x", now: start) == .init())
+        #expect(machine.request(Request(login: "b", role: nil), now: start) == .wait(3, open: nil, close: nil))
+        #expect(machine.reconsider(now: start) == .init())
+        #expect(machine.reconsider(now: start + PoolStateMachine.rest) == .init(close: [0], open: ["b"]))
     }
 
     @Test func aLoginThatIsBusyDoesNotStarveAnother() {

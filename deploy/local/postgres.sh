@@ -54,7 +54,8 @@ shared_buffers = ${GUANXI_PG_SHARED_BUFFERS:-256MB}
 max_wal_size = 4GB
 wal_compression = on
 jit = off
-autovacuum_naptime = 5s
+# A round reads the catalogues of a database, which are large where tenants are many.
+autovacuum_naptime = 30s
 log_min_duration_statement = 1000
 # After a crash: one call for the whole disk, not one for each of the many tenants' many files.
 recovery_init_sync_method = syncfs

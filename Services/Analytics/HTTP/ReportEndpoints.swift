@@ -247,9 +247,9 @@ struct ReportEndpoints: Sendable {
                     tenant.id, "select count(*) from \(tenant.schema).event_history"
                 ).single().get(0)
                 return [
-                    "reached": try await freshness.reached()?.json ?? .null,
-                    "lag": (try? await consumer.lag())?.json ?? .null,
-                    "isStalled": .bool(consumer.status.isStalled), "events": .int(events),
+                    "reached": try await freshness.reached(tenant)?.json ?? .null,
+                    "lag": (try? await consumer.serving(tenant).lag())?.json ?? .null,
+                    "isStalled": .bool(try consumer.serving(tenant).status.isStalled), "events": .int(events),
                 ]
             }
         }
@@ -261,7 +261,7 @@ struct ReportEndpoints: Sendable {
         let tenant = try await database.directory.active(try call.tenant)
         try await freshness.wait(for: try call.query.list("waitFor"), tenant: tenant.id)
         // Read before the figures: they hold at least this much.
-        let reached = try await freshness.reached()
+        let reached = try await freshness.reached(tenant)
         var response = HTTPResponse.json(try await body(tenant, try call.caller))
         if let reached { response.headers["X-Guanxi-As-Of"] = reached.description }
         return response

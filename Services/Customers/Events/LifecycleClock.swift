@@ -28,7 +28,7 @@ struct LifecycleClock: Component {
                     let since = told[tenant.id]
                     guard since != nil || days[tenant.id] != today, await look(through: tenant) else { continue }
                     days[tenant.id] = today
-                    if let since { try await pending.forget(tenant.id, until: since) }
+                    if let since { try await pending.forget(tenant, until: since) }
                 }
             } catch let error where !(error is CancellationError) {
                 logger.warning("the lifecycle waits for the next round: \(error)")

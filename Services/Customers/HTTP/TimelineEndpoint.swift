@@ -73,7 +73,7 @@ struct TimelineEndpoint: Sendable {
             let tenant = try await environment.database.directory.active(try call.tenant)
             let account = try await accounts.visible(call.path.string("id"), try call.caller, tenant: tenant.id)
             try await freshness.wait(for: try call.query.list("waitFor"), tenant: tenant.id)
-            let reached = try await freshness.reached()
+            let reached = try await freshness.reached(tenant)
             var response = HTTPResponse.json(try await page(of: account.id, call, tenant))
             if let reached { response.headers["X-Guanxi-As-Of"] = reached.description }
             return response

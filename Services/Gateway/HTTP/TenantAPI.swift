@@ -12,6 +12,8 @@ import Values
 struct TenantAPI: Sendable {
     let lifecycle: TenantLifecycle
     let keys: APIKeys
+    /// Names of further PostgreSQL servers.
+    let servers: Set<String>
 
     static let fields = ObjectSchema(
         "Tenant",
@@ -24,6 +26,9 @@ struct TenantAPI: Sendable {
                 "timeZone", .string(max: 60), zh: "时区", en: "Time zone", help: "IANA: Asia/Shanghai (default)."),
             FieldDefinition("currency", .string(max: 3), zh: "币种", en: "Currency", help: "ISO 4217: CNY (default)."),
             FieldDefinition("industry", .string(max: 60), zh: "行业", en: "Industry"),
+            FieldDefinition(
+                "server", .string(max: 31), zh: "数据库服务器", en: "Server", .createOnly,
+                help: "One of the installation's further PostgreSQL servers; the first one when missing."),
         ])
 
     static let schema = Schema(
@@ -37,6 +42,7 @@ struct TenantAPI: Sendable {
                 "id": ["type": "string"], "slug": ["type": "string"], "name": ["type": "string"],
                 "status": ["type": "string", "enum": ["provisioning", "active", "suspended", "deleting"]],
                 "timeZone": ["type": "string"], "currency": ["type": "string"], "industry": ["type": "string"],
+                "server": ["type": ["string", "null"]],
                 "version": ["type": "integer"], "createdAt": ["type": "string", "format": "date-time"],
                 "updatedAt": ["type": "string", "format": "date-time"],
             ],
@@ -77,7 +83,13 @@ struct TenantAPI: Sendable {
             let given = try Self.fields.validate(create: try await call.json())
             var description = TenantDescription(slug: given.value("slug") ?? "", name: given.value("name") ?? "")
             try Self.apply(given, to: &description)
-            let record = try await lifecycle.create(description, by: try call.caller)
+            let server: String = given.value("server") ?? ""
+            guard server.isEmpty || servers.contains(server) else {
+                let known = servers.isEmpty ? "none" : servers.sorted().joined(separator: ", ")
+                throw Self.refusal(
+                    "/server", "There is no such server; known are: \(known).", zh: "没有该服务器，可用的有：\(known)。")
+            }
+            let record = try await lifecycle.create(description, on: server, by: try call.caller)
             return .created(record.json, at: "/v1/tenants/\(record.id)", version: record.version)
         }
     }

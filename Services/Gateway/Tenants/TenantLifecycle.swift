@@ -28,9 +28,13 @@ struct TenantLifecycle: Sendable {
     // MARK: - Making
 
     /// Makes a tenant in every service at once; if one cannot, it is removed from all.
-    func create(_ description: TenantDescription, by actor: Principal) async throws -> TenantRecord {
+    ///
+    /// - Parameter server: where the services have its data; see ``TenantRecord/server``.
+    func create(
+        _ description: TenantDescription, on server: String, by actor: Principal
+    ) async throws -> TenantRecord {
         let now = Timestamp.now().wholeMilliseconds
-        let draft = TenantRecord(description, state: .provisioning, at: now)
+        let draft = TenantRecord(description, state: .provisioning, server: server, at: now)
         do { try await store.insert(draft) } catch let error as PostgresError
             where error.constraint == "tenant_records_slug_key"
         { throw TenancyError.slugTaken(description.slug) }

@@ -14,6 +14,9 @@ struct TenantRecord: Sendable, Hashable {
     }
 
     var description: TenantDescription
+    /// The PostgreSQL server of its data; empty for the one that has the directory. What people log in with is always
+    /// there.
+    let server: String
     var state: State
     /// Whether every service has been told of the last change.
     var isSettled: Bool
@@ -24,11 +27,12 @@ struct TenantRecord: Sendable, Hashable {
     var id: TenantID { description.id }
 
     static let columns: SQL = """
-        id, slug, name, time_zone, currency, industry, settings, state, is_settled, version, created_at, updated_at
+        id, slug, name, time_zone, currency, industry, settings, state, is_settled, version, created_at, updated_at, server
         """
 
-    init(_ description: TenantDescription, state: State, at now: Timestamp) {
+    init(_ description: TenantDescription, state: State, server: String = "", at now: Timestamp) {
         self.description = description
+        self.server = server
         self.state = state
         isSettled = false
         version = 1
@@ -44,6 +48,7 @@ struct TenantRecord: Sendable, Hashable {
             id: id, slug: try row.get("slug"), name: try row.get("name"), timeZone: try row.get("time_zone"),
             currency: try row.get("currency"), industry: try row.get("industry"), settings: try row.get("settings"))
         self.state = state
+        server = try row.get("server")
         isSettled = try row.get("is_settled")
         version = try row.get("version")
         createdAt = try row.get("created_at")
@@ -54,14 +59,15 @@ struct TenantRecord: Sendable, Hashable {
         [
             "id": id.json, "slug": description.slug.json, "name": description.name.json, "status": state.rawValue.json,
             "timeZone": description.timeZone.json, "currency": description.currency.json,
-            "industry": description.industry.json, "version": .int(version), "createdAt": createdAt.json,
+            "industry": description.industry.json, "server": server.isEmpty ? .null : server.json,
+            "version": .int(version), "createdAt": createdAt.json,
             "updatedAt": updatedAt.json,
         ]
     }
 
     /// What the services are told.
     var message: TenantMessage {
-        TenantMessage(description, status: state == .suspended ? .suspended : .active)
+        TenantMessage(description, status: state == .suspended ? .suspended : .active, server: server)
     }
 
     /// The event of the change that led to this version.

@@ -51,7 +51,7 @@ struct TenantStore: Sendable {
             insert into shared.tenant_records (\(TenantRecord.columns))
             values (\(record.id.text), \(d.slug), \(d.name), \(d.timeZone), \(d.currency), \(d.industry), \(d.settings),
                 \(record.state.rawValue), \(record.isSettled), \(record.version), \(record.createdAt),
-                \(record.updatedAt))
+                \(record.updatedAt), \(record.server))
             """
     }
 

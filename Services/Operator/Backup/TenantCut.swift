@@ -93,7 +93,9 @@ struct TenantCut: Sendable {
             where n.nspname = \(tenant.schema) and c.relkind = 'r'
             """)
         guard let list = try names.single().get(0, as: String?.self) else {
-            throw CommandFailure("the database of \(service.name) has no such tenant: run guanxi migrate, or wait")
+            throw CommandFailure(
+                "the database of \(service.name) has no such tenant on this server: name the one that guanxi tenant "
+                    + "list shows, or wait until it is made")
         }
         return SQL(raw: "lock table \(list) in share mode").unprepared()
     }

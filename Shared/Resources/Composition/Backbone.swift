@@ -18,7 +18,8 @@ public struct Backbone: Sendable {
     public let context: ServiceContext
     public let database: TenantDatabase
     public let log: any EventLog
-    public let relay: OutboxRelay
+    /// One for each PostgreSQL server.
+    let relays: [OutboxRelay]
     /// For the service's ``Resource``s.
     public let environment: ResourceEnvironment
     public let identity: IdentityMiddleware
@@ -30,6 +31,9 @@ public struct Backbone: Sendable {
     private let logDatabase: PostgresDatabase?
 
     public var writer: Writer { environment.writer }
+
+    /// Tells the relays that a transaction with events was committed.
+    public var committed: @Sendable () -> Void { writer.committed }
 
     /// Names of the databases on the server.
     public static func databaseName(_ service: String) -> String { "guanxi_\(service)" }
@@ -44,9 +48,10 @@ public struct Backbone: Sendable {
     ///   - migrations: the service's own sets.
     ///   - callers: services that call this one in their own name, the gateway apart.
     ///   - kept: what the service has a copy of from the directory; see ``directoryConsumer(_:)``.
+    ///   - isPlaced: whether tenants may be on other servers than the one that has the directory.
     public init(
         _ context: ServiceContext, migrations own: [MigrationSet], callers: [String] = [],
-        keeping kept: Set<DirectoryCopy.Part> = []
+        keeping kept: Set<DirectoryCopy.Part> = [], isPlaced: Bool = true
     ) throws {
         self.context = context
         self.kept = kept
@@ -55,10 +60,12 @@ public struct Backbone: Sendable {
         var configuration = try PostgresConfiguration(url: settings.databaseURL.value)
         configuration.connectionsPerLoop = settings.connectionsPerLoop
         configuration.applicationName = "guanxi-\(settings.name)"
+        let home = configuration.with(database: Self.databaseName(settings.name))
         database = TenantDatabase(
-            database: PostgresDatabase(
-                group: context.group,
-                configuration: configuration.with(database: Self.databaseName(settings.name))))
+            database: PostgresDatabase(group: context.group, configuration: home),
+            others: try (isPlaced ? settings.databaseServers : [:]).mapValues { url in
+                PostgresDatabase(group: context.group, configuration: try home.at(url: url.value))
+            })
         provisioner = TenantProvisioner(database, sets: sets)
         let report = Self.report(context.logger)
         switch settings.eventLog {
@@ -74,8 +81,10 @@ public struct Backbone: Sendable {
             logDatabase = made
             log = PostgresEventLog(database: made, role: TenantDatabase(database: made).serviceRole, report: report)
         }
-        let relay = OutboxRelay(database: database, log: log, topic: "guanxi.\(settings.name)", report: report)
-        self.relay = relay
+        let relays = database.everywhere.map { [log] place in
+            OutboxRelay(database: place, log: log, topic: "guanxi.\(settings.name)", report: report)
+        }
+        self.relays = relays
         // What moves much data leaves half of the connections to the others.
         let connections = settings.connectionsPerLoop * context.group.loops.count
         let admission = AdmissionControl(
@@ -83,9 +92,10 @@ public struct Backbone: Sendable {
             logger: context.logger.component("admission"))
         self.admission = admission
         environment = ResourceEnvironment(
-            writer: Writer(database: database) { relay.nudge() }, cursors: Cursors(secret: settings.secret.value),
+            writer: Writer(database: database) { for relay in relays { relay.nudge() } },
+            cursors: Cursors(secret: settings.secret.value),
             source: "/\(settings.name)", directory: kept.contains(.people) ? Directory(database) : nil,
-            importPace: ImportPace(relay: relay, admission: admission))
+            importPace: ImportPace(relays: relays, admission: admission))
         identity = context.identity(alsoFrom: callers)
         observe()
     }
@@ -93,20 +103,25 @@ public struct Backbone: Sendable {
     /// Health and metrics of what every service has.
     private func observe() {
         let (health, metrics) = (context.health, context.metrics)
-        let (database, relay, log) = (database, relay, log)
-        health.add("database") { _ = try await database.database.query("select 1", role: database.serviceRole) }
+        let (database, relays, log) = (database, relays, log)
+        for place in database.everywhere {
+            // One that is away is felt by the tenants there alone.
+            health.add(place.isHome ? "database" : "database \(place.server)", isRequired: place.isHome) {
+                _ = try await place.database.query("select 1", role: place.serviceRole)
+            }
+        }
         // Without it writes are accepted: their events wait in the outbox.
         health.add("event log", isRequired: false) {
             guard await log.isReachable() else { throw EventLogError.unreachable("no answer") }
         }
         metrics.provide("guanxi_outbox_depth", .gauge, help: "Events that wait to be published.") {
-            [.init(Double(relay.status.depth))]
+            [.init(Double(RelayStatus.sum(relays.map(\.status)).depth))]
         }
         metrics.provide("guanxi_outbox_lag_seconds", .gauge, help: "How long the oldest waiting event has waited.") {
-            [.init(relay.status.lag.inSeconds)]
+            [.init(RelayStatus.sum(relays.map(\.status)).lag.inSeconds)]
         }
         metrics.provide("guanxi_outbox_published_total", .counter, help: "Events published by this instance.") {
-            [.init(Double(relay.status.published))]
+            [.init(Double(RelayStatus.sum(relays.map(\.status)).published))]
         }
     }
 
@@ -191,6 +206,7 @@ public struct Backbone: Sendable {
         components: [any Component] = [], seed: @escaping TenantEndpoints.Seed = { _ in },
         keys: (@Sendable () async -> KeySet)? = nil
     ) throws -> ServiceComposition {
+        let consumers = consumers.flatMap(\.everywhere)
         observe(consumers)
         let translate: @Sendable (any Error) -> Problem? = { Problem(translating: $0) }
         let answering =
@@ -207,7 +223,7 @@ public struct Backbone: Sendable {
         let instances = InstanceKeys(database: database, own: context.minter.keys, logger: context.logger)
         return ServiceComposition(
             components: [databasePart, directoryPart, logPart] + (keys == nil ? [instances.part] : [])
-                + consumers.map(part) + components + [relayPart, housekeeping, context.server(answering)],
+                + consumers.map(part) + components + relays.map(part) + [housekeeping, context.server(answering)],
             internalRoutes: internals.handler, keys: keys ?? { await instances.all() })
     }
 
@@ -218,7 +234,7 @@ public struct Backbone: Sendable {
         return Part(
             "database", start: { try await database.verify(sets: sets) },
             stop: { _ in
-                await database.database.close()
+                await database.close()
                 await logDatabase?.close()
             })
     }
@@ -251,9 +267,8 @@ public struct Backbone: Sendable {
     /// What a start waits for the event log.
     private static let logPatience = Duration.seconds(5)
 
-    private var relayPart: Part {
-        let relay = relay
-        return Part("outbox relay", run: { await relay.run() })
+    private func part(_ relay: OutboxRelay) -> Part {
+        Part("outbox relay" + relay.place, run: { await relay.run() })
     }
 
     private func part(_ consumer: EventConsumer) -> Part {

@@ -14,13 +14,18 @@ extension Backbone {
 
     private var isolation: Endpoint {
         let name = context.settings.name
-        let check = IsolationCheck(database: database, provisioner: provisioner, log: log, topic: "guanxi.\(name)")
+        let (database, provisioner, log) = (database, provisioner, log)
         return Endpoint(
             .post, "/internal/isolation/verify", id: "internalVerifyIsolation",
             summary: "Looks for what is not where its tenant is.", permission: Self.operating,
             responses: [ResponseSpec(200, "What was looked at, and what was found.")], timeout: .seconds(600)
         ) { _ in
-            let report = try await check.run()
+            var report = IsolationCheck.Report()
+            for place in database.everywhere {
+                let check = IsolationCheck(
+                    database: place, provisioner: try provisioner.on(place.server), log: log, topic: "guanxi.\(name)")
+                report.add(try await check.run())
+            }
             let tenants = report.extents.sorted { $0.key.text < $1.key.text }.map { tenant, extent -> JSON in
                 ["tenant": tenant.json, "tables": extent.tables.json, "events": extent.events.json]
             }
@@ -34,7 +39,7 @@ extension Backbone {
     private static let operating: Permission = "platform.operate"
 
     private func status(_ consumers: [EventConsumer]) -> Endpoint {
-        let (relay, log, name) = (relay, log, context.settings.name)
+        let (relays, log, name) = (relays, log, context.settings.name)
         return Endpoint(
             .get, "/internal/status", id: "internalStatus", summary: "Outbox and consumers of this service.",
             permission: Self.operating, responses: [ResponseSpec(200, "The status.")]
@@ -48,7 +53,7 @@ extension Backbone {
                     "isStalled": status.isStalled.json, "eventTime": status.eventTime.json,
                 ])
             }
-            let outbox = relay.status
+            let outbox = RelayStatus.sum(relays.map(\.status))
             return .json([
                 "service": name.json, "eventLog": log.name.json,
                 "outbox": [

@@ -18,9 +18,10 @@ public struct ProjectionFreshness: Sendable {
         (self.database, self.consumer, self.aggregates) = (database, consumer, aggregates.sorted())
     }
 
-    /// Time of the newest event that is in the projection of any tenant; nil when none is.
-    public func reached() async throws -> Timestamp? {
-        try await database.shared(options: .read) { [group = consumer.configuration.group] tx in
+    /// Time of the newest event that is in the projection of any tenant on the tenant's server; nil when none is.
+    public func reached(_ tenant: Tenant) async throws -> Timestamp? {
+        let group = try consumer.serving(tenant).configuration.group
+        return try await database.on(tenant.server).shared(options: .read) { tx in
             try await tx.query("select max(event_time) from shared.inbox_offset where consumer = \(group)")
         }.single().get(0)
     }

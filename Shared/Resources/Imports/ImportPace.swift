@@ -25,9 +25,9 @@ public struct ImportPace: Sendable {
         (self.waiting, self.load) = (waiting, load)
     }
 
-    init(relay: OutboxRelay, admission: AdmissionControl) {
+    init(relays: [OutboxRelay], admission: AdmissionControl) {
         self.init(
-            waiting: { relay.status.depth },
+            waiting: { RelayStatus.sum(relays.map(\.status)).depth },
             load: { admission.isCrowded ? .crowded : admission.isBusy ? .busy : .none })
     }
 

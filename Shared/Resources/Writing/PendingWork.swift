@@ -15,6 +15,12 @@ public struct PendingWork: Sendable {
 
     /// The tenants that may be served now, who has waited longest first, and when each last had something new.
     public func tenants() async throws -> [(tenant: Tenant, since: Timestamp)] {
+        var found: [(tenant: Tenant, since: Timestamp)] = []
+        for place in database.everywhere { found += try await tenants(of: place) }
+        return found
+    }
+
+    private func tenants(of database: TenantDatabase) async throws -> [(tenant: Tenant, since: Timestamp)] {
         let rows = try await database.database.flight(
             role: database.serviceRole,
             [
@@ -34,9 +40,9 @@ public struct PendingWork: Sendable {
     }
 
     /// Forgets what a tenant had until a moment, for kinds whose rows do not say themselves when they are done.
-    public func forget(_ tenant: TenantID, until: Timestamp) async throws {
-        try await database.database.query(
-            "delete from shared.pending_work where kind = \(kind) and tenant = \(tenant.text) and since <= \(until)",
+    public func forget(_ tenant: Tenant, until: Timestamp) async throws {
+        try await database.on(tenant.server).database.query(
+            "delete from shared.pending_work where kind = \(kind) and tenant = \(tenant.id.text) and since <= \(until)",
             role: database.serviceRole)
     }
 }

@@ -19,7 +19,7 @@ public struct PreparedWrite: Sendable {
 /// Commits writes: version guards, idempotency and the wake-up of the relay are here and nowhere else.
 public struct Writer: Sendable {
     public let database: TenantDatabase
-    private let committed: @Sendable () -> Void
+    let committed: @Sendable () -> Void
 
     /// - Parameter committed: called after each commit; wakes the outbox's relay.
     public init(database: TenantDatabase, committed: @escaping @Sendable () -> Void) {

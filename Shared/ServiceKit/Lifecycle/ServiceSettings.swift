@@ -11,6 +11,8 @@ public struct ServiceSettings: Sendable {
     public let listen: HostAndPort
     public let internalListen: HostAndPort
     public let databaseURL: Secret
+    /// Further PostgreSQL servers for tenants, by name.
+    public let databaseServers: [String: Secret]
     public let connectionsPerLoop: Int
     public let eventLog: EventLogKind
     /// Set whenever `eventLog` is Kafka.
@@ -40,6 +42,7 @@ public struct ServiceSettings: Sendable {
         listen = configuration[keys.listen]
         internalListen = configuration[keys.internalListen]
         databaseURL = configuration[keys.databaseURL]
+        databaseServers = try DatabaseServers.read(configuration[keys.databaseServers].value)
         connectionsPerLoop = configuration[keys.connectionsPerLoop]
         eventLog = configuration[keys.eventLog]
         kafkaBootstrapServers = configuration[keys.kafkaBootstrapServers]
@@ -74,6 +77,10 @@ private struct Keys {
         example: "postgresql://guanxi@127.0.0.1:5432/postgres",
         expectation: "an address such as postgresql://login:password@host:5432/database",
         isValid: { $0.value.hasPrefix("postgresql://") || $0.value.hasPrefix("postgres://") })
+    let databaseServers = ConfigurationKey(
+        "database-servers", default: Secret(""),
+        help: "Further PostgreSQL servers for tenants: name=address, separated by spaces.",
+        example: "second=postgresql://guanxi@10.0.0.2:5432/postgres")
     let connectionsPerLoop = ConfigurationKey(
         "database-connections", default: 8, in: 1...100, help: "The most database connections of each event loop.")
     let eventLog = ConfigurationKey(
@@ -114,7 +121,8 @@ private struct Keys {
 
     var all: [AnyConfigurationKey] {
         [
-            .init(listen), .init(internalListen), .init(loops), .init(databaseURL), .init(connectionsPerLoop),
+            .init(listen), .init(internalListen), .init(loops), .init(databaseURL),
+            .init(databaseServers), .init(connectionsPerLoop),
             .init(eventLog), .init(kafkaBootstrapServers), .init(secret), .init(gatewayInternalURL), .init(logLevel),
             .init(accessLog),
             .init(drainDeadline),

@@ -35,7 +35,7 @@ public struct TenantEndpoints: Sendable {
     private func put(_ call: Call) async throws -> HTTPResponse {
         let message = try TenantMessage(id: try Self.id(call), json: try await call.json())
         let description = message.description
-        var tenant = try await provisioner.provision(description)
+        var tenant = try await provisioner.provision(description, on: message.server)
         if tenant.definition != description {
             try await provisioner.update(description)
             tenant = try await directory.find(tenant.id)

@@ -7,9 +7,11 @@ import Values
 public struct TenantMessage: Sendable, Hashable {
     public var description: TenantDescription
     public var status: Tenant.Status
+    /// The PostgreSQL server it is made on; empty for the one that has the directory.
+    public var server: String
 
-    public init(_ description: TenantDescription, status: Tenant.Status = .active) {
-        (self.description, self.status) = (description, status)
+    public init(_ description: TenantDescription, status: Tenant.Status = .active, server: String = "") {
+        (self.description, self.status, self.server) = (description, status, server)
     }
 
     public var json: JSON {
@@ -17,7 +19,7 @@ public struct TenantMessage: Sendable, Hashable {
             "slug": .string(description.slug), "name": .string(description.name),
             "timeZone": .string(description.timeZone), "currency": .string(description.currency),
             "industry": .string(description.industry), "settings": description.settings,
-            "status": .string(status.rawValue),
+            "status": .string(status.rawValue), "server": .string(server),
         ]
     }
 
@@ -37,6 +39,6 @@ public struct TenantMessage: Sendable, Hashable {
                 id: id, slug: try text("slug"), name: try text("name"), timeZone: try text("timeZone"),
                 currency: try text("currency"), industry: try text("industry"),
                 settings: json["settings"] ?? .object([:])),
-            status: status)
+            status: status, server: json["server"]?.string ?? "")
     }
 }
