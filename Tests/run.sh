@@ -30,7 +30,8 @@ swift_tests() {
         grep -E 'error:' "$log" | sort -u | head -n 40; tail -n 5 "$log"; rm -f "$log"; fail "swift build --build-tests"; return
     fi
     step "Swift tests"
-    swift test --skip-build --disable-xctest >"$log" 2>&1 && local ok=1 || local ok=0
+    # Not all at once: on few processors each would wait for the others longer than for what it tests.
+    swift test --skip-build --disable-xctest --experimental-maximum-parallelization-width 12 >"$log" 2>&1 && local ok=1 || local ok=0
     grep -E '✘|recorded an issue|skipped|error:' "$log" | head -n 80 || true
     local line; line=$(grep -E 'Test run with [0-9]+ test' "$log" | tail -n 1)
     say "$line"

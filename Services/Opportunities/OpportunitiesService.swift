@@ -39,7 +39,7 @@ public enum OpportunitiesService {
             internalEndpoints: SagaSteps(environment)
                 .step(
                     "opportunity", opportunities.resource,
-                    complete: { $0.leadID = $1["leadId"]?.string.flatMap { UUID(uuidString: $0) } }
+                    complete: { $0.leadID = $1["leadId"]?.string.flatMap { UUID($0) } }
                 ).endpoints,
             consumers: [backbone.directoryConsumer(name)],
             components: [imports], seed: { try await pipelines.seed($0) })

@@ -117,7 +117,7 @@ public struct Resource<Record: Aggregate>: Sendable {
         -> Record
     {
         let condition: SQL
-        if let id = UUID(uuidString: key) {
+        if let id = UUID(key) {
             condition = "id = \(id)"
         } else if hasCode, key.utf8.count <= 40 {
             condition = "code = \(key)"

@@ -9,16 +9,26 @@ public struct Digest: Hashable, Sendable {
         words = (word(0), word(1), word(2), word(3))
     }
 
-    /// `SHA256()` of OpenSSL.
-    public static func sha256(_ bytes: [UInt8]) -> Digest {
+    /// Looked up once: OpenSSL's `SHA256()` asks its providers each time, which takes longer than a token's digest.
+    nonisolated(unsafe) private static let algorithm = EVP_MD_fetch(nil, "SHA256", nil)
+    // unsafe: OpenSSL shares fetched algorithms between threads, and this one is never freed.
+
+    /// `EVP_Digest()` of OpenSSL.
+    public static func sha256(_ bytes: [UInt8]) -> Digest { bytes.withUnsafeBytes { sha256($0) } }
+
+    /// SHA-256 of the text's UTF-8 bytes.
+    public static func sha256(_ text: String) -> Digest {
+        var text = text
+        return text.withUTF8 { sha256(UnsafeRawBufferPointer($0)) }
+    }
+
+    private static func sha256(_ bytes: UnsafeRawBufferPointer) -> Digest {
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 32) { output in
-            _ = SHA256(bytes, bytes.count, output.baseAddress)
+            let done = EVP_Digest(bytes.baseAddress, bytes.count, output.baseAddress, nil, algorithm, nil)
+            precondition(done == 1, "SHA-256 takes any bytes")
             return Digest(UnsafeRawBufferPointer(output))
         }
     }
-
-    /// SHA-256 of the text's UTF-8 bytes.
-    public static func sha256(_ text: String) -> Digest { sha256([UInt8](text.utf8)) }
 
     /// HMAC-SHA-256, `HMAC()` of OpenSSL. Compare authenticators with ``constantTimeEquals(_:_:)``.
     public static func hmacSHA256(key: [UInt8], _ message: [UInt8]) -> Digest {

@@ -62,9 +62,44 @@ extension UUID {
 
     private static func hexadecimal(_ digit: UInt8) -> UInt8 { digit < 10 ? 48 + digit : 87 + digit }
 
-    /// Exactly 36 characters with hyphens, letters of either case.
+    /// Exactly 36 characters with hyphens, letters of either case. Foundation's own goes through `sscanf`.
+    public init?(_ text: String) {
+        var text = text
+        guard let bytes = text.withUTF8({ UUID.bytes($0) }) else { return nil }
+        self.init(uuid: bytes)
+    }
+
+    private static func bytes(_ text: UnsafeBufferPointer<UInt8>) -> uuid_t? {
+        guard text.count == 36 else { return nil }
+        var bytes: uuid_t = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+        let isGood = withUnsafeMutableBytes(of: &bytes) { bytes in
+            var position = 0
+            for index in 0..<16 {
+                if index == 4 || index == 6 || index == 8 || index == 10 {
+                    guard text[position] == UInt8(ascii: "-") else { return false }
+                    position += 1
+                }
+                guard let high = digit(text[position]), let low = digit(text[position + 1]) else { return false }
+                bytes[index] = high << 4 | low
+                position += 2
+            }
+            return true
+        }
+        return isGood ? bytes : nil
+    }
+
+    private static func digit(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - 48
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - 87
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - 55
+        default: nil
+        }
+    }
+
+    /// As ``init(_:)``, with what to do instead.
     public init(parsing text: String) throws(ValueError) {
-        guard text.utf8.count == 36, let parsed = UUID(uuidString: text) else {
+        guard let parsed = UUID(text) else {
             throw ValueError(
                 "invalidId", "Write an id as a UUID like 01890a5d-ac96-774b-bcce-b302099a8057.",
                 zh: "标识须为 UUID，例如 01890a5d-ac96-774b-bcce-b302099a8057。")

@@ -103,6 +103,25 @@ import Values
 }
 
 @Suite struct IdentifierTests {
+    /// Stricter than Foundation, whose `sscanf` takes spaces and signs for digits.
+    @Test func anIdHasHexadecimalDigitsAndFourHyphens() {
+        for _ in 0..<200 {
+            let id = UUID()
+            #expect(UUID(id.uuidString) == id && UUID(id.uuidString.lowercased()) == id)
+            var bytes = Array(id.uuidString.utf8)
+            let place = Int.random(in: 0..<36)
+            bytes[place] = UInt8.random(in: 0x20...0x7E)
+            let changed = String(decoding: bytes, as: UTF8.self)
+            let isHyphenated = [8, 13, 18, 23].contains(place)
+            let isGood = isHyphenated ? bytes[place] == 0x2D : Character(UnicodeScalar(bytes[place])).isHexDigit
+            #expect(UUID(changed) == (isGood ? UUID(uuidString: changed) : nil), "\(changed)")
+        }
+        for text in ["", "x", "01890a5d-ac96-774b-bcce-b302099a805", "01890a5d-ac96-774b-bcce-b302099a80577"] {
+            #expect(UUID(text) == nil)
+        }
+        #expect(UUID("01890a5d-ac96-774b-bcce-b302099a80５") == nil)
+    }
+
     @Test func idsAscendAcrossThreads() async throws {
         let ids = await withTaskGroup(of: [UUID].self) { group in
             for _ in 0..<4 { group.addTask { (0..<5000).map { _ in UUIDv7.make() } } }

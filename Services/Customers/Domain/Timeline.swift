@@ -103,12 +103,12 @@ enum Timeline {
 
     private static func account(of event: ToldEvent) -> UUID? {
         if event.aggregate == "account" { return event.subject }
-        return event.snapshot["accountId"]?.string.flatMap { UUID(uuidString: $0) }
+        return event.snapshot["accountId"]?.string.flatMap { UUID($0) }
     }
 
     private static func accountLeft(by event: ToldEvent) -> UUID? {
         guard event.aggregate != "account",
-            let before = event.previous["accountId"]?.string.flatMap({ UUID(uuidString: $0) }),
+            let before = event.previous["accountId"]?.string.flatMap({ UUID($0) }),
             before != account(of: event)
         else { return nil }
         return before

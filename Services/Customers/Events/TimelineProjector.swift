@@ -32,7 +32,7 @@ struct TimelineProjector: EventHandler {
 extension ToldEvent {
     /// nil for a tombstone and for what has no UUID.
     init?(_ event: CloudEvent) {
-        guard let data = event.data, let subject = UUID(uuidString: event.aggregateID) else { return nil }
+        guard let data = event.data, let subject = UUID(event.aggregateID) else { return nil }
         self.init(
             id: event.id, type: event.type,
             aggregate: EventCatalogue[type: event.type]?.aggregate ?? event.aggregateType, subject: subject,

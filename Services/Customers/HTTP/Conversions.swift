@@ -24,7 +24,7 @@ struct Conversions: Sendable {
     }
 
     private static func lead(_ body: JSON) -> UUID? { uuid(body["leadId"]) }
-    private static func uuid(_ json: JSON?) -> UUID? { json?.string.flatMap { UUID(uuidString: $0) } }
+    private static func uuid(_ json: JSON?) -> UUID? { json?.string.flatMap { UUID($0) } }
 
     // MARK: - What is meant
 

@@ -66,7 +66,7 @@ enum TimelineStore {
         init?(_ text: String) {
             let parts = text.split(separator: "/")
             guard parts.count == 4, let at = Int64(parts[0]), let place = Int64(parts[1]),
-                let event = UUID(uuidString: String(parts[2])), let part = Int64(parts[3])
+                let event = UUID(String(parts[2])), let part = Int64(parts[3])
             else { return nil }
             (self.at, self.place, self.event, self.part) = (Timestamp(microseconds: at), place, event, part)
         }

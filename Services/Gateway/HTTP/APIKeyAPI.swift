@@ -51,7 +51,7 @@ struct APIKeyAPI: Sendable {
                 ], responses: [ResponseSpec(200, "A page.", schema: Self.schema.page("ApiKeyPage"))]
             ) { call in
                 let limit = try call.query.int("limit", 1...500, default: 100)
-                let after = try call.query.string("cursor").flatMap { UUID(uuidString: try PageCursor.read($0)) }
+                let after = try call.query.string("cursor").flatMap { UUID(try PageCursor.read($0)) }
                 let found = try await keys.list(try call.tenant, after: after, limit: limit + 1)
                 return .json(PageCursor.page(found, limit: limit, json: \.json, key: \.id.lowercased))
             },

@@ -70,7 +70,7 @@ struct TokenAPI: Sendable {
     /// Whoever says which key it is must say so truly.
     private static func names(_ credential: Credential, _ form: Query) throws(Problem) -> Bool {
         guard let claimed = try form.string("client_id"), !claimed.isEmpty else { return true }
-        return UUID(uuidString: claimed) == credential.id || claimed == Credential.text(of: credential.id)
+        return UUID(claimed) == credential.id || claimed == Credential.text(of: credential.id)
     }
 
     /// The key in the header: as HTTP Basic's password, or as the bearer itself.

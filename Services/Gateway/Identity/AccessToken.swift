@@ -37,10 +37,10 @@ struct AccessToken: Sendable {
 
     /// Nil for claims that we would not have made.
     init?(_ claims: TokenClaims) {
-        guard let subject = UUID(uuidString: claims.subject), let tenant = claims.text("tenant").flatMap(TenantID.init),
+        guard let subject = UUID(claims.subject), let tenant = claims.text("tenant").flatMap(TenantID.init),
             let kind = claims.text("kind").flatMap(Principal.Kind.init), kind == .user || kind == .apiKey
         else { return nil }
-        let session = claims.text("sid").flatMap { UUID(uuidString: $0) }
+        let session = claims.text("sid").flatMap { UUID($0) }
         guard (kind == .user) == (session != nil) else { return nil }
         self.init(tenant: tenant, subject: subject, kind: kind, session: session)
     }

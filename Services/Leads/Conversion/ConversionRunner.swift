@@ -158,7 +158,7 @@ struct ConversionRunner: Component {
                 .put, "/internal/conversions/\(conversion.saga.id.lowercased)/\(step.rawValue)",
                 as: principal(conversion, tenant, service), body: body,
                 deadline: .after(min(.seconds(5), deadline?.remaining ?? .seconds(5))))
-            if answer.status.isSuccess, let id = answer.json["id"]?.string.flatMap({ UUID(uuidString: $0) }) {
+            if answer.status.isSuccess, let id = answer.json["id"]?.string.flatMap({ UUID($0) }) {
                 return .done(
                     step,
                     .init(

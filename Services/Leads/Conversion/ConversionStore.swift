@@ -119,7 +119,7 @@ extension ConversionSaga {
             id: id, leadID: leadID, wantsContact: wantsContact, wantsOpportunity: wantsOpportunity)
         for step in saga.steps {
             guard let stored = results[step.rawValue],
-                let object = stored["id"]?.string.flatMap({ UUID(uuidString: $0) })
+                let object = stored["id"]?.string.flatMap({ UUID($0) })
             else { continue }
             let result = Result(
                 id: object, isMade: stored["isMade"]?.bool ?? false, version: stored["version"]?.int ?? 1)

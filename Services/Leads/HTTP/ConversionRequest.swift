@@ -66,7 +66,7 @@ struct ConversionRequest: Sendable {
             ("account", "accounts.assign"), ("contact", nil), ("opportunity", "opportunities.assign"),
         ]
         return giving.compactMap { name, permission in
-            members[name]?["ownerId"]?.string.flatMap { UUID(uuidString: $0) }
+            members[name]?["ownerId"]?.string.flatMap { UUID($0) }
                 .map { ($0, "/\(name)/ownerId", permission) }
         }
     }

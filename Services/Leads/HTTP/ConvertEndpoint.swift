@@ -124,7 +124,7 @@ struct ConvertEndpoint: Sendable {
 
     private static func conversion(of stored: HTTPResponse) -> UUID? {
         guard case .bytes(let bytes) = stored.body.content else { return nil }
-        return (try? JSON.parse(bytes))?["conversionId"]?.string.flatMap { UUID(uuidString: $0) }
+        return (try? JSON.parse(bytes))?["conversionId"]?.string.flatMap { UUID($0) }
     }
 
     // MARK: - The answer

@@ -138,7 +138,7 @@ struct ForecastStore: Sendable {
 
     /// The deals of the forecast that a what-if names by id or code, with their stage and amount.
     func deals(_ keys: [String], _ query: Query) async throws -> [String: (stage: FunnelStage, amount: Int64)] {
-        let ids = keys.compactMap { UUID(uuidString: $0) }
+        let ids = keys.compactMap { UUID($0) }
         let stages = try await stages(query)
         let rows = try await database.query(
             query.tenant.id,

@@ -10,6 +10,7 @@ extension ClientLoop {
         ccurl_set_string(easy, CURLOPT_PROTOCOLS_STR, "http,https")
         ccurl_set_long(easy, CURLOPT_FOLLOWLOCATION, 0)
         ccurl_set_string(easy, CURLOPT_PROXY, "")
+        ccurl_set_string(easy, CURLOPT_NOPROXY, "*")
         ccurl_set_long(easy, CURLOPT_PATH_AS_IS, 1)
         ccurl_set_string(easy, CURLOPT_USERAGENT, options.userAgent)
         ccurl_set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, options.connectTimeout.milliseconds)

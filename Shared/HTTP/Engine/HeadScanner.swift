@@ -31,18 +31,24 @@ struct HeadScanner {
                     ? HTTPRefusal(.headersTooLarge, "The header section is larger than \(limits.headers) bytes.")
                     : HTTPRefusal(.uriTooLong, "The request target is longer than \(limits.target) bytes.")
             }
+            if !afterCR { skipText(input) }
+            guard position < min(input.count, bound) else { continue }
             let byte = input[position]
             position += 1
-            if byte >= 0x20, byte != 0x7F || afterCR {
-                if afterCR { throw .bad("A carriage return must be followed by a line feed.") }
-                continue
-            }
             if try endsHead(byte) { return position }
         }
         return nil
     }
 
-    /// Handles a byte that is no text; `true` at the end of the head.
+    /// Most of a head is text, of which only its end is of interest.
+    private mutating func skipText(_ input: borrowing Span<UInt8>) {
+        let end = min(input.count, bound)
+        var index = position
+        while index < end, input[index] >= 0x20, input[index] != 0x7F { index += 1 }
+        position = index
+    }
+
+    /// Handles a byte that ends text, or one after a carriage return; `true` at the end of the head.
     private mutating func endsHead(_ byte: UInt8) throws(HTTPRefusal) -> Bool {
         switch byte {
         case Byte.lineFeed:

@@ -64,7 +64,7 @@ public struct Principal: Sendable, Hashable {
     }
 
     /// The subject as the id of a user or key; nil for a service.
-    public var subjectID: UUID? { UUID(uuidString: subject) }
+    public var subjectID: UUID? { UUID(subject) }
 
     public func may(_ permission: Permission) -> Bool {
         permission == .everyone || permission == .anyCaller || permissions.contains(permission)

@@ -35,7 +35,7 @@ public struct ProjectionFreshness: Sendable {
         let deadline = ContinuousClock.now + limit
         for position in positions {
             let parts = position.split(separator: ":")
-            guard parts.count == 2, let id = UUID(uuidString: String(parts[0])), let version = Int64(parts[1]),
+            guard parts.count == 2, let id = UUID(String(parts[0])), let version = Int64(parts[1]),
                 version >= 0
             else {
                 throw Problem.parameter(

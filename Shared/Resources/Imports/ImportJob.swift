@@ -103,7 +103,7 @@ extension Principal {
             tenant: tenant, subject: subject, kind: kind, role: stored["role"]?.string ?? "",
             permissions: Set((stored["permissions"]?.array ?? []).compactMap { $0.string.map { Permission($0) } }),
             visibility: visibility,
-            teamIDs: (stored["teams"]?.array ?? []).compactMap { $0.string.flatMap { UUID(uuidString: $0) } },
+            teamIDs: (stored["teams"]?.array ?? []).compactMap { $0.string.flatMap { UUID($0) } },
             language: stored["language"]?.string.flatMap(Language.init(rawValue:)))
     }
 }

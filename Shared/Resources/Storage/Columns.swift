@@ -67,7 +67,7 @@ extension FieldType {
     private func element(stored json: JSON) -> FieldValue {
         switch (self, json) {
         case (.uuid, .string(let text)), (.reference, .string(let text)):
-            UUID(uuidString: text).map(FieldValue.uuid) ?? .null
+            UUID(text).map(FieldValue.uuid) ?? .null
         case (.date, .string(let text)): CalendarDate(text).map(FieldValue.date) ?? .null
         case (.timestamp, .string(let text)): Timestamp(text).map(FieldValue.timestamp) ?? .null
         case (.money, _), (.object, _), (.json, _), (.list, _): .json(json)

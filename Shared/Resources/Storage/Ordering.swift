@@ -97,7 +97,7 @@ extension Ordering.Key {
         case (_, .null): .null
         case (.timestamp, .int(let microseconds)): .timestamp(Timestamp(microseconds: microseconds))
         case (.uuid, .string(let text)), (.reference, .string(let text)):
-            UUID(uuidString: text).map(FieldValue.uuid)
+            UUID(text).map(FieldValue.uuid)
         case (.date, .string(let text)): CalendarDate(text).map(FieldValue.date)
         case (_, .string(let text)): .string(text)
         case (_, .int(let number)): .int(number)

@@ -79,8 +79,8 @@ public struct Sight: Sendable, Hashable {
     public init?(_ json: JSON) {
         guard let visibility = json["visibility"]?.string.flatMap(Principal.Visibility.init) else { return nil }
         self.visibility = visibility
-        subject = json["subject"]?.string.flatMap { UUID(uuidString: $0) }
-        teams = (json["teams"]?.array ?? []).compactMap { $0.string.flatMap { UUID(uuidString: $0) } }
+        subject = json["subject"]?.string.flatMap { UUID($0) }
+        teams = (json["teams"]?.array ?? []).compactMap { $0.string.flatMap { UUID($0) } }
     }
 }
 

@@ -45,20 +45,23 @@ private struct Facts<Fact: Sendable>: Sendable {
     }
 
     @Test func halfClosedClientsGetTheirAnswer() async throws {
+        let release = Facts<Void>()
         try await serving({ _ in
+            await release.next()
+            // The end of the client's side is there; the loop looks at its sockets before this timer.
             try? await Task.sleep(for: .milliseconds(30))
             return HTTPResponse(.ok, body: .text(Task.isCancelled ? "cancelled" : "done"))
         }).run { server in
             let client = try RawClient(port: server.boundPort)
             try await client.send(get)
             client.halfClose()
+            release.tell.yield()
             let answer = try await client.receiveAll()
             #expect(answer.hasSuffix("done"))
             #expect(answer.contains("Connection: close"))
         }
     }
 
-    /// In each state: waiting, with a full buffer of requests sent ahead, and after a half-close.
     @Test(arguments: ["waiting", "flooded", "half-closed"])
     func aResetCancelsTheHandler(_ state: String) async throws {
         let facts = Facts<String>()
