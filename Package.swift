@@ -97,7 +97,7 @@ let technique: [[Target]] = [
         testDependencies: ["TestKit", "CRDKafka"], resources: [.copy("Migrations"), .copy("LogMigrations")]),
     shared(
         "ServiceKit",
-        ["Runtime", "HTTP", "Postgres", "EventLog", "Tenancy", "Security", "JSON", "Values"],
+        ["Runtime", "HTTP", "Postgres", "EventLog", "Tenancy", "Security", "Contracts", "JSON", "Values"],
         testDependencies: ["TestKit"]),
     shared(
         "Resources",

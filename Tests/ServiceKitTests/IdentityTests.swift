@@ -1,3 +1,4 @@
+import Contracts
 import Foundation
 import HTTP
 import JSON
@@ -37,6 +38,21 @@ import Values
         let middleware = middleware(gateway)
         #expect(try await middleware.principal(of: token) == principal)
         #expect(try await middleware.principal(of: token) == principal)
+    }
+
+    /// The names of all permissions of a role would be most of what each request carries.
+    @Test func aRoleNamesItsPermissions() async throws {
+        for role in Role.allCases {
+            let names = PermissionMatrix.permissions(of: role)
+            for permissions: Set<String> in [names, names.filter { $0.hasSuffix(".read") }, []] {
+                let principal = Principal(
+                    tenant: .make(), subject: UUIDv7.make().lowercased, kind: .apiKey, role: role.rawValue,
+                    permissions: Set(permissions.map { Permission($0) }), visibility: .all)
+                let token = try gateway.token(for: principal, now: start)
+                #expect(try await middleware(gateway).principal(of: token) == principal)
+                #expect(permissions != names || token.utf8.count < 600, "\(token.utf8.count)")
+            }
+        }
     }
 
     @Test func tokensAreReusedForHalfTheirLife() throws {

@@ -1,3 +1,4 @@
+import Contracts
 import Foundation
 import HTTP
 import JSON
@@ -20,9 +21,13 @@ public enum IdentityToken {
         var claims: JSONObject = [
             "iss": .string(issuer), "aud": .string(audience), "sub": .string(principal.subject), "iat": .int(now),
             "exp": .int(now + lifetime), "kind": .string(principal.kind.rawValue), "role": .string(principal.role),
-            "permissions": .string(principal.permissions.map(\.name).sorted().joined(separator: " ")),
             "visibility": .string(principal.visibility.rawValue),
         ]
+        // All of a role's permissions are named by the role: their names are most of a token, which every request carries
+        // and every service reads.
+        if principal.permissions != permissions(ofRole: principal.role) {
+            claims["permissions"] = .string(principal.permissions.map(\.name).sorted().joined(separator: " "))
+        }
         if let tenant = principal.tenant { claims["tenant"] = tenant.json }
         if let language = principal.language { claims["language"] = .string(language.rawValue) }
         if !principal.teamIDs.isEmpty {
@@ -37,7 +42,8 @@ public enum IdentityToken {
     static func principal(_ claims: TokenClaims) -> Principal? {
         guard let kind = claims.text("kind").flatMap(Principal.Kind.init), let role = claims.text("role"),
             let visibility = claims.text("visibility").flatMap(Principal.Visibility.init),
-            let permissions = claims.text("permissions"), let teams = teams(claims.text("teams")),
+            let permissions = permissions(claims.text("permissions"), of: role),
+            let teams = teams(claims.text("teams")),
             kind == .service ? claims.subject == claims.issuer : claims.issuer == "gateway"
         else { return nil }
         var tenant: TenantID?
@@ -47,8 +53,17 @@ public enum IdentityToken {
         }
         return Principal(
             tenant: tenant, subject: claims.subject, kind: kind, role: role,
-            permissions: Set(permissions.split(separator: " ").map { Permission(String($0)) }),
-            visibility: visibility, teamIDs: teams, language: claims.text("language").flatMap(Language.init))
+            permissions: permissions, visibility: visibility, teamIDs: teams,
+            language: claims.text("language").flatMap(Language.init))
+    }
+
+    private static func permissions(_ text: String?, of role: String) -> Set<Permission>? {
+        guard let text else { return permissions(ofRole: role) }
+        return Set(text.split(separator: " ").map { Permission(String($0)) })
+    }
+
+    private static func permissions(ofRole name: String) -> Set<Permission>? {
+        Role(rawValue: name).map { role in Set(PermissionMatrix.permissions(of: role).map { Permission($0) }) }
     }
 
     private static func teams(_ text: String?) -> [UUID]? {
