@@ -130,16 +130,12 @@ extension PostgresConnection {
         throw PostgresError(.connectionLost, "it closed during a COPY")
     }
 
-    /// Waits until the socket has taken what libpq holds.
+    /// Waits until the socket has taken what libpq holds. What tells that it is full also watches for room: had it been
+    /// asked again in between, the room that came meanwhile would be waited for.
     private func drain() async throws {
-        while let handle {
-            switch PQflush(handle) {
-            case 0: return flush()
-            case 1:
-                flush()
-                try await waitForSocket()
-            default: throw closing(PostgresError(.connectionLost, Self.message(handle)))
-            }
+        while handle != nil {
+            if flush() { return }
+            try await waitForSocket()
         }
         throw PostgresError(.connectionLost, "it closed during a COPY")
     }

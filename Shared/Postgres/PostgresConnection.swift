@@ -175,14 +175,18 @@ final class PostgresConnection: @unchecked Sendable {
         _ = PQpipelineSync(handle)
     }
 
-    /// Writes what libpq holds; while the socket is full, watches for room.
-    func flush() {
-        guard let handle else { return }
+    /// Writes what libpq holds; while the socket is full, watches for room. Answers whether all has been written.
+    @discardableResult
+    func flush() -> Bool {
+        guard let handle else { return false }
         switch PQflush(handle) {
-        case 0: watcher?.change(to: .readable)
+        case 0:
+            watcher?.change(to: .readable)
+            return true
         case 1: watcher?.change(to: [.readable, .writable])
         default: close(PostgresError(.connectionLost, Self.message(handle)))
         }
+        return false
     }
 
     // MARK: Receiving

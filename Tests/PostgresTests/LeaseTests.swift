@@ -156,6 +156,23 @@ import Values
         }
     }
 
+    /// A server that takes what is written just before it would be waited for must not be waited for.
+    @Test(.timeLimit(.minutes(1))) func copyGoesOnWhileTheSocketFillsAndEmpties() async throws {
+        try await TestPostgres.withDatabase(configure: oneConnection) { database in
+            try await database.query("create table public.t (id text)")
+            let line = Array("\(String(repeating: "x", count: 8191))\n".utf8)
+            let chunk = Array(repeating: line, count: 8).flatMap(\.self)
+            let chunks = AsyncStream { continuation in
+                for _ in 0..<8000 { continuation.yield(chunk) }
+                continuation.finish()
+            }
+            let rows = try await database.withTransaction { transaction in
+                try await transaction.copyIn("copy public.t from stdin where id = ''", from: chunks)
+            }
+            #expect(rows == 0)
+        }
+    }
+
     @Test func notificationsArrive() async throws {
         try await TestPostgres.withDatabase { database in
             let payloads = try await database.listening(to: ["news"]) { stream in
