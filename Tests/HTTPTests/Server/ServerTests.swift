@@ -98,11 +98,19 @@ private struct Facts<Fact: Sendable>: Sendable {
         }
     }
 
-    @Test func slowHeadsAndSlowBodiesEnd() async throws {
+    @Test func slowHeadsEnd() async throws {
         var options = HTTPServerOptions()
         options.headTimeout = .milliseconds(200)
+        try await serving({ _ in HTTPResponse(.ok) }, options: options).run { server in
+            let client = try RawClient(port: server.boundPort)
+            try await client.send("GET / HTTP/1.1\r\nHo")
+            #expect(try await client.receiveAll().hasPrefix("HTTP/1.1 408 "))
+        }
+    }
+
+    @Test func slowBodiesEnd() async throws {
+        var options = HTTPServerOptions()
         options.rateWindow = .milliseconds(200)
-        options.keepAliveTimeout = .milliseconds(200)
         let facts = Facts<String>()
         try await serving(
             { request in
@@ -112,16 +120,20 @@ private struct Facts<Fact: Sendable>: Sendable {
                 return HTTPResponse(.ok)
             }, options: options
         ).run { server in
-            let slowHead = try RawClient(port: server.boundPort)
-            try await slowHead.send("GET / HTTP/1.1\r\nHo")
-            #expect(try await slowHead.receiveAll().hasPrefix("HTTP/1.1 408 "))
-            let slowBody = try RawClient(port: server.boundPort)
-            try await slowBody.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nx")
+            let client = try RawClient(port: server.boundPort)
+            try await client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nx")
             #expect(await facts.next() == "interrupted")
-            let idle = try RawClient(port: server.boundPort)
-            try await idle.send(get)
+        }
+    }
+
+    @Test func idleConnectionsEndWithoutAWord() async throws {
+        var options = HTTPServerOptions()
+        options.keepAliveTimeout = .milliseconds(200)
+        try await serving({ _ in HTTPResponse(.ok) }, options: options).run { server in
+            let client = try RawClient(port: server.boundPort)
+            try await client.send(get)
             // The answer, and then the end: no 408 between requests.
-            let all = try await idle.receiveAll()
+            let all = try await client.receiveAll()
             #expect(all.hasPrefix("HTTP/1.1 200") && !all.contains("408"))
         }
     }
