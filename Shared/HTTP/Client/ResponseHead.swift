@@ -18,8 +18,10 @@ struct ResponseHead {
             status = code.flatMap { Int(String(decoding: $0, as: UTF8.self)) }
                 .flatMap { (100...999).contains($0) ? HTTPStatus(rawValue: $0) : nil }
         } else if let colon = line.firstIndex(of: UInt8(ascii: ":")) {
-            let value = String(decoding: line[(colon + 1)...], as: UTF8.self)
-            headers.add(String(decoding: line[..<colon], as: UTF8.self), value[...].trimmingSpaces)
+            var value = line[(colon + 1)...]
+            while let first = value.first, Byte.isBlank(first) { value = value.dropFirst() }
+            while let last = value.last, Byte.isBlank(last) { value = value.dropLast() }
+            headers.add(String(decoding: line[..<colon], as: UTF8.self), String(decoding: value, as: UTF8.self))
         }
     }
 }

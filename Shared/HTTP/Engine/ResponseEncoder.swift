@@ -79,7 +79,7 @@ struct ResponseEncoder {
     /// Appends a line that cannot break out of itself: a name that is no token drops the line, controls in the value
     /// become spaces.
     private static func append(_ field: HTTPHeaders.Field, to output: inout [UInt8]) {
-        guard !field.name.isEmpty, field.name.utf8.allSatisfy(Byte.isToken) else { return }
+        guard isToken(field.name.utf8Span.span) else { return }
         output.append(contentsOf: field.name.utf8)
         output.append(Byte.colon)
         output.append(Byte.space)
@@ -90,6 +90,11 @@ struct ResponseEncoder {
             if byte < 0x20 && byte != Byte.tab || byte == 0x7F { output[index] = Byte.space }
         }
         output.append("\r\n")
+    }
+
+    private static func isToken(_ name: Span<UInt8>) -> Bool {
+        for index in name.indices where !Byte.isToken(name[index]) { return false }
+        return !name.isEmpty
     }
 
     private static let statusLines = StatusLines()

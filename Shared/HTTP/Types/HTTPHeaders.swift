@@ -64,15 +64,20 @@ public struct HTTPHeaders: Sendable, Hashable, ExpressibleByDictionaryLiteral {
 
     /// Whether two texts are equal but for the case of ASCII letters.
     public static func same(_ left: String, _ right: String) -> Bool {
-        let left = left.utf8
-        let right = right.utf8
-        guard left.count == right.count else { return false }
-        return zip(left, right).allSatisfy { $0 == $1 || Byte.lowered($0) == Byte.lowered($1) }
+        let (left, right) = (left.utf8Span.span, right.utf8Span.span)
+        return left.count == right.count && begins(left, with: right)
     }
 
     /// Whether a text begins with another, but for the case of ASCII letters.
     public static func hasPrefix(_ text: String, _ prefix: String) -> Bool {
-        text.utf8.count >= prefix.utf8.count
-            && zip(text.utf8, prefix.utf8).allSatisfy { Byte.lowered($0) == Byte.lowered($1) }
+        let (text, prefix) = (text.utf8Span.span, prefix.utf8Span.span)
+        return text.count >= prefix.count && begins(text, with: prefix)
+    }
+
+    private static func begins(_ text: Span<UInt8>, with prefix: Span<UInt8>) -> Bool {
+        for index in prefix.indices where text[index] != prefix[index] {
+            guard Byte.lowered(text[index]) == Byte.lowered(prefix[index]) else { return false }
+        }
+        return true
     }
 }
