@@ -18,6 +18,7 @@ public struct ResourceEnvironment: Sendable {
     /// How fast imports go.
     public let importPace: ImportPace
     let turns = BatchTurns()
+    let searchSamples = SearchSamples()
 
     public init(
         writer: Writer, cursors: Cursors, source: String, directory: Directory? = nil,
@@ -46,10 +47,8 @@ public struct Resource<Record: Aggregate>: Sendable {
     /// Members of a creation's body that are no fields: references by other names.
     public let inputs: ObjectSchema
     public let rules: ResourceRules<Record>
-    /// The column of normalised text that `q=` looks through; nil = no search.
+    /// The column of folded text that `q=` looks through, with the spellings of Chinese names in it; nil = no search.
     public let searchColumn: String?
-    /// Turns what a user types into the form of the search column.
-    public let searchText: @Sendable (String) -> String
     /// What `expand=` may name, and how it is loaded for a page of records.
     public let expansions: [String: @Sendable (TenantID, [Record]) async throws -> [JSON]]
     /// Names of the fields that name a person.
@@ -59,7 +58,6 @@ public struct Resource<Record: Aggregate>: Sendable {
         _ collection: String, table: String? = nil, environment: ResourceEnvironment,
         ownership: Ownership<Record>? = nil, inputs: [FieldDefinition] = [],
         rules: ResourceRules<Record> = ResourceRules(), searchColumn: String? = nil,
-        searchText: @escaping @Sendable (String) -> String = { $0.lowercased() },
         expansions: [String: @Sendable (TenantID, [Record]) async throws -> [JSON]] = [:]
     ) {
         self.collection = collection
@@ -72,7 +70,6 @@ public struct Resource<Record: Aggregate>: Sendable {
         self.inputs = ObjectSchema("Inputs", [happened] + inputs)
         self.rules = rules
         self.searchColumn = searchColumn
-        self.searchText = searchText
         self.expansions = expansions
         personFields = Record.catalogue.schema.fields.filter { $0.type == .reference(to: "user") }.map(\.name)
     }

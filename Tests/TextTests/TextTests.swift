@@ -98,6 +98,35 @@ import Text
         #expect(Pinyin.searchText("Acme").isEmpty)
     }
 
+    @Test func `spellings of a part are in that of the whole`() {
+        #expect(Pinyin.spellings(of: "华为") == ["huawei"])
+        #expect(Pinyin.spellings(of: "万") == ["wan", "mo"])
+        #expect(Pinyin.spellings(of: "单") == ["shan", "dan"])
+        #expect(Pinyin.spellings(of: "a华").isEmpty && Pinyin.spellings(of: "").isEmpty)
+        let characters = (UInt32(0x4E00)...0x9FFF).compactMap(Unicode.Scalar.init).map { String($0) }
+        for (character, next) in zip(characters, characters.dropFirst() + ["孙"]) {
+            let spellings = Pinyin.spellings(of: character)
+            guard !spellings.isEmpty else { continue }
+            for whole in [character, "小" + character, "A" + character, character + next, character + "庆"] {
+                let text = Pinyin.searchText(whole)
+                #expect(spellings.contains { text.contains($0) }, "\(character) in \(whole)")
+            }
+        }
+    }
+
+    @Test func `what is rare of a pattern stands for it`() {
+        let phones = (0..<200).map { "harbour ltd +8613800\(100_000 + $0 * 331) p\($0 * 977)@fill.example" }
+        let common = CommonGrams(sample: phones)
+        #expect(common.rarePart(of: "8613800987654") == "00987654")
+        #expect(common.rarePart(of: "p97712@fill") == "p97712")
+        // Nothing of it is rare, all of it is, or too little.
+        for pattern in ["harbour", "987654", "harbour xy", "", "@", "fill.example", "+86138"] {
+            #expect(common.rarePart(of: pattern) == nil, "\(pattern)")
+        }
+        #expect(common.rarePart(of: "harbour abcdefghijklmnop") == "ijklmnop")
+        #expect(CommonGrams(sample: phones.prefix(50)).rarePart(of: "8613800987654") == nil)
+    }
+
     @Test func `lists are in the language's order`() {
         let names = ["张三", "李四", "王五", "阿里"]
         let sorted = names.sorted {

@@ -32,7 +32,7 @@ struct Accounts: Sendable {
                     return try await AccountTree(environment: environment).checked(modification, context)
                 },
                 columns: { [("search", "\(searchText($0))"), ("match_keys", "\($0.matchKeys.map(\.text))")] }),
-            searchColumn: "search", searchText: { foldedText($0) })
+            searchColumn: "search")
     }
 
     // MARK: - Creation

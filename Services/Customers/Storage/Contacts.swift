@@ -34,7 +34,7 @@ struct Contacts: Sendable {
                         ("match_keys", "\(contact.matchKeys.map(\.text))"),
                     ]
                 }),
-            searchColumn: "search", searchText: { foldedText($0) })
+            searchColumn: "search")
     }
 
     /// The one of an account who has one of these keys; the oldest.

@@ -42,7 +42,7 @@ struct Directory: Sendable {
                     let parts = [user.name, Pinyin.searchText(user.name), user.login, user.email ?? ""]
                     return [("search", "\(foldedText(parts.joined(separator: " ")))")]
                 }),
-            searchColumn: "search", searchText: { foldedText($0) })
+            searchColumn: "search")
         teams = Resource(
             "teams", environment: environment,
             rules: ResourceRules(

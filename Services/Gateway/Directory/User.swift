@@ -1,6 +1,7 @@
 import Contracts
 import Entities
 import Foundation
+import HTTP
 import JSON
 import Values
 
@@ -21,7 +22,7 @@ struct User: Aggregate {
     /// Whom the user reports to.
     var managerID: UUID?
     var status = Status.active
-    var language = Tongue.zh
+    var language = Language.chinese
     var custom: JSONObject = [:]
 
     enum Status: String, LabelledChoice {
@@ -31,17 +32,6 @@ struct User: Aggregate {
             switch self {
             case .active: ("启用", "Active")
             case .inactive: ("停用", "Inactive")
-            }
-        }
-    }
-
-    enum Tongue: String, LabelledChoice {
-        case zh, en
-
-        var labels: (zh: String, en: String) {
-            switch self {
-            case .zh: ("中文", "Chinese")
-            case .en: ("英文", "English")
             }
         }
     }
@@ -60,8 +50,17 @@ struct User: Aggregate {
             Field("teamId", \.teamID, .reference(to: "team"), zh: "团队", en: "Team", [.indexed]),
             Field("managerId", \.managerID, .reference(to: "user"), zh: "上级", en: "Manager"),
             Field("status", \.status, .choice(of: Status.self), zh: "状态", en: "Status"),
-            Field("language", \.language, .choice(of: Tongue.self), zh: "语言", en: "Language"),
+            Field("language", \.language, .choice(of: Language.self), zh: "语言", en: "Language"),
         ])
+}
+
+extension Language: LabelledChoice {
+    public var labels: (zh: String, en: String) {
+        switch self {
+        case .chinese: ("中文", "Chinese")
+        case .english: ("英文", "English")
+        }
+    }
 }
 
 extension Role: LabelledChoice {

@@ -46,7 +46,7 @@ struct LeadStore: Sendable {
                 columns: { lead in
                     [("search", "\(Self.searchText(lead))"), ("match_keys", "\(lead.matchKeys.map(\.text))")]
                 }),
-            searchColumn: "search", searchText: { foldedText($0) })
+            searchColumn: "search")
     }
 
     private static func searchText(_ lead: Lead) -> String {

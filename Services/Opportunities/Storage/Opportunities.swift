@@ -32,7 +32,7 @@ struct Opportunities: Sendable {
                     return modification
                 },
                 columns: { [("search", "\(Self.searchText($0))")] }),
-            searchColumn: "search", searchText: { foldedText($0) })
+            searchColumn: "search")
     }
 
     private static func searchText(_ opportunity: Opportunity) -> String {

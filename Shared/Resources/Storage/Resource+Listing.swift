@@ -28,7 +28,7 @@ extension Resource {
         let schema = SchemaName(tenant)
         let ordering = Ordering(query.sort, entity: entity)
         let binding = binding(parameters, tenant: tenant)
-        var conditions = try conditions(query, principal, schema)
+        var conditions = try await conditions(query, principal, tenant)
         if let condition { conditions.append(condition) }
         var parts: [SQL] = ["true"]
         if let cursor = query.cursor {
@@ -61,7 +61,10 @@ extension Resource {
         return "select \(table.columnList(prefix: "page")) from (\(whole)) as page \(ordered)"
     }
 
-    private func conditions(_ query: ListQuery, _ principal: Principal, _ schema: SchemaName) throws -> [SQL] {
+    private func conditions(
+        _ query: ListQuery, _ principal: Principal, _ tenant: TenantID
+    ) async throws -> [SQL] {
+        let schema = SchemaName(tenant)
         var conditions: [SQL] = ["deleted_at is null"]
         if let owned = ownership?.condition(principal, schema) { conditions.append(owned) }
         if query.filter != .everything { conditions.append(query.filter.condition) }
@@ -70,9 +73,7 @@ extension Resource {
                 throw Problem.parameter(
                     "q", code: "notSearchable", .init(en: "This list has no search.", zh: "此列表不支持搜索。"))
             }
-            let pattern = searchText(search).replacing("\\", with: "\\\\").replacing("%", with: "\\%")
-                .replacing("_", with: "\\_")
-            conditions.append("\(ident: searchColumn) like \("%\(pattern)%")")
+            conditions.append(try await self.search(search, searchColumn, tenant: tenant))
         }
         return conditions
     }

@@ -39,10 +39,22 @@ public struct TraceContext: Sendable, Hashable {
     }
 
     /// The header's text, `00-<trace id>-<span id>-<flags>`.
-    public var traceparent: String { "00-\(traceIDText)-\(Self.text(spanID))-\(isSampled ? "01" : "00")" }
+    public var traceparent: String {
+        var text = Array("00-".utf8)
+        text.reserveCapacity(55)
+        for value in [traceID.high, traceID.low] { Self.append(value, to: &text) }
+        text.append(UInt8(ascii: "-"))
+        Self.append(spanID, to: &text)
+        text += (isSampled ? "-01" : "-00").utf8
+        return String(decoding: text, as: UTF8.self)
+    }
 
     /// The trace id as 32 hexadecimal digits, as log lines show it.
-    public var traceIDText: String { Self.text(traceID.high) + Self.text(traceID.low) }
+    public var traceIDText: String {
+        var text: [UInt8] = []
+        for value in [traceID.high, traceID.low] { Self.append(value, to: &text) }
+        return String(decoding: text, as: UTF8.self)
+    }
 
     /// A new span in the same trace.
     public func child() -> TraceContext {
@@ -72,8 +84,10 @@ public struct TraceContext: Sendable, Hashable {
         return value
     }
 
-    private static func text(_ value: UInt64) -> String {
-        let digits = String(value, radix: 16)
-        return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+    private static func append(_ value: UInt64, to text: inout [UInt8]) {
+        for shift in stride(from: 60, through: 0, by: -4) {
+            let digit = UInt8(truncatingIfNeeded: value >> UInt64(shift) & 15)
+            text.append(digit < 10 ? 0x30 + digit : 0x61 + digit - 10)
+        }
     }
 }

@@ -1,0 +1,67 @@
+import Postgres
+import Synchronization
+import Tenancy
+import Text
+import Values
+
+/// What is known of the texts that a search looks through, for some minutes.
+final class SearchSamples: Sendable {
+    private struct Known {
+        let grams: CommonGrams
+        let until: ContinuousClock.Instant
+    }
+
+    private static let freshness = Duration.seconds(600)
+    /// Of tenants and collections.
+    private static let limit = 2_000
+
+    private let known = Mutex<[String: Known]>([:])
+
+    func grams(of key: String, _ sample: () async throws -> [String]) async throws -> CommonGrams {
+        if let known = known.withLock({ $0[key] }), known.until > .now { return known.grams }
+        let grams = CommonGrams(sample: try await sample())
+        known.withLock { known in
+            if known.count >= Self.limit { known = [:] }
+            known[key] = Known(grams: grams, until: .now + Self.freshness)
+        }
+        return grams
+    }
+}
+
+extension Resource {
+    /// The condition that lets through the records whose text of search has what somebody typed.
+    ///
+    /// The trigram index finds candidates by what of it is rare, or by the spelling of Chinese words that are too short
+    /// for it; among them the whole is looked for.
+    func search(_ text: String, _ column: String, tenant: TenantID) async throws -> SQL {
+        let pattern = foldedText(text)
+        let column: SQL = "\(ident: column)"
+        if let candidates = try await candidates(pattern, column, tenant) {
+            return "(\(candidates)) and strpos(\(column), \(pattern)) > 0"
+        }
+        return Self.like(column, pattern)
+    }
+
+    /// A condition that holds for whatever has the pattern and that the index answers sooner; nil when there is none.
+    private func candidates(_ pattern: String, _ column: SQL, _ tenant: TenantID) async throws -> SQL? {
+        let words = pattern.split { !$0.isLetter && !$0.isNumber }
+        guard words.contains(where: { $0.unicodeScalars.count >= 3 }) else {
+            let short = words.filter(\.containsHan).max { $0.count < $1.count }
+            let spellings = Pinyin.spellings(of: short.map(String.init) ?? "")
+            guard !spellings.isEmpty, spellings.allSatisfy({ $0.count >= 3 }) else { return nil }
+            return spellings.sorted().map { Self.like(column, $0) }.joined(separator: " or ")
+        }
+        let schema = SchemaName(tenant)
+        let grams = try await environment.searchSamples.grams(of: "\(tenant.text)/\(collection)") {
+            try await database.query(
+                tenant, "select \(column) from \(table.qualified(schema)) order by id desc limit 300"
+            ).map { try $0.get(0) }
+        }
+        return grams.rarePart(of: pattern).map { Self.like(column, $0) }
+    }
+
+    private static func like(_ column: SQL, _ part: String) -> SQL {
+        let escaped = part.replacing("\\", with: "\\\\").replacing("%", with: "\\%").replacing("_", with: "\\_")
+        return "\(column) like \("%\(escaped)%")"
+    }
+}
