@@ -25,6 +25,10 @@ public struct TenantProvisioner: Sendable {
 
     private static let lock: Int64 = 0x6775_616e_7869_0002
 
+    /// Lets makings and removals of tenants go one after the other.
+    static let turn: SQL = "select pg_advisory_xact_lock(\(lock))"
+    static let loginCounts: SQL = "select login, count(*) from shared.tenants where server = '' group by login"
+
     // MARK: Making
 
     /// Makes the tenant's role, schema and tables in one transaction. One that is there already is answered as it is.
@@ -40,15 +44,10 @@ public struct TenantProvisioner: Sendable {
         let tenant = try await tenants.database.withTransaction(role: login, options: Self.options) { transaction in
             // One after the other: each chooses the login with the fewest tenants.
             let results = try await transaction.pipeline([
-                "select pg_advisory_xact_lock(\(Self.lock))",
-                "\(Tenant.select) where id = \(description.id.text)",
-                "select login, count(*) from shared.tenants where server = '' group by login",
+                Self.turn, "\(Tenant.select) where id = \(description.id.text)", Self.loginCounts,
             ])
             if let existing = results[1].first { return try Tenant(existing) }
-            let counts = try results[2].map {
-                (number: try $0.get(0, as: Int.self), tenants: try $0.get(1, as: Int.self))
-            }
-            let choice = Self.chooseLogin(counts)
+            let choice = try Self.chooseLogin(results[2])
             let statements = try create(description, choice)
             do {
                 let results = try await transaction.commit(after: statements + additions)
@@ -61,11 +60,15 @@ public struct TenantProvisioner: Sendable {
         return tenant
     }
 
-    private static let options = TransactionOptions(statementTimeout: .seconds(60), lockTimeout: .seconds(10))
+    static let options = TransactionOptions(statementTimeout: .seconds(60), lockTimeout: .seconds(10))
 
     struct LoginChoice: Equatable {
         let number: Int
         let isNew: Bool
+    }
+
+    static func chooseLogin(_ counts: Rows) throws -> LoginChoice {
+        chooseLogin(try counts.map { (number: try $0.get(0), tenants: try $0.get(1)) })
     }
 
     /// The first login with room, or the next new one.
@@ -77,10 +80,25 @@ public struct TenantProvisioner: Sendable {
     }
 
     private func create(_ description: TenantDescription, _ choice: LoginChoice) throws -> [SQL] {
-        let tenantRole = SQL.quoted(roles.tenant(description.id))
+        try schema(of: description.id, choice) + [
+            """
+            insert into shared.tenants
+                (id, slug, name, time_zone, currency, industry, settings, schema_version, login)
+            values (\(description.id.text), \(description.slug), \(description.name), \(description.timeZone),
+                \(description.currency), \(description.industry), \(description.settings), \(currentVersion),
+                \(choice.number)::int)
+            returning id, slug, name, status, time_zone, currency, industry, created_at, settings, login,
+                server
+            """
+        ]
+    }
+
+    /// What makes role, schema and tables.
+    func schema(of tenant: TenantID, _ choice: LoginChoice) throws -> [SQL] {
+        let tenantRole = SQL.quoted(roles.tenant(tenant))
         let owner = SQL.quoted(roles.owner)
         let app = SQL.quoted(roles.appLogin(choice.number))
-        let schema = description.id.schema
+        let schema = tenant.schema
         var commands: [String] = []
         if choice.isNew { commands.append("grant connect on database \(SQL.quoted(roles.database)) to \(app)") }
         // The login itself, not the owner, may make roles.
@@ -105,18 +123,8 @@ public struct TenantProvisioner: Sendable {
                 ], at: 0)
         }
         for set in sets {
-            for migration in set.tenant { statements += try migration.statements(placeholders(description.id)) }
+            for migration in set.tenant { statements += try migration.statements(placeholders(tenant)) }
         }
-        statements.append(
-            """
-            insert into shared.tenants
-                (id, slug, name, time_zone, currency, industry, settings, schema_version, login)
-            values (\(description.id.text), \(description.slug), \(description.name), \(description.timeZone),
-                \(description.currency), \(description.industry), \(description.settings), \(currentVersion),
-                \(choice.number)::int)
-            returning id, slug, name, status, time_zone, currency, industry, created_at, settings, login,
-                server
-            """)
         return statements
     }
 
@@ -173,8 +181,7 @@ public struct TenantProvisioner: Sendable {
     private func dropHere(_ tenant: TenantID) async throws {
         try await tenants.database.withTransaction(role: login, options: Self.options) { transaction in
             let entry = try await transaction.pipeline([
-                "select pg_advisory_xact_lock(\(Self.lock))",
-                "delete from shared.tenants where id = \(tenant.text) returning server",
+                Self.turn, "delete from shared.tenants where id = \(tenant.text) returning server",
             ])[1]
             guard let row = entry.first, try row.get(0, as: String.self).isEmpty else { return }
             _ = try await transaction.pipeline(
