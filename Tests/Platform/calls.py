@@ -45,15 +45,16 @@ class Caller:
 class Writer(threading.Thread):
     """Creates leads until told to stop, each once; remembers which were acknowledged and what else was answered."""
 
-    def __init__(self, api):
+    def __init__(self, api, source="writer"):
         super().__init__(daemon=True)
+        self.source = source
         self.api, self.acknowledged, self.refusals, self.ended = api, {}, [], threading.Event()
 
     def run(self):
         number = 0
         while not self.ended.is_set():
             number += 1
-            body = {"company": f"Company {number}", "externalSystem": "writer", "externalId": str(number)}
+            body = {"company": f"Company {number}", "externalSystem": self.source, "externalId": str(number)}
             try:
                 status, headers, answer = self.api.send("POST", "/v1/leads", body)
             except OSError as error:
