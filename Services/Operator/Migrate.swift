@@ -12,7 +12,7 @@ import ServiceKit
 import Tenancy
 import Values
 
-/// `guanxi migrate`: with backup and restore the only command that speaks to databases.
+/// `guanxi migrate`: like backup, restore and move it speaks to databases.
 ///
 /// Makes what is missing and brings what is behind up to date; touches nothing else, so it may run as often as one
 /// likes and goes on where an earlier run was stopped.

@@ -171,25 +171,46 @@ public struct TenantProvisioner: Sendable {
     public func drop(_ tenant: TenantID) async throws {
         // The entry at home goes last: until then it says where the rest is. Without one the making was cut off.
         let server = try await place(of: tenant)
-        for place in tenants.everywhere where !place.isHome && (server ?? place.server) == place.server {
-            try await on(place.server).dropHere(tenant)
-        }
+        var places = tenants.everywhere.map(\.server).filter { !$0.isEmpty && (server ?? $0) == $0 }
+        // Where it was going when its move was cut off.
+        for place in places + [""] { places += try await on(place).destinations(of: tenant) }
+        for place in places { try await on(place).dropHere(tenant) }
         try await dropHere(tenant)
         try await tenants.directory.refresh()
     }
 
+    /// What notes the writes to a tenant that moves.
+    public static func movingTrigger(_ tenant: TenantID) -> String { "zz_moving_\(tenant.text)" }
+
+    private func destinations(of tenant: TenantID) async throws -> [String] {
+        try await tenants.database.query(
+            "select target from shared.moves where tenant = \(tenant.text) and target <> \(TenantDatabase.home)",
+            role: login
+        ).map { try $0.get(0) }
+    }
+
     private func dropHere(_ tenant: TenantID) async throws {
         try await tenants.database.withTransaction(role: login, options: Self.options) { transaction in
-            let entry = try await transaction.pipeline([
-                Self.turn, "delete from shared.tenants where id = \(tenant.text) returning server",
-            ])[1]
-            guard let row = entry.first, try row.get(0, as: String.self).isEmpty else { return }
-            _ = try await transaction.pipeline(
-                [
+            let results = try await transaction.pipeline([
+                Self.turn, "select to_regnamespace(\("\(tenant.schema)")) is not null",
+                "delete from shared.moves where tenant = \(tenant.text)",
+            ])
+            let isHere: Bool = try results[1].single().get(0)
+            var statements: [SQL] = [
+                "delete from shared.tenants where id = \(tenant.text)",
+                "delete from shared.moved_rows where tenant = \(tenant.text)",
+            ]
+            if results[2].affected > 0 {
+                let trigger = SQL.quoted(Self.movingTrigger(tenant))
+                statements.append(SQL(raw: "drop trigger if exists \(trigger) on shared.inbox_sequence").unprepared())
+            }
+            if isHere {
+                statements += [
                     "drop schema \(tenant.schema) cascade", "set local role none",
                     "drop role \(SQL.quoted(roles.tenant(tenant)))",
-                ]
-                .map { SQL(raw: $0).unprepared() })
+                ].map { SQL(raw: $0).unprepared() }
+            }
+            _ = try await transaction.pipeline(statements)
         }
     }
 }

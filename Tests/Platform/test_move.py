@@ -134,7 +134,7 @@ def events(platform, topic, tenant):
     return found
 
 
-def settled(psql, home, tenant):
+def settled(psql, tenant):
     """Whether analytics has every event of every lead, in order and once, as the leads have versions."""
     wanted = psql("guanxi_leads", f"select id, version from t_{tenant}.leads order by id")
     history = psql("guanxi_analytics", f"""
@@ -147,7 +147,7 @@ def check(platform, second, tenants, is_home):
     mover = tenants["mover"]["id"]
     home = lambda *words: home_psql(platform, *words)  # noqa: E731
     psql = home if is_home else second.psql
-    wait_for(lambda: settled(psql, home, mover))
+    wait_for(lambda: settled(psql, mover))
     assert left(second.psql if is_home else home, mover, not is_home) == []
     # A conversion is in the same step in all three services.
     wait_for(lambda: psql(
@@ -301,3 +301,40 @@ def test_one_that_is_killed_goes_on_or_is_taken_back(platform, second, tenants):
         refused = {status for status, _, _ in writers[slug].refusals}
         assert refused <= ({503} if slug == "mover" else set())
     check(platform, second, tenants, is_home=True)
+
+
+def test_one_that_is_deleted_meanwhile_leaves_nothing(platform, second):
+    home = lambda *words: home_psql(platform, *words)  # noqa: E731
+    platform.tenant("gone")
+    gone = home("guanxi_gateway", "select id from shared.tenant_records where slug = 'gone'")[0]
+    session = blocker(second.database("guanxi_leads"), "lock table shared.inbox_sequence in exclusive mode")
+    killed(platform, "tenant", "move", "gone", "--to", "second",
+           at=lambda: move_state(home, "leads", gone) == ["copying"])
+    session.communicate()
+    guanxi(platform, "tenant", "delete", "gone", "--yes")
+    assert left(second.psql, gone, False) == []
+    made = {"schema", "role", "moves", "moved_rows", "trigger", "entry"}
+    assert not made & {line.partition(": ")[2] for line in left(home, gone, False)}
+    assert "no tenant" in guanxi(platform, "tenant", "move", "gone", "--to", "second", code=1)
+    assert "home, second" in guanxi(platform, "tenant", "move", "mover", "--to", "third", code=2)
+
+
+def test_one_on_another_server_is_backed_up(platform, second, tenants, tmp_path):
+    home = lambda *words: home_psql(platform, *words)  # noqa: E731
+    api = tenants["away"]["api"]
+    writer = Writer(api, "backed up")
+    writer.start()
+    wait_for(lambda: len(writer.acknowledged) > 20)
+    before = set(writer.acknowledged)
+    guanxi(platform, "tenant", "backup", "away", "--to", str(tmp_path / "away.tar"))
+    writer.stop()
+    assert not writer.refusals
+    copy = json.loads(guanxi(platform, "tenant", "restore", str(tmp_path / "away.tar"), "--as", "copy", "--json"))
+    assert before <= all_leads(platform.key("copy", "admin"))
+    wait_for(lambda: settled(home, copy["tenant"]))
+    assert {line.partition("@")[2] for line in home(
+        "guanxi_analytics", "select distinct consumer from shared.inbox_sequence")} == {""}
+    assert guanxi(platform, "dead-letters", "list") == "No event is parked.\n"
+    guanxi(platform, "tenant", "move", "copy", "--to", "second")
+    assert before <= all_leads(platform.key("copy", "admin"))
+    assert "Nothing is where it must not be." in guanxi(platform, "isolation", "verify")

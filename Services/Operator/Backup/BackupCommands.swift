@@ -12,7 +12,7 @@ enum BackupCommands {
         "backup", summary: "Write one tenant, as it is at one moment in every service, into a file.",
         arguments: [.init("tenant", help: "The tenant's slug or id.")],
         options: [
-            Migrate.databaseURL,
+            Migrate.databaseURL, Migrate.databaseServers,
             .init("to", value: "FILE", isRequired: true, help: "The file; it must not be there yet."),
         ],
         examples: [

@@ -5,6 +5,7 @@ import Resources
 import Runtime
 import ServiceKit
 import Tenancy
+import Values
 
 /// The services' databases, entered as the superuser for a backup or a restore.
 struct BackupDatabases: Sendable {
@@ -14,6 +15,13 @@ struct BackupDatabases: Sendable {
         let provisioner: TenantProvisioner
 
         var postgres: PostgresDatabase { database.database }
+
+        /// On the server that has the tenant.
+        func serving(_ tenant: TenantID) async throws -> Service {
+            try await database.directory.refresh()
+            let server = try await database.directory.find(tenant).server
+            return Service(name: name, database: try database.on(server), provisioner: try provisioner.on(server))
+        }
     }
 
     let services: [Service]
@@ -46,6 +54,13 @@ struct BackupDatabases: Sendable {
 
     /// Those whose data of a tenant may be on another server.
     var placed: [Service] { services.filter { $0.name != GatewayService.name } }
+
+    /// All, each on the server that has the tenant.
+    func serving(_ tenant: TenantID) async throws -> [Service] {
+        var serving: [Service] = []
+        for service in services { serving.append(try await service.serving(tenant)) }
+        return serving
+    }
 
     subscript(name: String) -> Service {
         get throws {

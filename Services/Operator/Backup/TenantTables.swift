@@ -99,13 +99,13 @@ enum TenantTables {
 enum ConsumersProgress {
     static let columns = ["consumer", "aggregate", "sequence"]
 
-    /// How far each consumer is with each aggregate; the tenant itself is an aggregate that a copy does not have.
+    /// How far each consumer is with each aggregate, under its name at home; the tenant itself is an aggregate that a copy does not have.
     static func copy(of tenant: TenantID) -> SQL {
         TenantTables.copy(
             columns,
             from: """
-                (select * from shared.inbox_sequence where tenant = \(raw: SQL.literal(tenant.text))
-                    and not starts_with(aggregate, 'tenant/')) as s
+                (select split_part(consumer, '@', 1) as consumer, aggregate, sequence from shared.inbox_sequence
+                    where tenant = \(raw: SQL.literal(tenant.text)) and not starts_with(aggregate, 'tenant/')) as s
                 """, ["consumer", "aggregate"])
     }
 }

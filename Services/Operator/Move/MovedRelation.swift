@@ -114,5 +114,5 @@ struct MovedRelation: Sendable {
     var stopNoting: SQL { Self.raw("drop trigger if exists \(trigger) on \(table)") }
 
     /// Sorts after the table's own; of a shared table each tenant has one.
-    private var trigger: String { "zz_moving_\(tenant.text)" }
+    private var trigger: String { TenantProvisioner.movingTrigger(tenant) }
 }

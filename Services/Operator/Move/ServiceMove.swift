@@ -86,7 +86,11 @@ struct ServiceMove: Sendable {
     /// Leaves nothing of a move that did not come to its fence.
     func undo() async throws {
         let relations = try await source.database.withTransaction(options: Self.options()) { [self] here in
-            try await MovedRelation.all(of: id, to: target, on: here)
+            let schema = "\(tenant.schema)"
+            let isThere: Bool = try await here.query("select to_regnamespace(\(schema)) is not null").single().get(0)
+            // Without it the tenant was removed meanwhile.
+            guard isThere else { return [MovedRelation.progress(of: id, to: target)] }
+            return try await MovedRelation.all(of: id, to: target, on: here)
         }
         try await stopNoting(relations)
         try await service.provisioner.on(target.server).clear(id)
