@@ -319,6 +319,29 @@ def test_one_that_is_deleted_meanwhile_leaves_nothing(platform, second):
     assert "home, second" in guanxi(platform, "tenant", "move", "mover", "--to", "third", code=2)
 
 
+def test_a_quiet_one_tells_nothing_twice(platform, second):
+    api = platform.tenant("quiet")
+    quiet = home_psql(platform, "guanxi_gateway", "select id from shared.tenant_records where slug = 'quiet'")[0]
+
+    def made(name):
+        account = api.ok("POST", "/v1/accounts", {"name": name})["id"]
+        wait_for(lambda: (f"account/{account}", 1) in events(platform, "guanxi.customers", quiet))
+
+    made("Before Ltd")
+    # As on a server that has never published anything.
+    platform.system.local("stop", "customers")
+    second.psql("guanxi_customers", "delete from shared.relay_cursor")
+    platform.system.local("start", "customers")
+    guanxi(platform, "tenant", "move", "quiet", "--to", "second")
+    guanxi(platform, "tenant", "move", "quiet", "--to", "home")
+    guanxi(platform, "tenant", "move", "quiet", "--to", "second")
+    kept = second.psql("guanxi_customers", f"select count(*) from shared.outbox where tenant = '{quiet}'")
+    platform.system.restart("customers")
+    made("After Ltd")
+    told = events(platform, "guanxi.customers", quiet)
+    assert len(told) == len(set(told)) == int(kept[0]) + 1
+
+
 def test_one_on_another_server_is_backed_up(platform, second, tenants, tmp_path):
     home = lambda *words: home_psql(platform, *words)  # noqa: E731
     api = tenants["away"]["api"]

@@ -191,7 +191,9 @@ struct TenantMove: Sendable {
     private func tidy(_ move: ServiceMove) async throws {
         let id = move.id
         try await move.target.database.withTransaction(options: ServiceMove.options()) { there in
-            try await there.query("delete from shared.outbox where tenant = \(id.text) and txid = '3'")
+            _ = try await there.pipeline([
+                MovedEvents.cursors, "delete from shared.outbox where tenant = \(id.text) and txid = '3'",
+            ])
             try await move.source.database.withTransaction(options: ServiceMove.options()) { here in
                 _ = try await RowPipe.copy(
                     MovedEvents.rows(of: id), from: here, into: MovedEvents.receiving, on: there)
@@ -219,6 +221,13 @@ private enum MovedEvents {
         )
         .unprepared()
     }
+
+    /// Those of relays that have published nothing yet: they would begin with whatever is there.
+    static let cursors: SQL = """
+        insert into shared.relay_cursor (slot, system_identifier, snapshot)
+        select slot, system_identifier, '4:4:' from generate_series(0, 15) as slot cross join pg_control_system()
+        on conflict do nothing
+        """
 
     static let receiving = SQL(raw: "copy shared.outbox (txid, \(columns)) from stdin").unprepared()
 }
