@@ -93,6 +93,7 @@ struct ServiceMove: Sendable {
             return try await MovedRelation.all(of: id, to: target, on: here)
         }
         try await stopNoting(relations)
+        try await removeShared(from: target)
         try await service.provisioner.on(target.server).clear(id)
         try await forget()
     }
@@ -105,6 +106,14 @@ struct ServiceMove: Sendable {
                     [Self.quickly, relation.stopNoting], options: Self.options(lockTimeout: Self.patience))
             }
         }
+    }
+
+    /// Removes what is the tenant's of the tables that tenants share, on a server on which it does not live.
+    func removeShared(from place: TenantDatabase) async throws {
+        _ = try await place.database.flight(
+            ["outbox", MovedRelation.progress, "dead_letter", "pending_work", "restored_tenants"].map {
+                SQL(raw: "delete from shared.\($0) where tenant = \(SQL.literal(id.text))").unprepared()
+            }, options: Self.options())
     }
 
     func forget() async throws {

@@ -116,10 +116,13 @@ struct TenantMove: Sendable {
         preconditionFailure("attempts end by themselves")
     }
 
-    /// Leaves everything as it was, unless the tenant is closed already: then it is for the next run to open it.
+    /// Leaves everything as it was, unless the tenant is closed here already: then it is opened there.
     private func giveUp(_ move: ServiceMove, _ error: any Error) async throws {
         guard try await state(move.id, on: move.source) != "fenced" else {
-            throw CommandFailure("\(error): the tenant is between two servers, run the same command again")
+            do { try await endWhatWasBegun(move.id, of: move.service) } catch {
+                throw CommandFailure("the tenant is between two servers (\(error)): run the same command again")
+            }
+            throw CommandFailure("\(move.service.name) is moved, though \(error): run the same command again")
         }
         do { try await move.undo() } catch {
             console.note("what was made on \(move.target.place) stays until it is run again (\(error))\n")
@@ -191,18 +194,17 @@ struct TenantMove: Sendable {
     private func tidy(_ move: ServiceMove) async throws {
         let id = move.id
         try await move.target.database.withTransaction(options: ServiceMove.options()) { there in
-            _ = try await there.pipeline([
-                MovedEvents.cursors, "delete from shared.outbox where tenant = \(id.text) and txid = '3'",
-            ])
             try await move.source.database.withTransaction(options: ServiceMove.options()) { here in
-                _ = try await RowPipe.copy(
-                    MovedEvents.rows(of: id), from: here, into: MovedEvents.receiving, on: there)
+                // Once they are gone from here they are there.
+                let events: SQL = "select exists (select from shared.outbox where tenant = \(id.text))"
+                guard try await here.query(events).single().get(0) else { return }
+                _ = try await there.pipeline([
+                    MovedEvents.cursors, "delete from shared.outbox where tenant = \(id.text) and txid = '3'",
+                ])
+                try await RowPipe.copy(MovedEvents.rows(of: id), from: here, into: MovedEvents.receiving, on: there)
             }
         }
-        _ = try await move.source.database.flight(
-            ["outbox", MovedRelation.progress, "dead_letter", "pending_work", "restored_tenants"].map {
-                SQL(raw: "delete from shared.\($0) where tenant = \(SQL.literal(id.text))").unprepared()
-            }, options: ServiceMove.options())
+        try await move.removeShared(from: move.source)
         try await move.stopNoting([MovedRelation.progress(of: id, to: move.target)])
         try await move.service.provisioner.on(move.source.server).clear(id)
         try await move.forget()
