@@ -12,7 +12,7 @@ import ServiceKit
 import Tenancy
 import Values
 
-/// `guanxi migrate`: with backup and restore the only command that speaks to databases.
+/// `guanxi migrate`: like backup, restore and move it speaks to databases.
 ///
 /// Makes what is missing and brings what is behind up to date; touches nothing else, so it may run as often as one
 /// likes and goes on where an earlier run was stopped.
@@ -38,6 +38,14 @@ struct Migrate: Sendable {
         "database-url", value: "URL", environment: "GUANXI_DATABASE_URL",
         help: "The PostgreSQL server, as superuser.")
 
+    static let databaseServers = Command.Option(
+        "database-servers", value: "LIST", environment: "GUANXI_DATABASE_SERVERS",
+        help: "Further servers for tenants, as superuser: name=URL, separated by spaces.")
+
+    static let extraFolder = Command.Option(
+        "extra", value: "FOLDER",
+        help: "Migrations of your own: FOLDER/leads/tenant/0001_name.sql, FOLDER/leads/shared/…")
+
     static let command = Command(
         "migrate", summary: "Prepare the databases and bring every tenant up to date.",
         options: [
@@ -45,12 +53,7 @@ struct Migrate: Sendable {
             .init(
                 "operator-key-file", value: "FILE",
                 help: "Where the first operator's key is written; nothing is made when the file is there."),
-            .init(
-                "database-servers", value: "LIST", environment: "GUANXI_DATABASE_SERVERS",
-                help: "Further servers for tenants, as superuser: name=URL, separated by spaces."),
-            .init(
-                "extra", value: "FOLDER",
-                help: "Migrations of your own: FOLDER/leads/tenant/0001_name.sql, FOLDER/leads/shared/…"),
+            databaseServers, extraFolder,
         ],
         examples: [
             (
@@ -83,7 +86,12 @@ struct Migrate: Sendable {
         }
     }
 
-    private static func servers(_ list: String) throws -> [String: PostgresConfiguration] {
+    /// A service's migrations of the installation's own.
+    static func extra(in folder: URL, of service: String) throws -> MigrationSet {
+        try MigrationSet(name: "extra", folder: folder.appending(path: service))
+    }
+
+    static func servers(_ list: String) throws -> [String: PostgresConfiguration] {
         do {
             return try DatabaseServers.read(list).mapValues { try PostgresConfiguration(url: $0.value) }
         } catch let error as ConfigurationError {
@@ -91,7 +99,7 @@ struct Migrate: Sendable {
         }
     }
 
-    private static func folder(_ path: String) throws(CommandFailure) -> URL {
+    static func folder(_ path: String) throws(CommandFailure) -> URL {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
             throw .usage("--extra is \"\(path)\": expected a folder")
@@ -144,7 +152,7 @@ struct Migrate: Sendable {
         var targets: [Target] = []
         for (service, migrations) in Self.services {
             var sets = try Backbone.migrations(with: migrations())
-            if let extra { sets.append(try MigrationSet(name: "extra", folder: extra.appending(path: service))) }
+            if let extra { sets.append(try Self.extra(in: extra, of: service)) }
             let database = Backbone.databaseName(service)
             targets.append(Target(label: service, database: database, server: superuser, sets: sets))
             // What people log in with stays with the directory.

@@ -1,6 +1,7 @@
 import ServiceKit
 
-/// The operators' tool. Everything but `migrate`, `recover`, `tenant backup` and `tenant restore` goes through the API.
+/// The operators' tool. Everything but `migrate`, `recover`, `tenant backup`, `restore` and `move` goes through the
+/// API.
 public enum Operator {
     public static let tool = CommandLineTool(
         Command(

@@ -5,10 +5,11 @@ import ServiceKit
 /// `guanxi tenant …`
 enum TenantCommands {
     static let command = Command(
-        "tenant", summary: "Create, list, suspend, resume, delete, back up and restore tenants.",
+        "tenant", summary: "Create, list, suspend, resume, delete, back up, restore and move tenants.",
         subcommands: [
             create, list, change("suspend", "Refuse the tenant's requests until it is resumed; its data stay."),
             change("resume", "Let a suspended tenant in again."), delete, BackupCommands.backup, BackupCommands.restore,
+            MoveCommand.command,
         ])
 
     private static let key = Command.Argument("tenant", help: "The tenant's slug or id.")

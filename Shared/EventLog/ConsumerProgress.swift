@@ -76,14 +76,12 @@ extension EventConsumer {
     public func waitUntilApplied(
         tenant: TenantID, aggregates: [String], sequence: Int64, within limit: Duration
     ) async throws -> Bool {
-        let serving = try await serving(database.directory.find(tenant))
-        if serving !== self {
-            return try await serving.waitUntilApplied(
-                tenant: tenant, aggregates: aggregates, sequence: sequence, within: limit)
-        }
-        return try await poll(limit) {
-            let rows = try await self.database.consume { tx in
-                try await tx.events().query(self.inbox.hasDone(sequence, tenant: tenant.text, aggregates))
+        // One that moves meanwhile is looked for where it is then.
+        let first = try await serving(database.directory.find(tenant))
+        return try await first.poll(limit) {
+            let place = try await self.serving(self.database.directory.find(tenant))
+            let rows = try await place.database.consume { tx in
+                try await tx.events().query(place.inbox.hasDone(sequence, tenant: tenant.text, aggregates))
             }
             return try rows.single().get(0)
         }

@@ -88,24 +88,10 @@ public final class EventConsumer: Sendable {
         return other
     }
 
-    /// Of events, those of tenants on this server. What names no tenant that is known is looked at at home.
-    func local(_ events: ArraySlice<ReceivedEvent>) async throws -> ArraySlice<ReceivedEvent> {
-        guard !database.isHome || !others.isEmpty else { return events }
-        var local: [ReceivedEvent] = []
-        for event in events {
-            let server = try await server(of: event.key.tenant)
-            if server == database.server { local.append(event) }
-        }
-        return local[...]
-    }
-
-    private func server(of tenant: String) async throws -> String {
-        guard let id = TenantID(tenant) else { return "" }
-        do {
-            return try await database.directory.find(id).server
-        } catch TenancyError.unknown {
-            return ""
-        }
+    /// Asks which tenants' events are another server's. What names no tenant that is known is looked at at home.
+    private func elsewhere(_ events: ArraySlice<ReceivedEvent>) -> SQL? {
+        guard !database.isHome || !others.isEmpty else { return nil }
+        return database.absent(Set(events.map(\.key.tenant)).sorted())
     }
 
     /// Consumes until the task is cancelled. Troubles of the log and the database are waited out.
@@ -134,6 +120,9 @@ public final class EventConsumer: Sendable {
     }
 
     // MARK: - Pausing
+
+    /// The lock that transactions of a group which apply events share, and that is taken alone by whoever lets them rest.
+    public static func restLock(of group: String) -> SQL { "hashtextextended(\(group), 5077)" }
 
     /// Does something while no instance of the group applies events: waits for the batches under way, and holds back
     /// those after them until the end of `body`, or of this process. Partitions stay assigned.
@@ -165,15 +154,18 @@ public final class EventConsumer: Sendable {
     func apply(
         _ received: ArraySlice<ReceivedEvent>, _ steps: [TopicPartition: Inbox.Advance], poison: String?
     ) async throws -> Set<InboxKey> {
-        let events = try await local(received)
-        let keys = Array(Set(events.map(\.key)))
+        let keys = Array(Set(received.map(\.key)))
+        let elsewhere = elsewhere(received)
         var options = TransactionOptions.write
         options.isDurable = configuration.isDurable
-        let plan = try await database.consume(options: options) { [self] tx in
-            let rows = try await tx.events().pipeline([inbox.work, inbox.advance(steps), inbox.states(of: keys)])
+        let (plan, events) = try await database.consume(options: options) { [self] tx in
+            let rows = try await tx.events().pipeline(
+                [inbox.work, inbox.advance(steps), inbox.states(of: keys)] + [elsewhere].compactMap { $0 })
             guard try rows[0].single().get(0) else { throw EventRest() }
             guard rows[1].affected == steps.count else { throw EventReset() }
             let states = Dictionary(uniqueKeysWithValues: zip(keys, try rows[2].map(Inbox.state)))
+            let absent = elsewhere == nil ? [] : Set(try rows[3].map { try $0.get(0, as: String.self) })
+            let events = absent.isEmpty ? received : received.filter { !absent.contains($0.key.tenant) }[...]
             let plan = InboxPlan(events, states: states, poison: poison, acceptsMidway: acceptsMidway)
             try await dispatch(zip(events, plan.decisions).compactMap { $1 == .apply ? $0.event : nil }, tx)
             var statements = [inbox.store(plan.sequences)].compactMap { $0 }
@@ -183,7 +175,7 @@ public final class EventConsumer: Sendable {
                 }
             }
             _ = try await tx.events().commit(after: statements)
-            return plan
+            return (plan, events)
         }
         note(plan, events)
         return plan.unblocked

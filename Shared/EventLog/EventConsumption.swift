@@ -168,7 +168,7 @@ struct Trial {
         case let error as PostgresError
         where error.isTransient || [SQLState.lockNotAvailable, SQLState.queryCanceled].contains(error.sqlState):
             .passing
-        case TenancyError.unknown: .passing
+        case TenancyError.unknown, TenancyError.moving: .passing
         case is CancellationError: .passing
         default: .lasting
         }

@@ -13,8 +13,7 @@ struct Inbox: Sendable {
         var time: Timestamp
     }
 
-    /// The lock that transactions which apply events share, and that is taken alone by whoever lets them rest.
-    var restLock: SQL { "hashtextextended(\(consumer), 5077)" }
+    var restLock: SQL { EventConsumer.restLock(of: consumer) }
 
     /// True unless the consumers rest.
     var work: SQL { "select pg_try_advisory_xact_lock_shared(\(restLock))" }

@@ -106,6 +106,9 @@ public enum SQLState {
     public static let notNullViolation = "23502"
     public static let insufficientPrivilege = "42501"
     public static let undefinedTable = "42P01"
+    public static let undefinedSchema = "3F000"
+    /// Also of a role that does not exist.
+    public static let invalidParameter = "22023"
     public static let duplicateObject = "42710"
     public static let lockNotAvailable = "55P03"
     public static let queryCanceled = "57014"

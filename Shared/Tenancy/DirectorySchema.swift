@@ -10,6 +10,7 @@ enum DirectorySchema {
                 Migration(number: 2, name: "changes", text: changes),
                 Migration(number: 3, name: "restored", text: restored),
                 Migration(number: 4, name: "servers", text: servers),
+                Migration(number: 5, name: "moves", text: moves),
             ])
     }
 
@@ -115,6 +116,48 @@ enum DirectorySchema {
         create trigger number_tenant
             before insert or update of slug, name, status, time_zone, currency, industry, settings, login, server
             on shared.tenants for each row execute function shared.number_tenant();
+        """
+
+    /// Tenants that go from this server to another, and what was written to them since their rows were copied.
+    private static let moves = """
+        create table shared.moves (
+            tenant text primary key,
+            -- A server's name; `home` for the one that has the directory.
+            target text not null,
+            -- fenced: nobody writes here any more, and everything it has is to be there.
+            state text not null default 'copying' check (state in ('copying', 'fenced')),
+            -- How far each consumer was then.
+            offsets jsonb not null default '[]',
+            begun_at timestamptz not null default now()
+        );
+        create table shared.moved_rows (
+            id bigint generated always as identity primary key,
+            tenant text not null,
+            relation text not null,
+            key jsonb not null
+        );
+        create index on shared.moved_rows (tenant, relation);
+
+        -- Notes which row was written. Its arguments: the tenant, the columns of the table's key.
+        create function shared.note_moved() returns trigger
+        language plpgsql security definer set search_path = pg_catalog as $$
+        declare
+            row jsonb;
+        begin
+            if tg_op <> 'INSERT' then
+                row := to_jsonb(old);
+                insert into shared.moved_rows (tenant, relation, key)
+                select tg_argv[0], tg_table_name, jsonb_object_agg(k, row -> k) from unnest(tg_argv[1:]) as k;
+            end if;
+            if tg_op <> 'DELETE' then
+                row := to_jsonb(new);
+                insert into shared.moved_rows (tenant, relation, key)
+                select tg_argv[0], tg_table_name, jsonb_object_agg(k, row -> k) from unnest(tg_argv[1:]) as k;
+            end if;
+            return null;
+        end
+        $$;
+        revoke execute on function shared.note_moved() from public;
         """
 
     private static let restored = """

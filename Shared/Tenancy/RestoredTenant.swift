@@ -21,7 +21,7 @@ public struct RestoredTenant: Sendable {
 }
 
 extension TenantProvisioner {
-    private static let options: TransactionOptions = {
+    private static let fillOptions: TransactionOptions = {
         var options = TransactionOptions(statementTimeout: .zero, lockTimeout: .seconds(10))
         // The rows come from a file: an attempt is not repeated behind the caller's back.
         options.attempts = 1
@@ -110,7 +110,7 @@ extension TenantProvisioner {
         _ body: @escaping @Sendable (PostgresTransaction) async throws -> Void
     ) async throws {
         let id = restored.description.id.text
-        try await tenants.database.withTransaction(role: login, options: Self.options) { transaction in
+        try await tenants.database.withTransaction(role: login, options: Self.fillOptions) { transaction in
             let rows = try await transaction.query(
                 "select state from shared.restored_tenants where tenant = \(id) for update")
             guard try rows.single().get(0) == state else { return }

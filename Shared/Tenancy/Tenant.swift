@@ -26,6 +26,13 @@ public struct Tenant: Sendable, Hashable {
     public let server: String
 
     public var schema: SchemaName { SchemaName(id) }
+
+    /// What it was made of.
+    public var definition: TenantDescription {
+        TenantDescription(
+            id: id, slug: slug, name: name, timeZone: timeZone, currency: currency, industry: industry,
+            settings: settings)
+    }
 }
 
 /// What is needed to make a tenant.
@@ -69,6 +76,8 @@ public enum TenancyError: Error, Sendable, Hashable, CustomStringConvertible {
     case tooManyConnections(needed: Int, limit: Int)
     /// The directory names a server that this program was not told of.
     case unknownServer(String)
+    /// The tenant is on its way to another server, and not there yet.
+    case moving(TenantID)
 
     public var description: String {
         switch self {
@@ -79,6 +88,7 @@ public enum TenancyError: Error, Sendable, Hashable, CustomStringConvertible {
             "Database \(database) is not ready (\(reason)): run `guanxi migrate`."
         case .unknownServer(let name):
             "This program was not told of the PostgreSQL server \"\(name)\": name it in GUANXI_DATABASE_SERVERS."
+        case .moving(let id): "Tenant \(id) is being moved to another server."
         case .tooManyConnections(let needed, let limit):
             "The services may open \(needed) connections, and PostgreSQL allows \(limit) less 10: raise its "
                 + "max_connections, or lower the loops or the connections per loop."

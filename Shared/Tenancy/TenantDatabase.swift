@@ -36,6 +36,10 @@ public struct TenantDatabase: Sendable {
     }
 
     public var isHome: Bool { server.isEmpty }
+    /// What operators call the server.
+    public var place: String { isHome ? Self.home : server }
+    /// No other server is called so.
+    public static let home = "home"
 
     /// This database on each server, home first.
     public var everywhere: [TenantDatabase] { servers.sorted { $0.key < $1.key }.map { on($0.value, $0.key) } }
@@ -78,9 +82,10 @@ public struct TenantDatabase: Sendable {
         _ tenant: TenantID, options: TransactionOptions,
         _ body: @escaping @Sendable (TenantTransaction) async throws -> Value
     ) async throws -> Value {
-        let tenant = try await directory.active(tenant)
-        return try await database(of: tenant).withTransaction(role: role(of: tenant), options: options) { transaction in
-            try await body(TenantTransaction(tenant: tenant, transaction: transaction))
+        try await following(tenant) { tenant, database in
+            try await database.withTransaction(role: role(of: tenant), options: options) { transaction in
+                try await body(TenantTransaction(tenant: tenant, transaction: transaction))
+            }
         }
     }
 
@@ -88,8 +93,9 @@ public struct TenantDatabase: Sendable {
     public func flight(
         _ tenant: TenantID, _ statements: [SQL], options: TransactionOptions = .write
     ) async throws -> [Rows] {
-        let tenant = try await directory.active(tenant)
-        return try await database(of: tenant).flight(role: role(of: tenant), statements, options: options)
+        try await following(tenant) { tenant, database in
+            try await database.flight(role: role(of: tenant), statements, options: options)
+        }
     }
 
     /// One statement that reads.
@@ -99,8 +105,45 @@ public struct TenantDatabase: Sendable {
 
     /// One statement that reads by a key, sent with others. See ``PostgresDatabase/look(_:role:)``.
     public func look(_ tenant: TenantID, _ sql: SQL) async throws -> Rows {
-        let tenant = try await directory.active(tenant)
-        return try await database(of: tenant).look(sql, role: role(of: tenant))
+        try await following(tenant) { try await $1.look(sql, role: role(of: $0)) }
+    }
+
+    // MARK: - Tenants that move
+
+    /// How long a request waits for a tenant that is between two servers.
+    private static let patience = Duration.seconds(2)
+
+    /// Does something at the tenant's server. What is refused because the tenant left since the directory was read is
+    /// done at the new one: a tenant that leaves is closed to everybody before it opens there.
+    private func following<Value: Sendable>(
+        _ id: TenantID, _ body: (Tenant, PostgresDatabase) async throws -> Value
+    ) async throws -> Value {
+        var tenant = try await directory.active(id)
+        let deadline = ContinuousClock.now + Self.patience
+        var wasRefused = false
+        while true {
+            do {
+                return try await body(tenant, database(of: tenant))
+            } catch let error as PostgresError where servers.count > 1 && error.isClosedDoor {
+                let old = tenant.server
+                while try await !lives(tenant) {
+                    guard .now < deadline else { throw TenancyError.moving(id) }
+                    try await directory.refresh()
+                    tenant = try await directory.active(id)
+                    if tenant.server == old { try await Task.sleep(for: .milliseconds(10)) }
+                }
+                // Once more where it was, too: it may have opened meanwhile.
+                guard tenant.server != old || !wasRefused else { throw error }
+                wasRefused = true
+            }
+        }
+    }
+
+    /// Whether the tenant's server says itself that it has the tenant.
+    private func lives(_ tenant: Tenant) async throws -> Bool {
+        let rows = try await database(of: tenant).query(
+            "select server = '' from shared.tenants where id = \(tenant.id.text)", role: serviceRole)
+        return try rows.first?.get(0) ?? false
     }
 
     /// A transaction on what all tenants share, with the service's rights.
@@ -134,6 +177,17 @@ public struct TenantDatabase: Sendable {
 }
 
 extension TenantDatabase {
+    /// Which of the tenants are not on this server: what a consumer leaves to another one. It is asked in the transaction
+    /// of their events, so that each event of a tenant that moves is done on one side.
+    public func absent(_ tenants: [String]) -> SQL {
+        isHome
+            ? "select id from shared.tenants where id = any(\(tenants)) and server <> ''"
+            : """
+            select n.id from unnest(\(tenants)) as n(id)
+            where not exists (select from shared.tenants t where t.id = n.id and t.server = '')
+            """
+    }
+
     /// Checks at a service's start that the database is ready for this program.
     ///
     /// - Parameters:
@@ -164,5 +218,13 @@ extension TenantDatabase {
         guard needed <= limit - 10 else {
             throw TenancyError.tooManyConnections(needed: needed, limit: limit)
         }
+    }
+}
+
+extension PostgresError {
+    /// What one meets where a tenant was: its schema is closed, or gone with its role.
+    fileprivate var isClosedDoor: Bool {
+        [SQLState.insufficientPrivilege, SQLState.undefinedTable, SQLState.undefinedSchema, SQLState.invalidParameter]
+            .contains(sqlState)
     }
 }

@@ -25,6 +25,10 @@ public struct TenantProvisioner: Sendable {
 
     private static let lock: Int64 = 0x6775_616e_7869_0002
 
+    /// Lets makings and removals of tenants go one after the other.
+    static let turn: SQL = "select pg_advisory_xact_lock(\(lock))"
+    static let loginCounts: SQL = "select login, count(*) from shared.tenants where server = '' group by login"
+
     // MARK: Making
 
     /// Makes the tenant's role, schema and tables in one transaction. One that is there already is answered as it is.
@@ -40,15 +44,10 @@ public struct TenantProvisioner: Sendable {
         let tenant = try await tenants.database.withTransaction(role: login, options: Self.options) { transaction in
             // One after the other: each chooses the login with the fewest tenants.
             let results = try await transaction.pipeline([
-                "select pg_advisory_xact_lock(\(Self.lock))",
-                "\(Tenant.select) where id = \(description.id.text)",
-                "select login, count(*) from shared.tenants where server = '' group by login",
+                Self.turn, "\(Tenant.select) where id = \(description.id.text)", Self.loginCounts,
             ])
             if let existing = results[1].first { return try Tenant(existing) }
-            let counts = try results[2].map {
-                (number: try $0.get(0, as: Int.self), tenants: try $0.get(1, as: Int.self))
-            }
-            let choice = Self.chooseLogin(counts)
+            let choice = try Self.chooseLogin(results[2])
             let statements = try create(description, choice)
             do {
                 let results = try await transaction.commit(after: statements + additions)
@@ -61,11 +60,15 @@ public struct TenantProvisioner: Sendable {
         return tenant
     }
 
-    private static let options = TransactionOptions(statementTimeout: .seconds(60), lockTimeout: .seconds(10))
+    static let options = TransactionOptions(statementTimeout: .seconds(60), lockTimeout: .seconds(10))
 
     struct LoginChoice: Equatable {
         let number: Int
         let isNew: Bool
+    }
+
+    static func chooseLogin(_ counts: Rows) throws -> LoginChoice {
+        chooseLogin(try counts.map { (number: try $0.get(0), tenants: try $0.get(1)) })
     }
 
     /// The first login with room, or the next new one.
@@ -77,10 +80,25 @@ public struct TenantProvisioner: Sendable {
     }
 
     private func create(_ description: TenantDescription, _ choice: LoginChoice) throws -> [SQL] {
-        let tenantRole = SQL.quoted(roles.tenant(description.id))
+        try schema(of: description.id, choice) + [
+            """
+            insert into shared.tenants
+                (id, slug, name, time_zone, currency, industry, settings, schema_version, login)
+            values (\(description.id.text), \(description.slug), \(description.name), \(description.timeZone),
+                \(description.currency), \(description.industry), \(description.settings), \(currentVersion),
+                \(choice.number)::int)
+            returning id, slug, name, status, time_zone, currency, industry, created_at, settings, login,
+                server
+            """
+        ]
+    }
+
+    /// What makes role, schema and tables.
+    func schema(of tenant: TenantID, _ choice: LoginChoice) throws -> [SQL] {
+        let tenantRole = SQL.quoted(roles.tenant(tenant))
         let owner = SQL.quoted(roles.owner)
         let app = SQL.quoted(roles.appLogin(choice.number))
-        let schema = description.id.schema
+        let schema = tenant.schema
         var commands: [String] = []
         if choice.isNew { commands.append("grant connect on database \(SQL.quoted(roles.database)) to \(app)") }
         // The login itself, not the owner, may make roles.
@@ -105,18 +123,8 @@ public struct TenantProvisioner: Sendable {
                 ], at: 0)
         }
         for set in sets {
-            for migration in set.tenant { statements += try migration.statements(placeholders(description.id)) }
+            for migration in set.tenant { statements += try migration.statements(placeholders(tenant)) }
         }
-        statements.append(
-            """
-            insert into shared.tenants
-                (id, slug, name, time_zone, currency, industry, settings, schema_version, login)
-            values (\(description.id.text), \(description.slug), \(description.name), \(description.timeZone),
-                \(description.currency), \(description.industry), \(description.settings), \(currentVersion),
-                \(choice.number)::int)
-            returning id, slug, name, status, time_zone, currency, industry, created_at, settings, login,
-                server
-            """)
         return statements
     }
 
@@ -163,26 +171,46 @@ public struct TenantProvisioner: Sendable {
     public func drop(_ tenant: TenantID) async throws {
         // The entry at home goes last: until then it says where the rest is. Without one the making was cut off.
         let server = try await place(of: tenant)
-        for place in tenants.everywhere where !place.isHome && (server ?? place.server) == place.server {
-            try await on(place.server).dropHere(tenant)
-        }
+        var places = tenants.everywhere.map(\.server).filter { !$0.isEmpty && (server ?? $0) == $0 }
+        // Where it was going when its move was cut off.
+        for place in places + [""] { places += try await on(place).destinations(of: tenant) }
+        for place in places { try await on(place).dropHere(tenant) }
         try await dropHere(tenant)
         try await tenants.directory.refresh()
     }
 
+    /// What notes the writes to a tenant that moves.
+    public static func movingTrigger(_ tenant: TenantID) -> String { "zz_moving_\(tenant.text)" }
+
+    private func destinations(of tenant: TenantID) async throws -> [String] {
+        try await tenants.database.query(
+            "select target from shared.moves where tenant = \(tenant.text) and target <> \(TenantDatabase.home)",
+            role: login
+        ).map { try $0.get(0) }
+    }
+
     private func dropHere(_ tenant: TenantID) async throws {
         try await tenants.database.withTransaction(role: login, options: Self.options) { transaction in
-            let entry = try await transaction.pipeline([
-                "select pg_advisory_xact_lock(\(Self.lock))",
-                "delete from shared.tenants where id = \(tenant.text) returning server",
-            ])[1]
-            guard let row = entry.first, try row.get(0, as: String.self).isEmpty else { return }
-            _ = try await transaction.pipeline(
-                [
+            let results = try await transaction.pipeline([
+                Self.turn, "select to_regnamespace(\("\(tenant.schema)")) is not null",
+                "delete from shared.moves where tenant = \(tenant.text)",
+            ])
+            let isHere: Bool = try results[1].single().get(0)
+            var statements: [SQL] = [
+                "delete from shared.tenants where id = \(tenant.text)",
+                "delete from shared.moved_rows where tenant = \(tenant.text)",
+            ]
+            if results[2].affected > 0 {
+                let trigger = SQL.quoted(Self.movingTrigger(tenant))
+                statements.append(SQL(raw: "drop trigger if exists \(trigger) on shared.inbox_sequence").unprepared())
+            }
+            if isHere {
+                statements += [
                     "drop schema \(tenant.schema) cascade", "set local role none",
                     "drop role \(SQL.quoted(roles.tenant(tenant)))",
-                ]
-                .map { SQL(raw: $0).unprepared() })
+                ].map { SQL(raw: $0).unprepared() }
+            }
+            _ = try await transaction.pipeline(statements)
         }
     }
 }

@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import os
+import subprocess
 import sys
 import threading
 import time
@@ -43,15 +45,16 @@ class Caller:
 class Writer(threading.Thread):
     """Creates leads until told to stop, each once; remembers which were acknowledged and what else was answered."""
 
-    def __init__(self, api):
+    def __init__(self, api, source="writer"):
         super().__init__(daemon=True)
+        self.source = source
         self.api, self.acknowledged, self.refusals, self.ended = api, {}, [], threading.Event()
 
     def run(self):
         number = 0
         while not self.ended.is_set():
             number += 1
-            body = {"company": f"Company {number}", "externalSystem": "writer", "externalId": str(number)}
+            body = {"company": f"Company {number}", "externalSystem": self.source, "externalId": str(number)}
             try:
                 status, headers, answer = self.api.send("POST", "/v1/leads", body)
             except OSError as error:
@@ -68,6 +71,48 @@ class Writer(threading.Thread):
         self.ended.set()
         self.join()
         return self.acknowledged
+
+
+class Converter(threading.Thread):
+    """Makes leads and converts them at once: an act in three services."""
+
+    def __init__(self, api):
+        super().__init__(daemon=True)
+        self.api, self.ended, self.done = api, threading.Event(), []
+
+    def run(self):
+        while not self.ended.is_set():
+            lead = self.api.ok("POST", "/v1/leads", {"company": f"Converted {len(self.done)} Ltd", "person": "Ada"})
+            amount = {"amount": "10.00", "currency": "USD"}
+            answer = self.api.ok("POST", f"/v1/leads/{lead['id']}/convert", {"opportunity": {"amount": amount}})
+            self.done.append((lead["id"], answer))
+
+    def stop(self):
+        self.ended.set()
+        self.join()
+
+
+class Server:
+    """A PostgreSQL of its own, beside that of the platform."""
+
+    def __init__(self, folder):
+        self.settings = {"GUANXI_RUN_DIR": str(folder)}
+        self.script("start")
+        self.url = self.script("url").strip()
+
+    def script(self, *command):
+        return subprocess.run(
+            [str(ROOT / "deploy" / "local" / "postgres.sh"), *command], env={**os.environ, **self.settings}, check=True,
+            capture_output=True, text=True).stdout
+
+    def database(self, name):
+        return self.url.replace("/postgres?", f"/{name}?")
+
+    def psql(self, database, statement):
+        output = subprocess.run(
+            ["psql", "-X", "-q", "-t", "-A", "-v", "ON_ERROR_STOP=1", self.database(database)], input=statement,
+            check=True, capture_output=True, text=True).stdout
+        return output.splitlines()
 
 
 class Platform:

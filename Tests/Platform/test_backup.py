@@ -7,11 +7,10 @@ import os
 import signal
 import subprocess
 import tarfile
-import threading
 from pathlib import Path
 
 import pytest
-from calls import ROOT, Caller, Platform, Writer, all_leads, wait_for
+from calls import ROOT, Caller, Converter, Platform, Writer, all_leads, wait_for
 from system import SERVICES
 
 BIN = ROOT / ".build" / os.environ.setdefault("GUANXI_BUILD", "debug")
@@ -41,25 +40,6 @@ def psql(platform, service, statement, binary=False):
         [PSQL, "-XAtc", statement, platform.system.database(f"guanxi_{service}")], capture_output=True,
         env={**os.environ, "PGTZ": "UTC"}, check=True)
     return done.stdout if binary else done.stdout.decode().strip()
-
-
-class Converter(threading.Thread):
-    """Makes leads and converts them at once: an act in three services."""
-
-    def __init__(self, api):
-        super().__init__(daemon=True)
-        self.api, self.ended, self.done = api, threading.Event(), []
-
-    def run(self):
-        while not self.ended.is_set():
-            lead = self.api.ok("POST", "/v1/leads", {"company": f"Converted {len(self.done)} Ltd", "person": "Ada"})
-            amount = {"amount": "10.00", "currency": "USD"}
-            answer = self.api.ok("POST", f"/v1/leads/{lead['id']}/convert", {"opportunity": {"amount": amount}})
-            self.done.append((lead["id"], answer))
-
-    def stop(self):
-        self.ended.set()
-        self.join()
 
 
 @pytest.fixture(scope="module")

@@ -1,38 +1,17 @@
 """Tenants on a second PostgreSQL server: everything works there as at home, and nothing of them is at home."""
 
-import os
 import subprocess
 import uuid
 
 import pytest
-from calls import ROOT, Platform, wait_for
+from calls import ROOT, Platform, Server, wait_for
 
 SECOND = ("leads", "opportunities", "customers", "analytics")
 
 
-class Second:
-    """A PostgreSQL of its own, beside that of the platform."""
-
-    def __init__(self, folder):
-        self.settings = {"GUANXI_RUN_DIR": str(folder)}
-        self.script("start")
-        self.url = self.script("url").strip()
-
-    def script(self, *command):
-        return subprocess.run(
-            [str(ROOT / "deploy" / "local" / "postgres.sh"), *command], env={**os.environ, **self.settings}, check=True,
-            capture_output=True, text=True).stdout
-
-    def psql(self, database, statement):
-        output = subprocess.run(
-            ["psql", "-X", "-q", "-t", "-A", "-v", "ON_ERROR_STOP=1", self.url.replace("/postgres?", f"/{database}?")],
-            input=statement, check=True, capture_output=True, text=True).stdout
-        return output.splitlines()
-
-
 @pytest.fixture(scope="module")
 def second():
-    second = Second(ROOT / ".run" / "second-server")
+    second = Server(ROOT / ".run" / "second-server")
     yield second
     second.script("destroy")
 

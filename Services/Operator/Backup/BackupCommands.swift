@@ -12,7 +12,7 @@ enum BackupCommands {
         "backup", summary: "Write one tenant, as it is at one moment in every service, into a file.",
         arguments: [.init("tenant", help: "The tenant's slug or id.")],
         options: [
-            Migrate.databaseURL,
+            Migrate.databaseURL, Migrate.databaseServers,
             .init("to", value: "FILE", isRequired: true, help: "The file; it must not be there yet."),
         ],
         examples: [
@@ -87,9 +87,11 @@ enum BackupCommands {
         _ call: Invocation, _ body: @escaping @Sendable (BackupDatabases) async throws -> Void
     ) async throws {
         let superuser = try Migrate.superuser(try call.required("database-url"))
+        let others = try Migrate.servers(call["database-servers"] ?? "")
+        let extra = try call["extra"].map(Migrate.folder)
         do {
             try await call.onLoop { group in
-                let databases = try BackupDatabases(superuser, group: group)
+                let databases = try BackupDatabases(superuser, others: others, extra: extra, group: group)
                 let outcome: Result<Void, any Error>
                 do { outcome = .success(try await body(databases)) } catch { outcome = .failure(error) }
                 await databases.close()

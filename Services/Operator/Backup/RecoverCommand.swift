@@ -18,7 +18,7 @@ enum RecoverCommand {
     static let command = Command(
         "recover",
         summary: "Make databases that were set back in time and the event log agree. The services are stopped.",
-        options: [Migrate.databaseURL] + TopicCommands.log,
+        options: [Migrate.databaseURL, Migrate.databaseServers] + TopicCommands.log,
         examples: [
             (
                 command: "guanxi recover --event-log kafka --bootstrap-servers kafka:9092",
@@ -37,8 +37,10 @@ enum RecoverCommand {
             let ends = try await ends(servers, databases.services[0].postgres.group)
             var moved = JSONObject()
             for service in databases.services {
-                for (consumer, partitions) in try await rejoin(service, ends) {
-                    moved.append(consumer, .int(partitions))
+                for place in service.database.everywhere {
+                    for (consumer, partitions) in try await rejoin(place.database, ends) {
+                        moved.append(consumer, .int(partitions))
+                    }
                 }
             }
             let missing = try await missing(databases)
@@ -51,10 +53,12 @@ enum RecoverCommand {
     }
 
     private static func requireRest(_ databases: BackupDatabases) async throws {
-        let rows = try await databases.services[0].postgres.query(
-            "select count(*) from pg_stat_activity where application_name like 'guanxi-%'")
-        guard try rows.single().get(0, as: Int64.self) == 0 else {
-            throw CommandFailure("services are running: stop them all, then run it again")
+        for place in try databases["leads"].database.everywhere {
+            let rows = try await place.database.query(
+                "select count(*) from pg_stat_activity where application_name like 'guanxi-%'")
+            guard try rows.single().get(0, as: Int64.self) == 0 else {
+                throw CommandFailure("services are running: stop them all, then run it again")
+            }
         }
     }
 
@@ -79,10 +83,10 @@ enum RecoverCommand {
 
     /// Each consumer, and of how many partitions it leaves something out.
     private static func rejoin(
-        _ service: BackupDatabases.Service, _ ends: [TopicPartition: Int64]
+        _ database: PostgresDatabase, _ ends: [TopicPartition: Int64]
     ) async throws -> [(String, Int64)] {
         let ends = ends.sorted { $0.key < $1.key }
-        let results = try await service.postgres.flight([
+        let results = try await database.flight([
             """
             with moved as (
                 update shared.inbox_offset o set next_offset = n.next
@@ -104,8 +108,9 @@ enum RecoverCommand {
         try await directory.refresh()
         var missing: [String] = []
         for tenant in directory.all {
+            let services = try await databases.serving(tenant.id)
             do {
-                try await TenantCut(services: databases.services, tenant: tenant.id).look { snapshots in
+                try await TenantCut(services: services, tenant: tenant.id).look { snapshots in
                     try await DeliveryCheck(snapshots: snapshots, tenant: tenant.id).run()
                 }
             } catch let failure as CommandFailure { missing.append("\(tenant.slug): \(failure)") }

@@ -22,7 +22,8 @@ struct TenantBackup: Sendable {
         let tenant = try await find(key)
         let writer = try BackupWriter(path)
         do {
-            return try await TenantCut(services: databases.services, tenant: tenant.id).take { snapshots, pause in
+            let services = try await databases.serving(tenant.id)
+            return try await TenantCut(services: services, tenant: tenant.id).take { snapshots, pause in
                 let manifest = try await write(tenant, snapshots, writer)
                 try await writer.finish(manifest)
                 return Outcome(manifest: manifest, pause: pause)

@@ -127,7 +127,7 @@ struct TenantRestore: Sendable {
                 throw CommandFailure("\(expected.name) is not in the schema of that version: the file is damaged")
             }
             let statement = TenantTables.Table(
-                name: table.name, columns: expected.columns, order: table.order
+                name: table.name, columns: expected.columns, key: table.key
             ).copy(in: SchemaName(tenant))
             try await Self.compare(expected, statement, transaction)
         }

@@ -6,8 +6,11 @@ enum TenantTables {
     struct Table: Sendable {
         let name: String
         let columns: [String]
+        /// The columns of its primary key; none if it has none.
+        let key: [String]
+
         /// Its rows in one order, so that equal rows have an equal digest.
-        let order: [String]
+        var order: [String] { key.isEmpty ? columns : key }
 
         func copy(in schema: SchemaName) -> SQL { TenantTables.copy(columns, from: "\(schema).\(ident: name)", order) }
     }
@@ -25,7 +28,9 @@ enum TenantTables {
     }
 
     /// The tables, those that others refer to first.
-    static func all(of tenant: TenantID, on transaction: PostgresTransaction) async throws -> [Table] {
+    static func all(
+        of tenant: TenantID, leaving left: Set<String> = left, on transaction: PostgresTransaction
+    ) async throws -> [Table] {
         let results = try await transaction.pipeline([
             """
             select c.relname::text,
@@ -47,7 +52,7 @@ enum TenantTables {
         let tables = try results[0].map { row in
             let columns: [String] = try row.get(1)
             let key: [String] = try row.get(2)
-            return Table(name: try row.get(0), columns: columns, order: key.isEmpty ? columns : key)
+            return Table(name: try row.get(0), columns: columns, key: key)
         }
         let references = try results[1].map {
             (from: try $0.get(1, as: String.self), to: try $0.get(2, as: String.self))
@@ -94,13 +99,13 @@ enum TenantTables {
 enum ConsumersProgress {
     static let columns = ["consumer", "aggregate", "sequence"]
 
-    /// How far each consumer is with each aggregate; the tenant itself is an aggregate that a copy does not have.
+    /// How far each consumer is with each aggregate, under its name at home; the tenant itself is an aggregate that a copy does not have.
     static func copy(of tenant: TenantID) -> SQL {
         TenantTables.copy(
             columns,
             from: """
-                (select * from shared.inbox_sequence where tenant = \(raw: SQL.literal(tenant.text))
-                    and not starts_with(aggregate, 'tenant/')) as s
+                (select split_part(consumer, '@', 1) as consumer, aggregate, sequence from shared.inbox_sequence
+                    where tenant = \(raw: SQL.literal(tenant.text)) and not starts_with(aggregate, 'tenant/')) as s
                 """, ["consumer", "aggregate"])
     }
 }

@@ -44,13 +44,22 @@ struct IsolationCheck: Sendable {
         report.extents = Dictionary(uniqueKeysWithValues: tenants.map { ($0.id, Extent()) })
         report.findings = try await provisioner.inspectFences()
         let words = try await words()
-        let origins = try await provisioner.origins()
+        let origins = try await origins()
         report.findings += try await canaries(tenants, words)
         report.findings += try await neighbours(tenants)
         try await rowsAtRest(words, origins, &report)
         // The topic has the events of every server.
         if database.isHome { try await events(origins, &report) }
         return report
+    }
+
+    /// Which tenants are copies of which. A copy may be on another server than the tenant it was made of.
+    private func origins() async throws -> [TenantID: TenantID] {
+        var origins: [TenantID: TenantID] = [:]
+        for place in database.everywhere {
+            origins.merge(try await provisioner.on(place.server).origins()) { $1 }
+        }
+        return origins
     }
 
     // MARK: - Canaries

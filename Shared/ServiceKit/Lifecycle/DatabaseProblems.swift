@@ -27,6 +27,7 @@ public enum DatabaseProblems {
                 errors: [
                     FieldError("/slug", code: "taken", .init(en: "Choose another slug.", zh: "请更换短名。"))
                 ])
+        case .moving: Problem(.unavailable, retryAfter: .seconds(1))
         case .notPrepared, .tooManyConnections, .unknownServer: Problem(.unavailable, retryAfter: .seconds(5))
         }
     }

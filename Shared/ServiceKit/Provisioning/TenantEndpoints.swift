@@ -60,12 +60,3 @@ public struct TenantEndpoints: Sendable {
         return id
     }
 }
-
-extension Tenant {
-    /// What it was made of.
-    public var definition: TenantDescription {
-        TenantDescription(
-            id: id, slug: slug, name: name, timeZone: timeZone, currency: currency, industry: industry,
-            settings: settings)
-    }
-}

@@ -1,0 +1,279 @@
+import EventLog
+import Postgres
+import ServiceKit
+import Tenancy
+import Values
+
+/// The moment in which a tenant's data in one service go from one server to another.
+///
+/// Two transactions, one on each server. Here nobody can write to the tenant, and no consumer works; there no consumer
+/// works either. What the relay has not published yet is waited for, so that no event of the tenant comes after one of
+/// the other server; what was written last is carried over. Then the tenant is closed here (commit), and opened there
+/// (commit). In between it is nowhere, and all that it is made of is here: whoever finds it so opens it there.
+struct MoveFence: Sendable {
+    let move: ServiceMove
+
+    /// Longer than this nobody shall wait: all is let go, and tried again.
+    static let longest = Duration.milliseconds(800)
+    /// How long consumers there rest before anybody waits, so that those here get as far.
+    private static let catchUp = Duration.milliseconds(1_000)
+
+    /// The fence did not come about in time; nothing has changed.
+    struct Busy: Error {
+        let reason: String
+    }
+
+    private var id: TenantID { move.id }
+
+    // MARK: - Consumers
+
+    /// The consumers of a server.
+    static func groups(of place: TenantDatabase, on transaction: PostgresTransaction) async throws -> [String] {
+        let suffix = place.isHome ? "" : place.server
+        return try await transaction.query(
+            """
+            select distinct consumer from shared.inbox_offset where split_part(consumer, '@', 2) = \(suffix) order by 1
+            """
+        ).map { try $0.get(0) }
+    }
+
+    static func renamed(_ group: String, on place: TenantDatabase) -> String {
+        let name = group.split(separator: "@")[0]
+        return place.isHome ? String(name) : "\(name)@\(place.server)"
+    }
+
+    private func rest(_ groups: [String], _ transaction: PostgresTransaction) async throws {
+        _ = try await transaction.pipeline(
+            groups.map { "select pg_advisory_xact_lock(\(EventConsumer.restLock(of: $0)))" })
+    }
+
+    private struct Place: Hashable {
+        let group: String
+        let topic: String
+        let partition: Int32
+    }
+
+    private func offsets(_ groups: [String], _ transaction: PostgresTransaction) async throws -> [Place: Int64] {
+        let rows = try await transaction.query(
+            """
+            select consumer, topic, partition, next_offset from shared.inbox_offset where consumer = any(\(groups))
+            """)
+        return try rows.reduce(into: [:]) { offsets, row in
+            let place = Place(
+                group: Self.renamed(try row.get(0), on: move.target), topic: try row.get(1), partition: try row.get(2))
+            offsets[place] = try row.get(3)
+        }
+    }
+
+    /// Waits until consumers here have done what those there have passed, who rest. If they do not get so far, those
+    /// there go back, which is as right and takes longer.
+    private func wait(for there: [Place: Int64], _ groups: [String]) async throws {
+        let deadline = ContinuousClock.now + Self.catchUp
+        while .now < deadline {
+            let here = try await move.source.database.withTransaction(options: ServiceMove.options()) { [self] in
+                try await offsets(groups, $0)
+            }
+            if there.allSatisfy({ $0.value <= here[$0.key] ?? 0 }) { return }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+    }
+
+    // MARK: - The fence
+
+    /// Moves the tenant; since when nobody could write to it.
+    ///
+    /// - Throws: ``Busy`` when it could not be done quickly; then nothing has changed.
+    func run() async throws -> ContinuousClock.Instant {
+        do {
+            let options = ServiceMove.options(lockTimeout: ServiceMove.patience)
+            return try await move.target.database.withTransaction(options: options) { [self] there in
+                let own = try await Self.groups(of: move.target, on: there)
+                try await rest(own, there)
+                return try await move.source.database.withTransaction(options: options) { here in
+                    let groups = try await Self.groups(of: move.source, on: here)
+                    try await wait(for: try await offsets(own, there), groups)
+                    _ = try await here.query(ServiceMove.quickly)
+                    try await rest(groups, here)
+                    return try await pass(from: here, to: there, groups)
+                }
+            }
+        } catch let error as PostgresError where error.isTransient || error.sqlState == SQLState.lockNotAvailable {
+            throw Busy(reason: "\(error)")
+        }
+    }
+
+    private func pass(
+        from here: PostgresTransaction, to there: PostgresTransaction, _ groups: [String]
+    ) async throws -> ContinuousClock.Instant {
+        let began = ContinuousClock.now
+        let tables = try await MovedRelation.all(of: id, to: move.target, on: here).filter { !$0.isShared }
+        let list = tables.map(\.table).joined(separator: ", ")
+        try await here.query(SQL(raw: "lock table \(list) in share mode").unprepared())
+        guard try await move.service.provisioner.isCurrent(id, on: here) else {
+            throw CommandFailure("the tenant was migrated meanwhile: run it again")
+        }
+        try await publish(here, began)
+        _ = try await move.carry(from: here, to: there)
+        try await close(here, groups)
+        try await open(from: here, on: there)
+        guard began.duration(to: .now) < Self.longest else { throw Busy(reason: "it took too long") }
+        return began
+    }
+
+    /// Waits until the relay has published all events of the tenant.
+    private func publish(_ here: PostgresTransaction, _ began: ContinuousClock.Instant) async throws {
+        try await here.query("set local enable_seqscan = off")
+        while try await here.query(Self.unpublished(id)).single().get(0, as: Bool.self) {
+            guard began.duration(to: .now) < Self.longest else {
+                throw Busy(reason: "events of the tenant wait to be published: see guanxi status")
+            }
+            try await Task.sleep(for: .milliseconds(5))
+        }
+    }
+
+    /// As the relay reads: what a slot's cursor does not see, by transaction. What came along with a move was told
+    /// before.
+    private static func unpublished(_ tenant: TenantID) -> SQL {
+        """
+        select exists (
+            select from shared.relay_cursor c cross join lateral (
+                select from shared.outbox o
+                where (o.txid >= pg_snapshot_xmax(c.snapshot)
+                        or o.txid = any(array(select pg_snapshot_xip(c.snapshot))))
+                    and o.slot = c.slot and o.tenant = \(tenant.text)
+                    and (c.upper is null or o.id > c.last_id or not pg_visible_in_snapshot(o.txid, c.upper))
+                limit 1) as w)
+        or (select count(*) < 16 from shared.relay_cursor) and exists (
+            select from shared.outbox o
+            where o.tenant = \(tenant.text) and o.txid <> '3'
+                and not exists (select from shared.relay_cursor c where c.slot = o.slot))
+        """
+    }
+
+    private func close(_ here: PostgresTransaction, _ groups: [String]) async throws {
+        let provisioner = try move.service.provisioner.on(move.source.server)
+        var login: Int?
+        if move.source.isHome {
+            let there = try move.service.provisioner.on(move.target.server)
+            login = try await move.target.database.withTransaction(options: ServiceMove.options()) { [id] in
+                try await there.loginNumber(of: id, on: $0)
+            }
+        }
+        _ = try await here.pipeline([
+            provisioner.closing(id),
+            """
+            update shared.moves set state = 'fenced', offsets = coalesce((
+                select jsonb_agg(jsonb_build_object('consumer', consumer, 'topic', topic, 'partition', partition,
+                    'next', next_offset))
+                from shared.inbox_offset where consumer = any(\(groups))), '[]')
+            where tenant = \(id.text)
+            """,
+            """
+            update shared.tenants set server = \(move.target.place), login = coalesce(\(login.map { Int32($0) }), login)
+            where id = \(id.text)
+            """,
+        ])
+    }
+
+    // MARK: - On the other side
+
+    /// Ends a fence that was cut off after the tenant was closed here: all it is made of is here still.
+    func finish() async throws {
+        try await move.target.database.withTransaction(options: ServiceMove.options()) { [self] there in
+            try await rest(try await Self.groups(of: move.target, on: there), there)
+            try await move.source.database.withTransaction(options: ServiceMove.options(snapshot: true)) { here in
+                _ = try await move.carry(from: here, to: there)
+                try await open(from: here, on: there)
+            }
+        }
+    }
+
+    /// Brings what is the tenant's of the tables that tenants share, and lets it live there.
+    private func open(from here: PostgresTransaction, on there: PostgresTransaction) async throws {
+        for table in SharedRows.all {
+            try await there.query(table.remove(id))
+            try await RowPipe.copy(table.rows(of: id, for: move.target), from: here, into: table.receiving, on: there)
+        }
+        let sequences = try await TenantTables.sequences(of: id, on: here)
+        _ = try await there.pipeline(
+            sequences.map {
+                """
+                select setval(\("\(id.schema).\(SQL.quoted($0.name))")::text::regclass, \($0.value), \($0.isCalled))
+                """
+            })
+        try await goBack(try await fenced(here), there)
+        let provisioner = try move.service.provisioner.on(move.target.server)
+        _ = try await there.query(provisioner.opening(id))
+        if move.target.isHome {
+            let login = try await provisioner.loginNumber(of: id, on: there)
+            let versions: SQL = "select schema_version::text from shared.tenants where id = \(id.text)"
+            let version: String = try await here.query(versions).single().get(0)
+            try await there.query(
+                """
+                update shared.tenants set server = '', login = \(Int32(login)), schema_version = \(version)::text::jsonb
+                where id = \(id.text)
+                """)
+        } else {
+            try await there.query("update shared.tenants set server = '' where id = \(id.text)")
+        }
+    }
+
+    /// How far consumers here were at the fence, under their names there.
+    private func fenced(_ here: PostgresTransaction) async throws -> [(key: Place, value: Int64)] {
+        let rows = try await here.query(
+            """
+            select o ->> 'consumer', o ->> 'topic', (o ->> 'partition')::int, (o ->> 'next')::bigint
+            from shared.moves cross join jsonb_array_elements(offsets) as o where tenant = \(id.text)
+            """)
+        return try rows.map { row in
+            let group = Self.renamed(try row.get(0), on: move.target)
+            return (key: Place(group: group, topic: try row.get(1), partition: try row.get(2)), value: try row.get(3))
+        }
+    }
+
+    /// Consumers there begin no later than where those here stopped: they passed the tenant's events as none of theirs.
+    /// What they have done they skip.
+    private func goBack(_ offsets: [(key: Place, value: Int64)], _ there: PostgresTransaction) async throws {
+        try await there.query(
+            """
+            update shared.inbox_offset o set next_offset = n.next
+            from unnest(\(offsets.map(\.key.group)), \(offsets.map(\.key.topic)), \(offsets.map(\.key.partition)),
+                \(offsets.map(\.value))) as n(consumer, topic, partition, next)
+            where o.consumer = n.consumer and o.topic = n.topic and o.partition = n.partition and o.next_offset > n.next
+            """)
+    }
+}
+
+/// What of the small tables that tenants share is one tenant's.
+struct SharedRows: Sendable {
+    let table: String
+    let columns: [String]
+
+    static let all = [
+        SharedRows(
+            table: "dead_letter",
+            columns: [
+                "consumer", "topic", "partition", "offset", "recorded_at", "key", "tenant", "aggregate", "sequence",
+                "type", "state", "reason", "attempts", "parked_at", "headers", "body",
+            ]),
+        SharedRows(table: "pending_work", columns: ["kind", "tenant", "id", "since"]),
+        SharedRows(table: "restored_tenants", columns: ["tenant", "origin", "backup", "state", "made_at"]),
+    ]
+
+    func remove(_ tenant: TenantID) -> SQL {
+        SQL(raw: "delete from shared.\(table) where tenant = \(SQL.literal(tenant.text))").unprepared()
+    }
+
+    func rows(of tenant: TenantID, for target: TenantDatabase) -> SQL {
+        let values = columns.map { $0 == "consumer" ? MovedRelation.renamed("consumer", on: target) : SQL.quoted($0) }
+        let order = columns.contains("offset") ? " order by id" : ""
+        return SQL(
+            raw: "copy (select \(values.joined(separator: ", ")) from shared.\(table) "
+                + "where tenant = \(SQL.literal(tenant.text))\(order)) to stdout"
+        ).unprepared()
+    }
+
+    var receiving: SQL {
+        SQL(raw: "copy shared.\(table) (\(columns.map(SQL.quoted).joined(separator: ", "))) from stdin").unprepared()
+    }
+}
