@@ -39,6 +39,11 @@ public struct CommonGrams: Sendable, Hashable {
         return String(String.UnicodeScalarView(best))
     }
 
+    /// Whether a word, which may be part of a longer one, has a run that is not common.
+    public func isRare(_ word: String) -> Bool {
+        !Self.words(word).flatMap(Self.grams).allSatisfy(grams.contains)
+    }
+
     private static func words(_ text: String) -> [[Unicode.Scalar]] {
         text.unicodeScalars.split { !$0.properties.isAlphabetic && $0.properties.numericType == nil }.map(Array.init)
     }

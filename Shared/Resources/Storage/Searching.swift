@@ -32,32 +32,36 @@ extension Resource {
     /// The condition that lets through the records whose text of search has what somebody typed.
     ///
     /// The trigram index finds candidates by what of it is rare, or by the spelling of Chinese words that are too short
-    /// for it; among them the whole is looked for.
+    /// for it; among them the whole is looked for. What is common is left to the planner, which then goes through the
+    /// list in its order.
     func search(_ text: String, _ column: String, tenant: TenantID) async throws -> SQL {
         let pattern = foldedText(text)
         let column: SQL = "\(ident: column)"
-        if let candidates = try await candidates(pattern, column, tenant) {
-            return "(\(candidates)) and strpos(\(column), \(pattern)) > 0"
+        let qualified = table.qualified(SchemaName(tenant))
+        let grams = try await environment.searchSamples.grams(of: "\(tenant.text)/\(collection)") {
+            try await database.query(tenant, "select \(column) from \(qualified) order by id desc limit 300")
+                .map { try $0.get(0) }
         }
-        return Self.like(column, pattern)
+        let parts = Self.parts(of: pattern, grams)
+        guard !parts.isEmpty else { return Self.like(column, pattern) }
+        // By itself, for the planner would take a part that is in one of its hundred samples by chance for common, and go
+        // through the whole list.
+        let candidates = parts.map { Self.like(column, $0) }.joined(separator: " or ")
+        return """
+            id = any(array(
+                select id from \(qualified) where (\(candidates)) and strpos(\(column), \(pattern)) > 0))
+            """
     }
 
-    /// A condition that holds for whatever has the pattern and that the index answers sooner; nil when there is none.
-    private func candidates(_ pattern: String, _ column: SQL, _ tenant: TenantID) async throws -> SQL? {
+    /// Of these a text that has the pattern has one, and few others have; empty when there are none.
+    private static func parts(of pattern: String, _ grams: CommonGrams) -> [String] {
         let words = pattern.split { !$0.isLetter && !$0.isNumber }
-        guard words.contains(where: { $0.unicodeScalars.count >= 3 }) else {
-            let short = words.filter(\.containsHan).max { $0.count < $1.count }
-            let spellings = Pinyin.spellings(of: short.map(String.init) ?? "")
-            guard !spellings.isEmpty, spellings.allSatisfy({ $0.count >= 3 }) else { return nil }
-            return spellings.sorted().map { Self.like(column, $0) }.joined(separator: " or ")
+        if words.contains(where: { $0.unicodeScalars.count >= 3 }) {
+            return grams.rarePart(of: pattern).map { [$0] } ?? []
         }
-        let schema = SchemaName(tenant)
-        let grams = try await environment.searchSamples.grams(of: "\(tenant.text)/\(collection)") {
-            try await database.query(
-                tenant, "select \(column) from \(table.qualified(schema)) order by id desc limit 300"
-            ).map { try $0.get(0) }
-        }
-        return grams.rarePart(of: pattern).map { Self.like(column, $0) }
+        let short = words.filter(\.containsHan).max { $0.count < $1.count }
+        let spellings = Pinyin.spellings(of: short.map(String.init) ?? "")
+        return spellings.allSatisfy(grams.isRare) ? spellings.sorted() : []
     }
 
     private static func like(_ column: SQL, _ part: String) -> SQL {
