@@ -25,7 +25,8 @@ public final class EventConsumer: Sendable {
         /// Events of one transaction.
         public var batch = 500
         /// Batches begin at least this long after one another, so that under load a transaction, which costs about a
-        /// millisecond of the machine whatever its size, carries several events. The first after a pause is done at once.
+        /// millisecond of the machine whatever its size, carries several events; longer while they carry many. The first
+        /// after a pause is done at once.
         public var pace = Duration.milliseconds(10)
         /// How long an event may fail for reasons that may pass (a lock, a tenant not yet there) before it is parked.
         public var patience = Duration.seconds(5)

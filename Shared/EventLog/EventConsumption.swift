@@ -72,7 +72,7 @@ final class EventConsumption: EventSubscriber {
         let unblocked = try await process(events[...])
         for key in unblocked { try await consumer.drain(key) }
         // A full batch means that there is more: no time to lose then.
-        let rest = consumer.configuration.pace - began.duration(to: .now)
+        let rest = consumer.configuration.pace.shared(by: batch.count) - began.duration(to: .now)
         if rest > .zero, batch.count < consumer.configuration.batch { try await Task.sleep(for: rest) }
     }
 

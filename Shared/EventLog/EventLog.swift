@@ -8,7 +8,8 @@ public protocol EventLog: Sendable {
     /// What runs, for logs and health: "kafka" or "postgres".
     var name: String { get }
 
-    /// Appends that follow one another faster cost more than the time they save: a relay makes its rounds no faster.
+    /// Appends that follow one another faster cost more than the time they save: a relay makes its rounds no faster, and
+    /// more slowly while many events share one.
     var appendPace: Duration { get }
 
     /// Makes the topics that do not exist yet; existing ones are left as they are.
@@ -62,3 +63,9 @@ extension EventLog {
 
 /// Largest body of one record, in bytes. Both logs and the outbox refuse more.
 public let maximumEventBody = 900_000
+
+extension Duration {
+    /// The pace of something that costs about the same whatever it carries, after one that carried so many events: when
+    /// they come fast, more of them share the next.
+    func shared(by count: Int) -> Duration { count < 8 ? self : self * 2.5 }
+}

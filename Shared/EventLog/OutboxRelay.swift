@@ -124,10 +124,10 @@ public final class OutboxRelay: Sendable {
                 try await session.query("select shared.empty_outbox(b::smallint) from generate_series(0, 7) b")
             }
             let rings = bell.rings
-            if try await round(&cursors, server, session) {
+            if let published = try await round(&cursors, server, session) {
                 wait = options.shortestWait
                 // The first round after a pause is begun at once, and a backlog knows no pause.
-                let rest = log.appendPace - now.duration(to: .now)
+                let rest = log.appendPace.shared(by: published) - now.duration(to: .now)
                 if rest > .zero, status.depth == 0 { try await Task.sleep(for: rest) }
             } else {
                 await bell.wait(after: rings, upTo: wait, on: loop)
@@ -181,26 +181,26 @@ public final class OutboxRelay: Sendable {
 
     // MARK: - One round
 
-    /// Reads and publishes once for each distinct cursor; false when there was nothing.
+    /// Reads and publishes once for each distinct cursor; answers how many events, nil when there was nothing to do.
     private func round(
         _ cursors: inout [Int16: RelayCursor], _ server: DatabaseServer, _ session: PostgresSession
-    ) async throws -> Bool {
-        var didPublish = false
+    ) async throws -> Int? {
+        var published: Int?
         var target: String?
         let groups = Dictionary(grouping: cursors.keys) { cursors[$0] ?? .beginning }
         for (cursor, slots) in groups {
             let (next, count, current) = try await advance(cursor, slots, target, server, session)
             for slot in slots { cursors[slot] = next }
             if next.upper == nil { target = target ?? current }
-            didPublish = didPublish || count > 0 || next.upper != nil
+            if count > 0 || next.upper != nil { published = (published ?? 0) + count }
         }
-        if !didPublish {
+        if published == nil {
             state.withLock { state in
                 state.depth = 0
                 state.lag = .zero
             }
         }
-        return didPublish
+        return published
     }
 
     private func advance(

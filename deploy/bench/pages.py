@@ -16,7 +16,7 @@ def measure(bench):
     kinds = [
         ("filtered and sorted page of 50", _followed(bench.api, FILTERED), "page.sql"),
         ("page of 50 of one owner", [_owned(number) for number in range(200)], None),
-        ("page of 50 of a search", [_searched(number) for number in range(0, 3000, 7)], None),
+        ("page of 50 of a search", [_searched(number) for number in range(7, 3000, 7)], None),
     ]
     for what, paths, script in kinds:
         floor = script and pgbench(bench.database, script, bench.options.seconds, 2, bench.names)["p99"]
