@@ -27,7 +27,7 @@ extension CloudEvent {
     }
 
     /// The record that carries this event.
-    public var record: EventRecord { record(body: data?.serialize()) }
+    public var record: EventRecord { record(body: json) }
 
     /// The record that carries this event with a body serialized before.
     func record(body: [UInt8]?) -> EventRecord {
@@ -50,56 +50,82 @@ extension CloudEvent {
 
     /// Reads an event from a record.
     ///
-    /// - Parameter isWanted: whether the data of an event of that type is to be parsed; `data` is `nil` where not.
-    public init(_ record: EventRecord, isWanted: (String) -> Bool = { _ in true }) throws(CloudEventError) {
-        let headers = try Headers(record)
-        let (kind, aggregate) = try headers.subject()
-        self.init(
-            id: try headers.parsed(Header.id, "a UUID", UUID.init(uuidString:)),
-            source: try headers.text(Header.source), type: try headers.text(Header.type), aggregateType: kind,
-            aggregateID: aggregate, time: try headers.parsed(Header.time, "a time") { Timestamp($0) },
-            tenant: try headers.parsed(Header.tenant, "a tenant's id") { TenantID($0) },
-            sequence: try headers.parsed(Header.sequence, "a positive number") {
-                Int64($0).flatMap { $0 > 0 ? $0 : nil }
-            },
-            traceparent: headers.values[Header.traceparent], actor: headers.values[Header.actor], data: nil)
-        guard let body = record.body, isWanted(type) else { return }
-        do { data = try JSON.parse(body) } catch {
-            throw CloudEventError("The body of \(type) \(id.lowercased) is not JSON. \(error)")
+    /// - Parameter form: what is asked for of the data of an event of that type.
+    public init(_ record: EventRecord, form: (String) -> DataForm = { _ in .tree }) throws(CloudEventError) {
+        self = try Headers(record).event()
+        guard let body = record.body else { return }
+        switch form(type) {
+        case .nothing: return
+        case .text: text = body
+        case .tree:
+            do { data = try JSON.parse(body) } catch {
+                throw CloudEventError("The body of \(type) \(id.lowercased) is not JSON. \(error)")
+            }
         }
     }
 }
 
 /// The headers of a record as texts.
 private struct Headers {
-    var values: [String: String] = [:]
+    private var version, id, source, type, subject, time, tenant, sequence: String?
+    private var traceparent, actor: String?
 
     init(_ record: EventRecord) throws(CloudEventError) {
-        for header in record.headers {
-            guard let text = String(validating: header.value, as: UTF8.self) else {
-                if header.name.hasPrefix("ce_") { throw CloudEventError("Header \(header.name) is not UTF-8.") }
-                continue
-            }
-            values[header.name] = text
-        }
-        guard values[CloudEvent.Header.specVersion] == "1.0" else {
+        for header in record.headers where header.name.hasPrefix("ce_") { try take(header) }
+        guard version == "1.0" else {
             throw CloudEventError("The record \(record.key) is no CloudEvent 1.0 in binary mode.")
         }
     }
 
-    func text(_ name: String) throws(CloudEventError) -> String {
-        guard let value = values[name], !value.isEmpty else { throw CloudEventError("Header \(name) is missing.") }
+    private mutating func take(_ header: EventHeader) throws(CloudEventError) {
+        guard let text = String(validating: header.value, as: UTF8.self) else {
+            throw CloudEventError("Header \(header.name) is not UTF-8.")
+        }
+        switch header.name {
+        case CloudEvent.Header.specVersion: version = text
+        case CloudEvent.Header.id: id = text
+        case CloudEvent.Header.source: source = text
+        case CloudEvent.Header.type: type = text
+        case CloudEvent.Header.subject: subject = text
+        case CloudEvent.Header.time: time = text
+        case CloudEvent.Header.tenant: tenant = text
+        case CloudEvent.Header.sequence: sequence = text
+        case CloudEvent.Header.traceparent: traceparent = text
+        case CloudEvent.Header.actor: actor = text
+        default: break
+        }
+    }
+
+    /// The event they tell, without its data.
+    func event() throws(CloudEventError) -> CloudEvent {
+        let (kind, aggregate) = try aggregate()
+        return CloudEvent(
+            id: try parsed(id, CloudEvent.Header.id, "a UUID") { UUID($0) },
+            source: try text(source, CloudEvent.Header.source), type: try text(type, CloudEvent.Header.type),
+            aggregateType: kind, aggregateID: aggregate,
+            time: try parsed(time, CloudEvent.Header.time, "a time") { Timestamp($0) },
+            tenant: try parsed(tenant, CloudEvent.Header.tenant, "a tenant's id") { TenantID($0) },
+            sequence: try parsed(sequence, CloudEvent.Header.sequence, "a positive number") {
+                Int64($0).flatMap { $0 > 0 ? $0 : nil }
+            },
+            traceparent: traceparent, actor: actor, data: nil)
+    }
+
+    private func text(_ value: String?, _ name: String) throws(CloudEventError) -> String {
+        guard let value, !value.isEmpty else { throw CloudEventError("Header \(name) is missing.") }
         return value
     }
 
-    func parsed<Value>(_ name: String, _ kind: String, _ parse: (String) -> Value?) throws(CloudEventError) -> Value {
-        let value = try text(name)
+    private func parsed<Value>(
+        _ value: String?, _ name: String, _ kind: String, _ parse: (String) -> Value?
+    ) throws(CloudEventError) -> Value {
+        let value = try text(value, name)
         guard let parsed = parse(value) else { throw CloudEventError("Header \(name) is not \(kind): \(value)") }
         return parsed
     }
 
-    func subject() throws(CloudEventError) -> (kind: String, id: String) {
-        let value = try text(CloudEvent.Header.subject)
+    private func aggregate() throws(CloudEventError) -> (kind: String, id: String) {
+        let value = try text(subject, CloudEvent.Header.subject)
         guard let slash = value.firstIndex(of: "/") else {
             throw CloudEventError("Header \(CloudEvent.Header.subject) is not <kind>/<id>: \(value)")
         }

@@ -22,8 +22,10 @@ public struct CloudEvent: Sendable, Hashable {
     public var traceparent: String?
     /// Subject id of the person or machine that caused it.
     public var actor: String?
-    /// `nil` is a tombstone: the aggregate's events may be forgotten.
+    /// `nil` is a tombstone: the aggregate's events may be forgotten; or whoever reads it asked for less (``DataForm``).
     public var data: JSON?
+    /// The data as the record's JSON text, for readers that asked for it so.
+    public var text: [UInt8]?
 
     public init(
         id: UUID, source: String, type: String, aggregateType: String, aggregateID: String, time: Timestamp,
@@ -40,11 +42,23 @@ public struct CloudEvent: Sendable, Hashable {
         self.traceparent = traceparent
         self.actor = actor
         self.data = data
+        text = nil
     }
+
+    /// The data as JSON text, wherever they are from.
+    public var json: [UInt8]? { text ?? data?.serialize() }
 
     /// CloudEvents `subject`: kind and identity of the aggregate.
     public var subject: String { "\(aggregateType)/\(aggregateID)" }
 
     /// Key of the record; all events of one aggregate share it.
     public var partitionKey: String { "\(tenant)/\(aggregateID)" }
+}
+
+/// What a reader of events asks for of their data.
+public enum DataForm: Sendable, Comparable {
+    case nothing
+    /// The JSON text as it stands in the record, not looked into: for those who pass it on.
+    case text
+    case tree
 }

@@ -49,7 +49,8 @@ public final class EventConsumer: Sendable {
     let progress = Mutex(ConsumerProgress())
     /// Rings with each commit.
     let commits = Bell()
-    private let types: Set<String>
+    /// What the handlers ask for of the data of each type; of others nothing.
+    private let forms: [String: DataForm]
     /// Those of the same group for tenants on other servers, by server; only at home. Each server's are a group of the
     /// log of their own, reads everything, and does what concerns the tenants there: effect, sequence and offset commit
     /// together.
@@ -67,7 +68,9 @@ public final class EventConsumer: Sendable {
         self.report = report
         self.applied = applied
         inbox = Inbox(consumer: configuration.group)
-        types = handlers.reduce(into: []) { $0.formUnion($1.types) }
+        forms = handlers.reduce(into: [:]) { forms, handler in
+            for type in handler.types { forms[type] = max(forms[type] ?? .nothing, handler.form) }
+        }
         let away = database.isHome ? database.everywhere.filter { !$0.isHome } : []
         others = Dictionary(
             uniqueKeysWithValues: away.map { place in
@@ -145,8 +148,10 @@ public final class EventConsumer: Sendable {
 
     // MARK: - One batch
 
-    /// Whether the data of events of a type are needed.
-    func isWanted(_ type: String) -> Bool { types.contains(type) }
+    /// What is asked for of the data of events of a type.
+    func form(of type: String) -> DataForm { forms[type] ?? .nothing }
+
+    private func isWanted(_ type: String) -> Bool { forms[type] != nil }
 
     /// Applies events in one transaction.
     ///

@@ -68,7 +68,7 @@ final class EventConsumption: EventSubscriber {
 
     func receive(_ batch: [StoredRecord]) async throws {
         let began = ContinuousClock.now
-        let events = batch.map { ReceivedEvent($0, isWanted: consumer.isWanted) }
+        let events = batch.map { ReceivedEvent($0, form: consumer.form(of:)) }
         let unblocked = try await process(events[...])
         for key in unblocked { try await consumer.drain(key) }
         // A full batch means that there is more: no time to lose then.

@@ -16,20 +16,22 @@ public enum HeaderCoding {
 
     /// What ``encode(_:)`` made; bytes cut off at the end are left out.
     public static func decode(_ bytes: [UInt8]) -> [EventHeader] {
-        var headers: [EventHeader] = []
-        var rest = bytes[...]
-        while let name = take(&rest), let value = take(&rest) {
-            headers.append(EventHeader(String(decoding: name, as: UTF8.self), Array(value)))
+        bytes.withUnsafeBytes { bytes in
+            var headers: [EventHeader] = []
+            headers.reserveCapacity(12)
+            var position = 0
+            while let name = take(bytes, &position), let value = take(bytes, &position) {
+                headers.append(EventHeader(String(decoding: name, as: UTF8.self), [UInt8](value)))
+            }
+            return headers
         }
-        return headers
     }
 
-    private static func take(_ rest: inout ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
-        guard rest.count >= 4 else { return nil }
-        let count = Int(rest.prefix(4).reduce(UInt32(0)) { $0 << 8 | UInt32($1) })
-        guard rest.count >= 4 + count else { return nil }
-        let part = rest.dropFirst(4).prefix(count)
-        rest = rest.dropFirst(4 + count)
-        return part
+    private static func take(_ bytes: UnsafeRawBufferPointer, _ position: inout Int) -> UnsafeRawBufferPointer? {
+        guard position + 4 <= bytes.count else { return nil }
+        let count = Int(UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: position, as: UInt32.self)))
+        guard position + 4 + count <= bytes.count else { return nil }
+        defer { position += 4 + count }
+        return UnsafeRawBufferPointer(rebasing: bytes[position + 4..<position + 4 + count])
     }
 }

@@ -40,7 +40,7 @@ struct Inbox: Sendable {
     func states(of keys: [InboxKey]) -> SQL {
         """
         select s.sequence, coalesce(d.poisoned, false), coalesce(d.parked, false)
-        from unnest(\(keys.map(\.tenant)), \(keys.map(\.aggregate))) with ordinality as k(tenant, aggregate, ordinal)
+        from unnest(\(keys.map { $0.tenant }), \(keys.map { $0.aggregate })) with ordinality as k(tenant, aggregate, ordinal)
         left join lateral (
             select sequence from shared.inbox_sequence
             where consumer = \(consumer) and tenant = k.tenant and aggregate = k.aggregate limit 1) s on true
@@ -70,8 +70,8 @@ struct Inbox: Sendable {
         let rows = sequences.sorted { ($0.key.tenant, $0.key.aggregate) < ($1.key.tenant, $1.key.aggregate) }
         return """
             insert into shared.inbox_sequence as s (consumer, tenant, aggregate, sequence)
-            select \(consumer), n.* from unnest(\(rows.map(\.key.tenant)), \(rows.map(\.key.aggregate)),
-                \(rows.map(\.value))) as n(tenant, aggregate, sequence)
+            select \(consumer), n.* from unnest(\(rows.map { $0.key.tenant }), \(rows.map { $0.key.aggregate }),
+                \(rows.map { $0.value })) as n(tenant, aggregate, sequence)
             on conflict (consumer, tenant, aggregate) do update set sequence = excluded.sequence
             """
     }

@@ -15,14 +15,14 @@ struct ReceivedEvent: Sendable {
     let key: InboxKey
     let sequence: Int64
 
-    /// - Parameter isWanted: whether the data of events of that type are needed.
-    init(_ stored: StoredRecord, isWanted: (String) -> Bool) {
+    /// - Parameter form: what is asked for of the data of events of a type.
+    init(_ stored: StoredRecord, form: (String) -> DataForm) {
         do throws(CloudEventError) {
-            let event = try CloudEvent(stored.record, isWanted: isWanted)
+            let event = try CloudEvent(stored.record, form: form)
             self.init(stored, event: event, problem: nil)
         } catch {
             // Where only the body is broken the headers still say which aggregate has to wait.
-            let head = try? CloudEvent(stored.record) { _ in false }
+            let head = try? CloudEvent(stored.record) { _ in .nothing }
             self.init(stored, event: head, problem: error.description)
         }
     }

@@ -69,7 +69,7 @@ public enum Outbox {
         """
         \(event.id), \(event.source), \(event.type), \(event.aggregateType), \
         \(aggregateID ?? "\(event.aggregateID)"), \(sequence ?? "\(event.sequence)"), \(event.time), \
-        \(event.traceparent), \(event.actor), \(data ?? "\(event.text)")
+        \(event.traceparent), \(event.actor), \(data ?? "\(event.jsonText)")
         """
     }
 
@@ -81,7 +81,7 @@ public enum Outbox {
         """
         unnest(\(events.map(\.id)), \(events.map(\.source)), \(events.map(\.type)), \(events.map(\.aggregateType)), \
         \(events.map(\.aggregateID)), \(events.map(\.sequence)), \(events.map(\.time)), \
-        \(events.map(\.traceparent)), \(events.map(\.actor)), \(events.map(\.text))) \
+        \(events.map(\.traceparent)), \(events.map(\.actor)), \(events.map(\.jsonText))) \
         with ordinality as e(\(columns), ordinal)
         """
     }
@@ -89,7 +89,7 @@ public enum Outbox {
 
 extension CloudEvent {
     /// The data as JSON text.
-    fileprivate var text: String? { data.map { String(decoding: $0.serialize(), as: UTF8.self) } }
+    fileprivate var jsonText: String? { json.map { String(decoding: $0, as: UTF8.self) } }
 }
 
 extension SQL {

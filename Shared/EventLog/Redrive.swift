@@ -69,7 +69,7 @@ extension EventConsumer {
             ])
             guard let letter = try rows[1].first.map(DeadLetter.init) else { return .stop(reason: nil) }
             let last = try Inbox.state(rows[2].single()).last
-            let received = ReceivedEvent(letter.stored, isWanted: isWanted)
+            let received = ReceivedEvent(letter.stored, form: form(of:))
             var statements: [SQL] = ["delete from shared.dead_letter where id = \(letter.id)"]
             if let last, received.sequence > 0, received.sequence <= last {
                 _ = try await tx.events().pipeline(statements)

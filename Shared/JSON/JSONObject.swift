@@ -6,7 +6,8 @@ public struct JSONObject: Sendable {
     /// Positions by name, kept once there are more members than a search is good for.
     private var positions: [String: Int]?
 
-    private static let searched = 16
+    // A record has forty: an index of so few costs more to make than all the searches of one reader.
+    private static let searched = 64
 
     public init() { members = [] }
 

@@ -1,4 +1,5 @@
 import Contracts
+import EventLog
 import Foundation
 import HTTP
 import JSON
@@ -198,6 +199,25 @@ import Values
             await #expect(throws: (any Error).self) {
                 try await fixture.database.flight(fixture.tenant.id, ["delete from \(schema).event_history"])
             }
+        }
+    }
+
+    @Test func eventsAreKeptAsTheirTextAndABrokenOneIsRefused() async throws {
+        try await AnalyticsFixture.with { fixture in
+            let cast = Cast()
+            let event = fixture.event(OpportunityEvents.created, cast.deal(cast.ann, "赢", "50.00"))
+            let read = try CloudEvent(event.record) { _ in .text }
+            #expect(read.data == nil && read.text != nil)
+            var broken = read
+            broken.text?.removeLast()
+            await #expect(throws: PostgresError.self) { try await fixture.apply([broken]) }
+            try await fixture.apply([read])
+            let schema = fixture.tenant.schema
+            let rows = try await fixture.database.query(
+                fixture.tenant.id,
+                "select h.data, f.amount::text from \(schema).event_history h, \(schema).opportunity_facts f")
+            #expect(try rows.single().get(0, as: JSON.self) == event.data)
+            #expect(try rows.single().get(1, as: String.self) == "50.00")
         }
     }
 

@@ -14,7 +14,7 @@ import Values
             time: .now(), tenant: tenant, sequence: sequence, data: [:])
         return ReceivedEvent(
             StoredRecord(source: TopicPartition("t", 0), offset: 0, time: .now(), record: event.record)
-        ) { _ in true }
+        ) { _ in .tree }
     }
 
     private static func key(_ aggregate: String) -> InboxKey {
@@ -89,7 +89,7 @@ import Values
             time: Timestamp.now().wholeMilliseconds, tenant: Self.tenant, sequence: 3, traceparent: "00-a-b-01",
             actor: "u1", data: ["name": "名"])
         #expect(try CloudEvent(event.record) == event)
-        #expect(try CloudEvent(event.record, isWanted: { _ in false }).data == nil)
+        #expect(try CloudEvent(event.record, form: { _ in .nothing }).data == nil)
         for broken in ["ce_id", "ce_sequence", "ce_tenantid", "ce_specversion"] {
             var record = event.record
             record.headers.removeAll { $0.name == broken }
@@ -99,7 +99,7 @@ import Values
             StoredRecord(
                 source: TopicPartition("t", 0), offset: 1, time: .now(),
                 record: EventRecord(key: event.record.key, headers: event.record.headers, body: [123]))
-        ) { _ in true }
+        ) { _ in .tree }
         #expect(received.key.aggregate == "lead/x/y" && received.problem != nil)
         #expect(HeaderCoding.decode(HeaderCoding.encode(event.record.headers)) == event.record.headers)
     }

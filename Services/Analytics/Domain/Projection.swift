@@ -11,11 +11,6 @@ struct Projection: Sendable {
     var entries: [String]?
     let columns: [(name: String, expression: String)]
 
-    /// Whether an event makes a row of its own: the first, and each that changed one of the members.
-    func isEntry(sequence: Int64, changed: (String) -> Bool) -> Bool {
-        entries.map { sequence == 1 || $0.contains(where: changed) } ?? false
-    }
-
     private static let deleted = ("deleted", "coalesce(s->>'deletedAt', '') <> ''")
     private static let amount = [
         ("amount", "(s->'amount'->>'amount')::numeric"), ("currency", "s->'amount'->>'currency'"),

@@ -1,50 +1,51 @@
 import Contracts
 import EventLog
 import Foundation
-import JSON
 import Postgres
 import Tenancy
 import Values
 
-/// Keeps every event and brings the facts up to date: one round trip for a batch of a tenant, however many events.
+/// Keeps every event and brings the facts up to date: one statement for a batch of a tenant, however many events, to
+/// which each event's data go once, as the record's own text.
 struct Projector: EventHandler {
     /// All but the end of a tenant, whose tables are gone by then.
     let types = Set(EventCatalogue.all.map(\.type)).subtracting([TenantEvents.deleted.type])
+    let form = DataForm.text
 
     func apply(_ events: [CloudEvent], in tx: TenantTransaction) async throws {
-        try await tx.pipeline([Self.keep(events, in: tx.schema)] + Self.project(events, in: tx.schema))
+        try await tx.query(Self.statement(events, in: tx.schema))
     }
 
-    static func keep(_ events: [CloudEvent], in schema: SchemaName) -> SQL {
-        """
-        insert into \(schema).event_history (aggregate_id, sequence, aggregate, type, id, time, actor, data)
-        select * from unnest(\(events.map(\.aggregateID)), \(events.map(\.sequence)), \(events.map(aggregate)),
-            \(events.map(\.type)), \(events.map(\.id)), \(events.map(\.time)), \(events.map(\.actor)),
-            \(events.map { $0.data ?? [:] }))
-        on conflict do nothing
-        """
+    static func statement(_ events: [CloudEvent], in schema: SchemaName) -> SQL {
+        let aggregates = events.map(aggregate)
+        let present = Set(aggregates)
+        let acts = Projection.all.filter { present.contains($0.aggregate) }.map { projection in
+            ", \(ident: projection.table) as (\(projection.apply("events", in: schema)))" as SQL
+        }
+        return """
+            with events as materialized (
+                select * from unnest(\(events.map { $0.aggregateID }), \(events.map { $0.sequence }), \(aggregates),
+                    \(events.map { $0.type }), \(events.map { $0.id }), \(events.map { $0.time }),
+                    \(events.map { $0.actor }), \(events.map { JSONText($0.json ?? emptyObject) }),
+                    \(areLast(events))) as e(aggregate_id, sequence, aggregate, type, id, time, actor, data, is_last)
+            ), history as (
+                insert into \(schema).event_history (aggregate_id, sequence, aggregate, type, id, time, actor, data)
+                select aggregate_id, sequence, aggregate, type, id, time, actor, data from events
+                on conflict do nothing
+            )\(acts.joined(separator: "")) select
+            """
     }
 
-    /// The last event of each aggregate says all, but for what is kept of each entry.
-    static func project(_ events: [CloudEvent], in schema: SchemaName) -> [SQL] {
-        var last: [String: CloudEvent] = [:]
-        for event in events where last[event.aggregateID]?.sequence ?? 0 < event.sequence {
-            last[event.aggregateID] = event
+    private static let emptyObject = Array("{}".utf8)
+
+    /// Whether an event is the last of its aggregate in the batch, which says all of the aggregate's state.
+    private static func areLast(_ events: [CloudEvent]) -> [Bool] {
+        var last: [String: Int] = [:]
+        for (index, event) in events.enumerated() where event.text != nil || event.data != nil {
+            if let other = last[event.aggregateID], events[other].sequence >= event.sequence { continue }
+            last[event.aggregateID] = index
         }
-        return Projection.all.compactMap { projection in
-            if projection.entries != nil {
-                let entries = events.filter { event in
-                    aggregate(event) == projection.aggregate
-                        && projection.isEntry(sequence: event.sequence) { event.data?["previous"]?[$0] != nil }
-                }
-                let keys = entries.map { (aggregate: $0.aggregateID, sequence: $0.sequence) }
-                return keys.isEmpty ? nil : projection.append(keys, in: schema)
-            }
-            let states = last.values.filter { aggregate($0) == projection.aggregate }
-                .sorted { $0.aggregateID < $1.aggregateID }
-                .compactMap { $0.data?[projection.aggregate] }
-            return states.isEmpty ? nil : projection.upsert(states, in: schema)
-        }
+        return events.indices.map { last[events[$0].aggregateID] == $0 }
     }
 
     /// The name of the snapshot's member; the catalogue says it, whatever the subject's spelling.

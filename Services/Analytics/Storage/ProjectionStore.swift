@@ -1,40 +1,36 @@
-import Foundation
-import JSON
 import Postgres
 import Tenancy
 import Values
 
 extension Projection {
-    /// Puts snapshots into the table, each over the row of its aggregate.
-    func upsert(_ states: [JSON], in schema: SchemaName) -> SQL {
-        "\(insert(in: schema)) from unnest(\(states)) as u(s) \(onConflict)"
-    }
-
-    /// Adds the rows of events that the history keeps already.
-    func append(_ events: [(aggregate: String, sequence: Int64)], in schema: SchemaName) -> SQL {
-        """
-        \(insert(in: schema)) from \(schema).event_history h
-        join unnest(\(events.map(\.aggregate)), \(events.map(\.sequence))) as u(aggregate_id, sequence)
-            on h.aggregate_id = u.aggregate_id and h.sequence = u.sequence
-        cross join lateral (select h.data->\(aggregate) as s) as v on conflict do nothing
-        """
+    /// Adds or changes the rows that a batch of events tells of.
+    ///
+    /// - Parameter events: a relation shaped like the history, with `is_last` of its aggregate in the batch.
+    func apply(_ events: SQL, in schema: SchemaName) -> SQL {
+        let which: SQL = entries == nil ? "h.is_last" : isEntry
+        return "\(insert(in: schema)) from (\(snapshots(of: events, that: which))) as h \(onConflict)"
     }
 
     /// Fills the table from the history: from the last event of each aggregate, or from every entry.
     func refill(in schema: SchemaName) -> SQL {
-        if let entries {
-            return """
-                \(insert(in: schema)) from \(schema).event_history h
-                cross join lateral (select h.data->\(aggregate) as s) as v
-                where h.aggregate = \(aggregate) and (h.sequence = 1 or h.data->'previous' ?| \(entries))
-                """
-        }
-        return """
-            \(insert(in: schema)) from (
-                select distinct on (aggregate_id) data->\(aggregate) as s from \(schema).event_history
-                where aggregate = \(aggregate) order by aggregate_id, sequence desc) as u
-            """
+        let history: SQL = "\(schema).event_history"
+        let rows =
+            entries == nil
+            ? "select distinct on (aggregate_id) * from (\(snapshots(of: history, that: "true"))) as e order by aggregate_id, sequence desc"
+            : snapshots(of: history, that: isEntry)
+        return "\(insert(in: schema)) from (\(rows)) as h"
     }
+
+    /// The events with a snapshot, `s`, of the aggregate.
+    private func snapshots(of events: SQL, that condition: SQL) -> SQL {
+        """
+        select h.*, h.data->\(aggregate) as s from \(events) as h
+        where h.aggregate = \(aggregate) and h.data ? \(aggregate) and \(condition)
+        """
+    }
+
+    /// Whether an event makes a row of its own: the first, and each that changed one of the members.
+    private var isEntry: SQL { "(h.sequence = 1 or h.data->'previous' ?| \(entries ?? []))" }
 
     func clear(in schema: SchemaName) -> SQL { "delete from \(schema).\(ident: table)" }
 
@@ -58,6 +54,7 @@ extension Projection {
     }
 
     private var onConflict: SQL {
+        guard entries == nil else { return "on conflict do nothing" }
         let sets = columns.map { "\($0.name) = excluded.\($0.name)" }.joined(separator: ", ")
         return "on conflict (id) do update set \(raw: sets)"
     }

@@ -19,11 +19,11 @@ enum TimelineStore {
     static func upsert(_ entries: [TimelineEntry], in schema: SchemaName) -> SQL {
         """
         insert into \(schema).timeline (\(columns))
-        select * from unnest(\(entries.map(\.event)), \(entries.map { Int16($0.part) }), \(entries.map(\.account)),
-            \(entries.map(\.at)), \(entries.map { Int16($0.place) }), \(entries.map(\.kind.rawValue)),
-            \(entries.map(\.type)), \(entries.map(\.subjectKind)), \(entries.map(\.subject)),
-            \(entries.map(\.sequence)), \(entries.map(\.actor)), \(entries.map(\.english)),
-            \(entries.map(\.chinese)), \(entries.map { JSON.object($0.details) }))
+        select * from unnest(\(entries.map { $0.event }), \(entries.map { Int16($0.part) }),
+            \(entries.map { $0.account }), \(entries.map { $0.at }), \(entries.map { Int16($0.place) }), \(entries.map { $0.kind.rawValue }),
+            \(entries.map { $0.type }), \(entries.map { $0.subjectKind }), \(entries.map { $0.subject }),
+            \(entries.map { $0.sequence }), \(entries.map { $0.actor }), \(entries.map { $0.english }),
+            \(entries.map { $0.chinese }), \(entries.map { JSON.object($0.details) }))
         on conflict (event_id, part) do update set account_id = excluded.account_id, at = excluded.at,
             place = excluded.place, kind = excluded.kind, summary_en = excluded.summary_en,
             summary_zh = excluded.summary_zh, details = excluded.details
