@@ -1,5 +1,9 @@
 /// The statements prepared on one connection, kept for each role apart, at most so many; the longest unused goes.
 ///
+/// A statement is prepared anew after 16 uses, and each time after eight times as many: the server keeps the plan it made
+/// for the tables as they were, and those of a new tenant were empty. Until it happens to analyze them, each look at an
+/// index would go on as a scan of all that has come since.
+///
 /// Without I/O. A statement that goes is deallocated by the connection when it next is outside of a transaction.
 struct StatementCache {
     struct Key: Hashable {
@@ -12,10 +16,14 @@ struct StatementCache {
         let name: String
         var columns: ColumnMap?
         fileprivate var lastUse = 0
+        fileprivate var uses: Int
+        fileprivate let term: Int
 
-        fileprivate init(key: Key, name: String) {
+        fileprivate init(key: Key, name: String, after old: Entry?) {
             self.key = key
             self.name = name
+            uses = old?.uses ?? 0
+            term = old.map { $0.term * 8 } ?? 16
         }
     }
 
@@ -33,14 +41,18 @@ struct StatementCache {
     /// The entry of a statement, and whether it has to be prepared first.
     mutating func use(_ key: Key) -> (entry: Entry, isNew: Bool) {
         uses += 1
-        if let entry = entries[key] {
-            entry.lastUse = uses
-            return (entry, false)
+        let old = entries[key]
+        if let old {
+            old.lastUse = uses
+            old.uses += 1
+            if old.uses <= old.term { return (old, false) }
+            discard(old)
+        } else if entries.count >= limit, let oldest = entries.values.min(by: { $0.lastUse < $1.lastUse }) {
+            // Looked for among all: that costs less than an order kept with every use.
+            discard(oldest)
         }
-        // Looked for among all: that costs less than an order kept with every use.
-        if entries.count >= limit, let oldest = entries.values.min(by: { $0.lastUse < $1.lastUse }) { discard(oldest) }
         made += 1
-        let entry = Entry(key: key, name: "s\(made)")
+        let entry = Entry(key: key, name: "s\(made)", after: old)
         entry.lastUse = uses
         entries[key] = entry
         return (entry, true)

@@ -154,6 +154,14 @@ import Testing
         #expect(cache.count == 2)
     }
 
+    @Test func theCachePreparesAnewEverMoreSeldom() {
+        var cache = StatementCache(limit: 2)
+        let renewals = (1...1200).filter { _ in cache.use(StatementCache.Key(role: "r", text: "a")).isNew }.count
+        #expect(renewals == 4)
+        #expect(cache.takeDiscarded() == ["s1", "s2", "s3"])
+        #expect(cache.count == 1)
+    }
+
     @Test func scriptsAreCutAtTheirSemicolons() {
         let script = """
             -- a; comment
