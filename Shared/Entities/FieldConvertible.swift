@@ -119,7 +119,7 @@ extension Array: FieldConvertible where Element: FieldConvertible {
         }
         self = elements
     }
-    @inlinable public var fieldValue: FieldValue { .list(map(\.fieldValue)) }
+    @inlinable public var fieldValue: FieldValue { .list(map { $0.fieldValue }) }
 }
 
 /// Enumerations of strings: `enum LeadStatus: String, FieldConvertible`.

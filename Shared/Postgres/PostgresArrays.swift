@@ -24,10 +24,12 @@ extension Array: PostgresValue where Element: PostgresValue {
 
 /// PostgreSQL's binary arrays: dimensions, whether there are NULLs, element type; per dimension its size and first
 /// index; then each element as length and bytes.
-enum PostgresArray {
+@usableFromInline enum PostgresArray {
+    @inlinable
     static func encode<Element: PostgresValue>(_ elements: [Element], into buffer: inout [UInt8]) {
         buffer.append(bigEndian: Int32(elements.isEmpty ? 0 : 1))
-        buffer.append(bigEndian: Int32(elements.contains(where: \.isNull) ? 1 : 0))
+        // A key path of a generic type would be made anew for each array.
+        buffer.append(bigEndian: Int32(elements.contains { $0.isNull } ? 1 : 0))
         buffer.append(bigEndian: Element.postgresType.rawValue)
         guard !elements.isEmpty else { return }
         buffer.append(bigEndian: Int32(clamping: elements.count))
@@ -36,6 +38,7 @@ enum PostgresArray {
     }
 
     /// Length (−1 for NULL) and bytes: as in arrays, so in binary COPY.
+    @inlinable
     static func encodeField(_ value: some PostgresValue, into buffer: inout [UInt8]) {
         guard !value.isNull else {
             buffer.append(bigEndian: Int32(-1))

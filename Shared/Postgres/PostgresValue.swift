@@ -28,6 +28,7 @@ public protocol PostgresValue: Sendable {
 extension PostgresValue {
     public var isNull: Bool { false }
 
+    @inlinable
     public static func encodeArray(_ elements: [Self], into buffer: inout [UInt8]) {
         PostgresArray.encode(elements, into: &buffer)
     }
