@@ -11,24 +11,31 @@ import uuid
 
 import pytest
 from calls import ROOT, Caller, Converter, Platform, Server, Writer, all_leads, wait_for
+from system import BESIDE
 
 PLACED = ("leads", "opportunities", "customers", "analytics")
 BIN = ROOT / ".build" / os.environ.setdefault("GUANXI_BUILD", "debug")
 
 
 @pytest.fixture(scope="module")
-def second():
-    second = Server(ROOT / ".run" / "move-second")
-    yield second
-    second.script("destroy")
-
-
-@pytest.fixture(scope="module")
-def platform(second):
-    platform = Platform("move-test", "postgres", {"GUANXI_DATABASE_SERVERS": f"second={second.url}"})
+def platform(request):
+    log = getattr(request, "param", "postgres")
+    if log == "kafka" and not ("KAFKA_HOME" in os.environ or BESIDE.is_dir()):
+        pytest.skip("no Kafka: set KAFKA_HOME")
+    others = {name: Server(ROOT / ".run" / f"move-{name}") for name in ("second", "third")}
+    named = " ".join(f"{name}={server.url}" for name, server in others.items())
+    platform = Platform("move-test", log, {"GUANXI_DATABASE_SERVERS": named})
+    platform.log, platform.others = log, others
     platform.known = platform.system.environment() | {"GUANXI_DATABASE_URL": platform.system.database("postgres")}
     yield platform
     platform.system.stop(keep=False)
+    for server in others.values():
+        server.script("destroy")
+
+
+@pytest.fixture
+def second(platform):
+    return platform.others["second"]
 
 
 class Timed(Caller):
@@ -71,7 +78,7 @@ def home_psql(platform, database, statement):
     return output.splitlines()
 
 
-def left(psql, tenant, is_home):
+def left(psql, tenant):
     """What a server still has of a tenant."""
     found = []
     for service in PLACED:
@@ -81,12 +88,11 @@ def left(psql, tenant, is_home):
         statements += [
             f"select 'schema' from pg_namespace where nspname = 't_{tenant}'",
             f"select 'role' from pg_roles where rolname = 'guanxi_{service}_t_{tenant}'",
-            "select 'trigger' from pg_trigger where tgname like 'zz_moving%'"]
+            "select 'trigger' from pg_trigger where tgname like 'zz_moving%'",
+            f"select 'entry' from shared.tenants where id = '{tenant}'"]
         statements.append(
             f"select concat_ws(' ', consumer, aggregate, sequence, state, reason) "
             f"from shared.dead_letter where tenant = '{tenant}'")
-        if not is_home:
-            statements.append(f"select 'entry' from shared.tenants where id = '{tenant}'")
         found += [f"{service}: {line}" for line in psql(f"guanxi_{service}", " union ".join(statements))]
     return found
 
@@ -118,20 +124,45 @@ class Crowd:
 
 
 def events(platform, topic, tenant):
-    """(aggregate, sequence) of each event of a tenant on a topic of the embedded log, as they lie there."""
+    """(aggregate, sequence) of each event of a tenant on a topic, each partition in its order."""
+    heads = on_kafka if platform.log == "kafka" else on_postgres
+    return [(head["ce_subject"], int(head["ce_sequence"])) for head in heads(platform, topic, tenant)]
+
+
+def on_postgres(platform, topic, tenant):
     rows = home_psql(platform, "guanxi_log", f"""
         select encode(headers, 'hex') from shared.log_record r join shared.log_topic t on t.id = r.topic
         where t.name = '{topic}' and key like '{tenant}/%' order by partition, "offset" """)
-    found = []
     for row in rows:
         rest, parts = bytes.fromhex(row), []
         while rest:
             end = 4 + int.from_bytes(rest[:4])
             parts.append(rest[4:end].decode())
             rest = rest[end:]
-        headers = dict(zip(parts[::2], parts[1::2]))
-        found.append((headers["ce_subject"], int(headers["ce_sequence"])))
-    return found
+        yield dict(zip(parts[::2], parts[1::2]))
+
+
+def on_kafka(platform, topic, tenant):
+    from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+    consumer = Consumer({"bootstrap.servers": platform.known["KAFKA_BOOTSTRAP_SERVERS"], "group.id": "move-test",
+                         "enable.auto.commit": False})
+    places = [TopicPartition(topic, number, OFFSET_BEGINNING)
+              for number in consumer.list_topics(topic, timeout=10).topics[topic].partitions]
+    waiting = sum(consumer.get_watermark_offsets(place)[1] for place in places)
+    consumer.assign(places)
+    bodies = {}
+    while waiting > 0:
+        messages = consumer.consume(500, timeout=30)
+        assert messages, f"{waiting} records of {topic} do not come"
+        for message in messages:
+            assert not message.error()
+            waiting -= 1
+            head, body = {name: value.decode() for name, value in message.headers()}, message.value()
+            # A relay may tell an event again, as it was.
+            if head["ce_tenantid"] == tenant and bodies.setdefault(head["ce_id"], body) is body:
+                yield head
+            assert bodies.get(head["ce_id"], body) == body
+    consumer.close()
 
 
 def settled(psql, tenant):
@@ -143,12 +174,13 @@ def settled(psql, tenant):
     return wanted == history
 
 
-def check(platform, second, tenants, is_home):
+def check(platform, tenants):
+    """All is at home, and tells the same."""
     mover = tenants["mover"]["id"]
-    home = lambda *words: home_psql(platform, *words)  # noqa: E731
-    psql = home if is_home else second.psql
+    psql = lambda *words: home_psql(platform, *words)  # noqa: E731
     wait_for(lambda: settled(psql, mover))
-    assert left(second.psql if is_home else home, mover, not is_home) == []
+    for server in platform.others.values():
+        assert left(server.psql, mover) == []
     # A conversion is in the same step in all three services.
     wait_for(lambda: psql(
         "guanxi_leads", f"select id from t_{mover}.conversions where phase in ('running', 'compensating')") == [])
@@ -172,7 +204,11 @@ def check(platform, second, tenants, is_home):
     assert "Nothing is where it must not be." in guanxi(platform, "isolation", "verify")
 
 
-def test_there_and_back_while_everybody_works(platform, second, tenants):
+def test_there_and_back_while_everybody_works(platform, tenants):
+    there_and_back(platform, tenants)
+
+
+def there_and_back(platform, tenants):
     crowd = Crowd(platform, tenants)
     api = tenants["mover"]["api"]
     key = {"Idempotency_Key": str(uuid.uuid4())}
@@ -181,7 +217,7 @@ def test_there_and_back_while_everybody_works(platform, second, tenants):
     rows = "company,externalSystem,externalId\n" + "".join(f"Row {n},file,{n}\n" for n in range(1000))
     job = api.ok(
         "POST", "/v1/leads/imports", rows.encode(), Content_Type="text/csv", Idempotency_Key=str(uuid.uuid4()))
-    for place in ("second", "home"):
+    for place in ("second", "third", "home"):
         crowd.timed.longest = 0.0
         began = time.monotonic()
         moved = json.loads(guanxi(platform, "tenant", "move", "mover", "--to", place, "--json"))
@@ -192,6 +228,8 @@ def test_there_and_back_while_everybody_works(platform, second, tenants):
         listed = {item["slug"]: item["server"] for item in platform.operator.ok("GET", "/v1/tenants")["items"]}
         assert listed["mover"] == (None if place == "home" else place)
         crowd.go_on()
+        assert all(left(server.psql, tenants["mover"]["id"]) == []
+                   for name, server in platform.others.items() if name != place)
         assert api.ok("POST", "/v1/leads", {"company": "Once Ltd"}, **key)["id"] == once["id"]
     done = wait_for(
         lambda: (state := api.ok("GET", f"/v1/leads/imports/{job['id']}"))["status"] == "done" and state, 60)
@@ -203,7 +241,7 @@ def test_there_and_back_while_everybody_works(platform, second, tenants):
         assert set(leads) <= there
         more = {"mover": 1 + 1000 + len(crowd.converter.done)}.get(slug, 0)
         assert len(there) == len(leads) + more
-    check(platform, second, tenants, is_home=True)
+    check(platform, tenants)
 
 
 def killed(platform, *words, at):
@@ -266,7 +304,7 @@ def test_one_that_is_killed_goes_on_or_is_taken_back(platform, second, tenants):
     session.communicate()
     assert api.ok("GET", "/v1/leads?limit=1") and api.ok("GET", "/v1/opportunities?limit=1") is not None
     guanxi(platform, "tenant", "move", "mover", "--to", "home")
-    assert left(second.psql, mover, False) == []
+    assert left(second.psql, mover) == []
     assert all(move_state(home, service, mover) == [] for service in PLACED)
 
     # Closed at home, not yet open there.
@@ -300,7 +338,7 @@ def test_one_that_is_killed_goes_on_or_is_taken_back(platform, second, tenants):
         assert set(leads) <= all_leads(tenants[slug]["api"])
         refused = {status for status, _, _ in writers[slug].refusals}
         assert refused <= ({503} if slug == "mover" else set())
-    check(platform, second, tenants, is_home=True)
+    check(platform, tenants)
 
 
 def test_one_that_is_deleted_meanwhile_leaves_nothing(platform, second):
@@ -312,11 +350,11 @@ def test_one_that_is_deleted_meanwhile_leaves_nothing(platform, second):
            at=lambda: move_state(home, "leads", gone) == ["copying"])
     session.communicate()
     guanxi(platform, "tenant", "delete", "gone", "--yes")
-    assert left(second.psql, gone, False) == []
+    assert left(second.psql, gone) == []
     made = {"schema", "role", "moves", "moved_rows", "trigger", "entry"}
-    assert not made & {line.partition(": ")[2] for line in left(home, gone, False)}
+    assert not made & {line.partition(": ")[2] for line in left(home, gone)}
     assert "no tenant" in guanxi(platform, "tenant", "move", "gone", "--to", "second", code=1)
-    assert "home, second" in guanxi(platform, "tenant", "move", "mover", "--to", "third", code=2)
+    assert "home, second, third" in guanxi(platform, "tenant", "move", "mover", "--to", "fourth", code=2)
 
 
 def test_a_quiet_one_tells_nothing_twice(platform, second):
@@ -361,3 +399,8 @@ def test_one_on_another_server_is_backed_up(platform, second, tenants, tmp_path)
     guanxi(platform, "tenant", "move", "copy", "--to", "second")
     assert before <= all_leads(platform.key("copy", "admin"))
     assert "Nothing is where it must not be." in guanxi(platform, "isolation", "verify")
+
+
+@pytest.mark.parametrize("platform", ["kafka"], indirect=True)
+def test_there_and_back_on_kafka(platform, tenants):
+    there_and_back(platform, tenants)

@@ -20,6 +20,8 @@ struct ServiceMove: Sendable {
     /// What others hold is waited for this long at most: whoever comes later waits behind us.
     static let patience = Duration.milliseconds(300)
     private static let attempts = 30
+    /// Consumers of services that were started just now join their group within this.
+    private static let joining = Duration.seconds(30)
     /// So few rows are carried over within the fence.
     private static let few = 200
 
@@ -72,15 +74,23 @@ struct ServiceMove: Sendable {
                     "\(service.name) has the tenant in another version: run guanxi migrate first; migrations of your "
                         + "own are named with --extra")
             }
-            let groups = try await MoveFence.groups(of: source, on: here)
-            let known = try await target.database.query("select distinct consumer from shared.inbox_offset")
-                .map { try $0.get(0, as: String.self) }
-            for group in groups where !known.contains(MoveFence.renamed(group, on: target)) {
-                throw CommandFailure(
-                    "the consumer \(group) is not at work on \(target.place): start the services with "
-                        + "GUANXI_DATABASE_SERVERS, which has to name it")
+            let deadline = ContinuousClock.now + Self.joining
+            while let idle = try await idleConsumer(among: try await MoveFence.groups(of: source, on: here)) {
+                guard .now < deadline else {
+                    throw CommandFailure(
+                        "the consumer \(idle) is not at work on \(target.place): start the services with "
+                            + "GUANXI_DATABASE_SERVERS, which has to name it")
+                }
+                try await Task.sleep(for: .milliseconds(200))
             }
         }
+    }
+
+    /// A consumer here that has not begun there.
+    private func idleConsumer(among groups: [String]) async throws -> String? {
+        let known = try await target.database.query("select distinct consumer from shared.inbox_offset")
+            .map { try $0.get(0, as: String.self) }
+        return groups.first { !known.contains(MoveFence.renamed($0, on: target)) }
     }
 
     /// Leaves nothing of a move that did not come to its fence.
