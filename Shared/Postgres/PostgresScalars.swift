@@ -1,5 +1,4 @@
 import Foundation
-import JSON
 import Values
 
 // How each Swift type looks in PostgreSQL's binary format (`src/backend/utils/adt/*send`).
@@ -168,46 +167,6 @@ extension CalendarDate: PostgresValue {
 extension Timestamp {
     fileprivate static let earliestDay = Int((earliest.microseconds / 86_400_000_000))
     fileprivate static let latestDay = Int(latest.microseconds / 86_400_000_000)
-}
-
-extension JSON: PostgresValue {
-    public static var postgresType: PostgresType { .jsonb }
-    public static var postgresArrayType: PostgresType { .jsonbArray }
-    public func encode(into buffer: inout [UInt8]) {
-        buffer.append(1)
-        buffer.append(contentsOf: serialize())
-    }
-    public static func decode(_ cell: PostgresCell?) throws(PostgresDecodingError) -> JSON {
-        guard let cell, cell.type == .jsonb || cell.type == .json else {
-            throw PostgresDecodingError(cell, as: JSON.self)
-        }
-        let text = cell.type == .jsonb ? cell.bytes.dropFirst() : cell.bytes[...]
-        do {
-            return try JSON.parse([UInt8](text))
-        } catch {
-            throw PostgresDecodingError("JSON that cannot be read: \(error)")
-        }
-    }
-}
-
-/// JSON text that is passed on without being looked into; the server reads it.
-public struct JSONText: PostgresValue {
-    public let bytes: [UInt8]
-
-    public init(_ bytes: [UInt8]) { self.bytes = bytes }
-
-    public static var postgresType: PostgresType { .jsonb }
-    public static var postgresArrayType: PostgresType { .jsonbArray }
-    public func encode(into buffer: inout [UInt8]) {
-        buffer.append(1)
-        buffer.append(contentsOf: bytes)
-    }
-    public static func decode(_ cell: PostgresCell?) throws(PostgresDecodingError) -> JSONText {
-        guard let cell, cell.type == .jsonb || cell.type == .json else {
-            throw PostgresDecodingError(cell, as: JSONText.self)
-        }
-        return JSONText([UInt8](cell.type == .jsonb ? cell.bytes.dropFirst() : cell.bytes[...]))
-    }
 }
 
 /// A single byte is a `smallint`; an array of bytes is a `bytea`.
