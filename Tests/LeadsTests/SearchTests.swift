@@ -2,13 +2,13 @@ import Entities
 import HTTP
 import JSON
 import Postgres
-import Resources
 import Tenancy
 import Testing
 import Text
 import Values
 
 @testable import Leads
+@testable import Resources
 
 /// A search finds what has the text and nothing else, whatever it looks for in the index.
 @Suite struct SearchTests {
@@ -46,6 +46,21 @@ import Values
                 let found = Set(page.records.map(\.id.lowercased))
                 #expect(found == expected, "\(pattern): \(found.count) and not \(expected.count)")
             }
+        }
+    }
+
+    @Test func anImportOfOneKindDoesNotHideWhatTheOthersAreLike() async throws {
+        try await LeadsFixture.with { service in
+            let older = (0..<400).map { JSON.object(["phone": .string("+8613800\(100_000 + $0 * 331)")]) }
+            let newer = (0..<300).map { JSON.object(["company": .string("Harbour \($0 * 7) Ltd")]) }
+            for batch in [older, newer] {
+                let statuses = try await service.statuses(batch.map { .success($0) })
+                #expect(statuses.allSatisfy { $0 == 201 })
+            }
+            let common = try await service.leads.search("8613800", "search", tenant: service.tenant.id)
+            #expect(!common.text.contains("array("))
+            let rare = try await service.leads.search("8613800100331", "search", tenant: service.tenant.id)
+            #expect(rare.text.contains("array("))
         }
     }
 }

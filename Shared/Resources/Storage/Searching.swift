@@ -1,3 +1,4 @@
+import JSON
 import Postgres
 import Synchronization
 import Tenancy
@@ -39,8 +40,7 @@ extension Resource {
         let column: SQL = "\(ident: column)"
         let qualified = table.qualified(SchemaName(tenant))
         let grams = try await environment.searchSamples.grams(of: "\(tenant.text)/\(collection)") {
-            try await database.query(tenant, "select \(column) from \(qualified) order by id desc limit 300")
-                .map { try $0.get(0) }
+            try await sample(of: column, in: qualified, tenant: tenant)
         }
         let parts = Self.parts(of: pattern, grams)
         guard !parts.isEmpty else { return Self.like(column, pattern) }
@@ -51,6 +51,21 @@ extension Resource {
             id = any(array(
                 select id from \(qualified) where (\(candidates)) and strpos(\(column), \(pattern)) > 0))
             """
+    }
+
+    /// Texts of the newest records, and of some from all over the table: the newest may be of one import.
+    private func sample(of column: SQL, in table: SQL, tenant: TenantID) async throws -> [String] {
+        // The planner's guess: a tenant's role is not told how large anything is.
+        let plan: SQL = "explain (format json) select from \(table)"
+        let guess = try await database.query(tenant, plan.unprepared()).single().get(0, as: JSON.self)
+        let rows = guess[0]?["Plan"]?["Plan Rows"]?.double ?? 1
+        return try await database.query(
+            tenant,
+            """
+            (select \(column) from \(table) order by id desc limit 100)
+            union all (select \(column) from \(table) tablesample system (\(min(100, 30_000 / max(1, rows)))))
+            """
+        ).map { try $0.get(0) }
     }
 
     /// Of these a text that has the pattern has one, and few others have; empty when there are none.
