@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE.parents[1] / "deploy" / "bench"), str(HERE.parent / "Platform")]
+# After this folder: its own modules come first.
+sys.path[1:1] = [str(HERE.parents[1] / "deploy" / "bench"), str(HERE.parent / "Platform")]
 import scenes  # noqa: E402
 from calls import Platform  # noqa: E402
 from crowd import percentile  # noqa: E402

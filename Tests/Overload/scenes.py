@@ -86,7 +86,7 @@ def flood(world, rate, seconds, most=800):
         answers, unsent = asyncio.run(crowd.paced(world.port, rate, seconds, world.lead, most))
     accepted = [answer for answer in answers if answer.status == 201]
     refused = [answer for answer in answers if answer.status in (429, 503)]
-    others = [answer for answer in answers if answer not in accepted and answer not in refused]
+    others = [answer for answer in answers if answer.status not in (201, 429, 503)]
     return {"answers": answers, "accepted": accepted, "refused": refused, "others": others, "unsent": unsent,
             "memory": memory, "rude": [answer for answer in refused if not is_polite(answer)]}
 

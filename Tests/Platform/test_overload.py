@@ -1,6 +1,7 @@
 """More than can be done, slowly and oddly: who was let in keeps what was acknowledged, the rest is told when to come again,
 and the others are served. The short form of `make overload`; no time decides here."""
 
+import subprocess
 import sys
 
 import pytest
@@ -16,6 +17,13 @@ def world():
     platform = Platform("overload-test")
     yield scenes.World(platform, 6)
     platform.system.stop(keep=False)
+
+
+def test_the_long_form_says_what_it_does():
+    """It finds its modules, of which another folder has one of the same name."""
+    shown = subprocess.run([sys.executable, str(ROOT / "Tests" / "Overload" / "overload.py"), "--help"],
+                           capture_output=True, text=True, check=True)
+    assert "--rows" in shown.stdout
 
 
 def statuses(answers):
