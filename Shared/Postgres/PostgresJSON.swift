@@ -8,13 +8,8 @@ extension JSON: PostgresValue {
         buffer.append(contentsOf: serialize())
     }
     public static func decode(_ cell: PostgresCell?) throws(PostgresDecodingError) -> JSON {
-        guard let cell, cell.type == .jsonb || cell.type == .json else {
-            throw PostgresDecodingError(cell, as: JSON.self)
-        }
-        let text = cell.type == .jsonb ? cell.bytes.dropFirst() : cell.bytes[...]
-        do {
-            return try JSON.parse([UInt8](text))
-        } catch {
+        let text = try JSONText.decode(cell)
+        do { return try JSON.parse(text.bytes) } catch {
             throw PostgresDecodingError("JSON that cannot be read: \(error)")
         }
     }

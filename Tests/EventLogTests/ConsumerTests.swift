@@ -60,7 +60,10 @@ struct ConsumerTests {
                     try await first.whileAllRest {
                         try await fixture.log.append(
                             (0..<20).map { fixture.event("k\($0)", 2).record }, to: fixture.topic)
-                        try await Task.sleep(for: .milliseconds(400))
+                        // Both have come upon the new events, and hold back.
+                        try await eventually {
+                            [first, second].allSatisfy { $0.progress.withLock { $0.isResting } }
+                        }
                         #expect(try await fixture.effects().values.allSatisfy { $0 == [1] })
                     }
                     #expect(try await second.waitUntilCaughtUp(within: .seconds(20)))

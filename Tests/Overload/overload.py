@@ -69,6 +69,7 @@ class Overload:
         self.table.at_most(f"{what}: others, p99", percentile(times(served), .99), 500, "ms")
 
     def imports(self):
+        scenes.make_log_files(self.world)
         scenes.steady(self.world, 3)
         quiet, _ = scenes.steady(self.world, self.options.seconds)
         job, began = scenes.import_file(self.world, self.options.rows), time.monotonic()

@@ -97,6 +97,21 @@ import Values
     }
 }
 
+@Suite struct LatestArrivalsTests {
+    @Test func itKnowsWhenAnybodyElseCameLast() {
+        var arrivals = LatestArrivals<String>()
+        let start = ContinuousClock.now
+        #expect(arrivals.latest(besides: "a") == nil)
+        for (second, key) in ["a", "b", "a", "a", "c", "c"].enumerated() {
+            arrivals.note(key, at: start + .seconds(second))
+            if second == 0 { #expect(arrivals.latest(besides: "a") == nil) }
+        }
+        #expect(arrivals.latest(besides: "c") == start + .seconds(3))
+        #expect(arrivals.latest(besides: "a") == start + .seconds(5))
+        #expect(arrivals.latest(besides: "nobody") == start + .seconds(5))
+    }
+}
+
 /// The middleware around real tasks.
 @Suite(.timeLimit(.minutes(1))) struct AdmissionControlTests {
     /// One request at a time, which waits until it is let go.
@@ -137,6 +152,15 @@ import Values
             // Rows in bulk go by another lane.
             let bulk = try call(path: "/v1/leads/bulk")
             #expect(try await control.respond(to: bulk) { _ in HTTPResponse(.ok) }.status == .ok)
+        }
+    }
+
+    @Test func itTellsOfOthersAtWork() async throws {
+        try await withOneHeld(patience: .milliseconds(10)) { control, _, _ in
+            // The one that is held has no tenant.
+            let tenant = TenantID.make()
+            #expect(control.serves(othersThan: tenant, within: .seconds(600)))
+            #expect(!control.serves(othersThan: tenant, within: .zero))
         }
     }
 

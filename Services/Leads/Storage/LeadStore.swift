@@ -67,13 +67,15 @@ struct LeadStore: Sendable {
             where \(Self.sharing(Array(Set(keys.joined().map(\.text))), drafts.count, schema)) \
             and deleted_at is null order by last_touch_at desc limit \(20 * drafts.count)
             """
-        let results = try await environment.database.flight(
-            tenant, ["\(table.select(schema)) \(matching)"] + (rules.usesTurns ? [Policies.turns(schema)] : []),
-            options: .read)
-        let stored = try results[0].map { try $0.get(0, as: UUID.self) }
+        let looks = ["\(table.select(schema)) \(matching)"] + (rules.usesTurns ? [Policies.turns(schema)] : [])
+        // To the planner, reading the whole table for each key of many is cheap long after it is not.
+        let settings: [SQL] = drafts.count > 1 ? ["set local enable_seqscan = off"] : []
+        let results = try await environment.database.flight(tenant, settings + looks, options: .read)
+        let found = results[settings.count]
+        let stored = try found.map { try $0.get(0, as: UUID.self) }
         // Leads of this batch are candidates for those behind them.
-        var known = KnownLeads(try results[0].map { try table.record($0) })
-        var turns = rules.usesTurns ? try Policies.readTurns(results[1]) : RoundRobin()
+        var known = KnownLeads(try found.map { try table.record($0) })
+        var turns = rules.usesTurns ? try Policies.readTurns(results[settings.count + 1]) : RoundRobin()
         var creations: [Creation<Lead>] = []
         for (draft, keys) in zip(drafts, keys) {
             let creation = decide(draft, keys, known.sharing(keys), rules, &turns)
@@ -95,8 +97,7 @@ struct LeadStore: Sendable {
             by: turn.guarding(found: stored, matching: "select id from \(schema).leads \(matching)"))
     }
 
-    /// Leads that share a match key with any of a batch. For the keys of many leads at once the planner takes a scan of
-    /// the whole table for the cheaper way: each key is looked up by itself then.
+    /// Leads that share a match key with any of a batch: each key of many is looked up by itself.
     private static func sharing(_ keys: [String], _ count: Int, _ schema: SchemaName) -> SQL {
         guard count > 1 else { return "match_keys && \(keys)" }
         return """

@@ -56,7 +56,8 @@ struct TenantCut: Sendable {
         // A tenant gets no new tables meanwhile, or only from a migration, which backups do not run beside.
         var tables: [SQL] = []
         for service in services { try await tables.append(self.tables(of: service)) }
-        for attempt in 1... {
+        var attempt = 1
+        while true {
             do {
                 let began = ContinuousClock.now
                 // The transactions have not begun until their first statement, which makes the snapshot.
@@ -74,10 +75,10 @@ struct TenantCut: Sendable {
                         "the tenant is too busy: its tables could not be held for a moment (\(error)); try again later")
                 }
                 // Those who waited behind the lock go first.
+                attempt += 1
                 try await Task.sleep(for: .milliseconds(200))
             }
         }
-        preconditionFailure("attempts end by themselves")
     }
 
     private static func isBusy(_ error: PostgresError) -> Bool {

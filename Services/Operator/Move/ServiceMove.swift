@@ -34,12 +34,12 @@ struct ServiceMove: Sendable {
 
     /// Tries again while others are in the way, who go first.
     static func patiently<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
-        for attempt in 1... {
+        for _ in 1..<attempts {
             do { return try await body() } catch let error as PostgresError
-                where attempt < attempts && (error.isTransient || error.sqlState == SQLState.lockNotAvailable)
+                where error.isTransient || error.sqlState == SQLState.lockNotAvailable
             { try await Task.sleep(for: .milliseconds(200)) }
         }
-        preconditionFailure("attempts end by themselves")
+        return try await body()
     }
 
     /// What is done to the source so that a vacuum or a writer who holds what we want does not hold us up.
@@ -68,21 +68,22 @@ struct ServiceMove: Sendable {
     }
 
     private func requireReadiness() async throws {
-        try await source.database.withTransaction(options: Self.options()) { [self] here in
+        let groups = try await source.database.withTransaction(options: Self.options()) { [self] here in
             guard try await service.provisioner.isCurrent(id, on: here) else {
                 throw CommandFailure(
                     "\(service.name) has the tenant in another version: run guanxi migrate first; migrations of your "
                         + "own are named with --extra")
             }
-            let deadline = ContinuousClock.now + Self.joining
-            while let idle = try await idleConsumer(among: try await MoveFence.groups(of: source, on: here)) {
-                guard .now < deadline else {
-                    throw CommandFailure(
-                        "the consumer \(idle) is not at work on \(target.place): start the services with "
-                            + "GUANXI_DATABASE_SERVERS, which has to name it")
-                }
-                try await Task.sleep(for: .milliseconds(200))
+            return try await MoveFence.groups(of: source, on: here)
+        }
+        let deadline = ContinuousClock.now + Self.joining
+        while let idle = try await idleConsumer(among: groups) {
+            guard .now < deadline else {
+                throw CommandFailure(
+                    "the consumer \(idle) is not at work on \(target.place): start the services with "
+                        + "GUANXI_DATABASE_SERVERS, which has to name it")
             }
+            try await Task.sleep(for: .milliseconds(200))
         }
     }
 

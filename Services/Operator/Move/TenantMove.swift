@@ -97,7 +97,8 @@ struct TenantMove: Sendable {
 
     /// Carries over and tries the fence until it is passed.
     private func pass(_ move: ServiceMove) async throws -> Duration {
-        for attempt in 1... {
+        var attempt = 1
+        while true {
             do {
                 _ = try await move.catchUp(comparing: false)
                 let began = try await MoveFence(move: move).run()
@@ -110,10 +111,10 @@ struct TenantMove: Sendable {
                             + "try again later",
                         code: .unavailable)
                 }
+                attempt += 1
                 try await Task.sleep(for: .milliseconds(250))
             }
         }
-        preconditionFailure("attempts end by themselves")
     }
 
     /// Leaves everything as it was, unless the tenant is closed here already: then it is opened there.

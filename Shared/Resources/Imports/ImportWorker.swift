@@ -93,9 +93,6 @@ struct ImportFailure: Error {
 extension Resource {
     public var importer: Importer { Importer(collection: collection) { try await run($0, tenant: $1) } }
 
-    /// Rows after which an import looks whether others need the machine.
-    private static var importBatch: Int { 250 }
-
     /// Reads the file from its begin, passes over what is done, and creates the rest.
     private func run(_ job: ImportJob, tenant: TenantID) async throws {
         guard let principal = Principal(stored: job.principal, tenant: tenant) else {
@@ -125,9 +122,11 @@ extension Resource {
             let skipped = min(Int64(records.count), job.rows - passed)
             passed += skipped
             waiting += records.dropFirst(Int(skipped))
-            while waiting.count >= (isLast ? 1 : Self.importBatch) {
+            while !waiting.isEmpty {
+                let rows = environment.importPace.rows(of: tenant)
+                guard isLast || waiting.count >= rows else { break }
                 try Task.checkCancellation()
-                let batch = Array(waiting.prefix(Self.importBatch))
+                let batch = Array(waiting.prefix(rows))
                 waiting.removeFirst(batch.count)
                 let first = done
                 let bodies = batch.map { row($0, columns ?? [], text) }
@@ -140,7 +139,7 @@ extension Resource {
                         language: principal.language ?? .english, SchemaName(tenant))
                 }
                 done += Int64(batch.count)
-                try await environment.importPace.rest(after: began.duration(to: .now))
+                try await environment.importPace.rest(after: began.duration(to: .now), of: tenant)
             }
         }
     }

@@ -44,6 +44,11 @@ public final class AdmissionControl: Middleware {
     public var isBusy: Bool { quick.load.running > 0 }
     public var isCrowded: Bool { quick.load.waiting > 0 }
 
+    /// Whether somebody else than a tenant has asked for something within this time.
+    public func serves(othersThan tenant: TenantID, within time: Duration) -> Bool {
+        quick.latest(besides: tenant).map { $0.duration(to: .now) < time } ?? false
+    }
+
     public func respond(
         to call: Call, next: @Sendable (Call) async throws -> HTTPResponse
     ) async throws -> HTTPResponse {
@@ -74,6 +79,7 @@ final class AdmissionLane: Sendable {
 
     private struct State {
         var queue: AdmissionQueue<TenantID?>
+        var arrivals = LatestArrivals<TenantID?>()
         var nextID: UInt64 = 0
         var waiters: [UInt64: Waiter] = [:]
         /// What was decided of requests that had not begun to wait.
@@ -106,6 +112,10 @@ final class AdmissionLane: Sendable {
         state.withLock { Load(limit: $0.queue.limit, running: $0.queue.running, waiting: $0.queue.waiting) }
     }
 
+    func latest(besides tenant: TenantID) -> ContinuousClock.Instant? {
+        state.withLock { $0.arrivals.latest(besides: tenant) }
+    }
+
     /// Runs `body` when it is its turn.
     /// - Throws: a 503 problem when that is not soon.
     func run<Value: Sendable>(
@@ -129,8 +139,10 @@ final class AdmissionLane: Sendable {
 
     private func enter(_ tenant: TenantID?) async throws {
         let (id, arrival, evicted) = state.withLock { state in
+            let now = ContinuousClock.now
             state.nextID += 1
-            let (arrival, evicted) = state.queue.arrive(state.nextID, of: tenant, now: .now)
+            state.arrivals.note(tenant, at: now)
+            let (arrival, evicted) = state.queue.arrive(state.nextID, of: tenant, now: now)
             return (state.nextID, arrival, evicted)
         }
         if let evicted { end(evicted, refusal()) }
