@@ -1,4 +1,3 @@
-import EventLog
 import Foundation
 import JSON
 import Postgres
@@ -6,6 +5,8 @@ import Synchronization
 import Tenancy
 import Testing
 import Values
+
+@testable import EventLog
 
 /// What the inbox and the dead letters promise.
 @Suite(.serialized, .timeLimit(.minutes(2)))
@@ -60,9 +61,9 @@ struct ConsumerTests {
                     try await first.whileAllRest {
                         try await fixture.log.append(
                             (0..<20).map { fixture.event("k\($0)", 2).record }, to: fixture.topic)
-                        // Both have come upon the new events, and hold back.
+                        // Whoever has come upon the new events holds back; the other has them if it has partitions yet.
                         try await eventually {
-                            [first, second].allSatisfy { $0.progress.withLock { $0.isResting } }
+                            [first, second].contains { $0.progress.withLock { $0.isResting } }
                         }
                         #expect(try await fixture.effects().values.allSatisfy { $0 == [1] })
                     }

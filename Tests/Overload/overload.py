@@ -14,6 +14,7 @@ sys.path[1:1] = [str(HERE.parents[1] / "deploy" / "bench"), str(HERE.parent / "P
 import scenes  # noqa: E402
 from calls import Platform  # noqa: E402
 from crowd import percentile  # noqa: E402
+from drive import make_log_files  # noqa: E402
 from table import Table  # noqa: E402
 
 
@@ -69,7 +70,7 @@ class Overload:
         self.table.at_most(f"{what}: others, p99", percentile(times(served), .99), 500, "ms")
 
     def imports(self):
-        scenes.make_log_files(self.world)
+        make_log_files(self.world.platform.system.database("postgres"))
         scenes.steady(self.world, 3)
         quiet, _ = scenes.steady(self.world, self.options.seconds)
         job, began = scenes.import_file(self.world, self.options.rows), time.monotonic()

@@ -12,11 +12,8 @@ from pathlib import Path
 
 import crowd
 
-ROOT = Path(__file__).parents[2]
-# After this folder: its own modules come first.
-sys.path[1:1] = [str(ROOT / "deploy" / "bench"), str(ROOT / "Tests" / "Platform")]
+sys.path.insert(0, str(Path(__file__).parents[1] / "Platform"))
 from calls import Caller  # noqa: E402
-from drive import psql  # noqa: E402
 
 OTHER = "127.0.0.7"  # an address of its own for those who mean no good
 
@@ -190,14 +187,6 @@ def odd_requests(world):
 
     with Memory(world) as memory:
         return asyncio.run(all_of_them()), memory
-
-
-def make_log_files(world, count=130):
-    """Gives a new PostgreSQL what one that has worked for a day has: files of its log that it uses again. Each that it has
-    to make holds up all commits for 50 ms, whoever writes."""
-    database = world.platform.system.database("postgres")
-    psql(database, "select pg_logical_emit_message(true, 'guanxi', ''), pg_switch_wal();\n" * count)
-    psql(database, "checkpoint")
 
 
 def import_file(world, rows):

@@ -19,13 +19,12 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(ROOT / "deploy" / "demo"), str(ROOT / "deploy" / "local")]
 import events  # noqa: E402
-import foreign  # noqa: E402
 import idle  # noqa: E402
 import imports  # noqa: E402
 import pages  # noqa: E402
 import visibility  # noqa: E402
 from client import Api, ApiError  # noqa: E402
-from drive import Refused, alone, pgbench, psql, wrk  # noqa: E402
+from drive import Refused, alone, make_log_files, pgbench, psql, wrk  # noqa: E402
 from processor import Floor, Meter  # noqa: E402
 from system import LOGS, SERVICES, System  # noqa: E402
 from table import Table  # noqa: E402
@@ -51,6 +50,7 @@ class Bench:
         self.api = tenant.api
         tenant.ensure("/v1/sources", [{"key": "website", "name": "Web site", "kind": "ownSite"}], "key")
         self.database = self.system.database("guanxi_leads")
+        make_log_files(self.database)
         schema = f"t_{tenant.info['id']}"
         self.names = {"schema": schema, "role": f"guanxi_leads_{schema}",
                       "columns": psql(self.database, COLUMNS.format(schema))[0]}
@@ -79,7 +79,7 @@ class Bench:
 
     @staticmethod
     def _show(costs, of):
-        parts = ", ".join(f"{part} {cost:.0f}" for part, cost in costs.items())
+        parts = ", ".join(f"{part} {cost:.{0 if cost >= 20 else 1}f}" for part, cost in costs.items())
         print(f"       processor time, µs {of}: {parts}", flush=True)
 
     def writes(self):
@@ -105,10 +105,12 @@ class Bench:
         self.table.at_most("from commit to visible in analytics, p99", seen["p99"], 150, "ms")
 
     def foreign(self):
-        known = self.system.environment()
         if self.options.log != "kafka":
             print("       skipped: a foreign client needs Kafka (--log kafka)", flush=True)
             return
+        import foreign  # its client is not needed otherwise
+
+        known = self.system.environment()
         other = self.system.database("guanxi_gateway")
         servers = known["KAFKA_BOOTSTRAP_SERVERS"]
         for what, meanwhile in (("", nullcontext()), (", another transaction open", foreign.open_transaction(other, 60))):
@@ -122,11 +124,21 @@ class Bench:
         if self.write_rate is None:
             self.write_rate = wrk(
                 self.url, self.api.key, "post", self.options.seconds, self.options.connections)["rate"]
-        rates = events.measure(self.system, self.database, self.names, self.options.heap)
-        self.table.at_least("relay, events a second (floor: POST's rate)", rates["relay"], self.write_rate, "/s",
+        (relay, relaying), (consumer, applying) = events.measure(
+            self.system, self.database, self.names, self.options.heap)
+        self.table.at_least("relay, events a second (floor: POST's rate)", relay, self.write_rate, "/s",
                             floor=self.write_rate)
-        self.table.at_least("analytics consumer, events a second (floor: POST's rate)", rates["consumer"],
-                            self.write_rate, "/s", floor=self.write_rate)
+        self._show(relaying, "an event of the relay")
+        if self.options.log == "kafka":
+            known = self.system.environment()
+            with alone(self.system, SERVICES, self.database):
+                floor = events.producer_floor(known["KAFKA_HOME"], known["KAFKA_BOOTSTRAP_SERVERS"])
+            self.table.ratio("relay, of kafka-producer-perf-test's rate when warm", [(relay, floor, relay / floor)], 0.6)
+        self.table.at_least("analytics consumer, events a second (floor: POST's rate)", consumer, self.write_rate, "/s",
+                            floor=self.write_rate)
+        self._show(applying, "an event applied")
+        mine = sum(cost for part, cost in applying.items() if part.endswith("analytics consumer") or part == "analytics")
+        self.table.at_least("analytics consumer, events a second of one core", 1e6 / mine, 30_000, "/s")
 
     def imported(self):
         rows = self.options.rows

@@ -66,6 +66,13 @@ def psql(database, statement, **variables):
     return output.splitlines()
 
 
+def make_log_files(database, count=130):
+    """Gives a new PostgreSQL what one that has worked for a day has: files of its log that it uses again. Each that it has
+    to make holds up all commits for 50 ms, whoever writes."""
+    psql(database, "select pg_logical_emit_message(true, 'guanxi', ''), pg_switch_wal();\n" * count)
+    psql(database, "checkpoint")
+
+
 @contextmanager
 def alone(system, services, database):
     """The services stand still meanwhile, and the events written meanwhile are forgotten: a floor shares the machine

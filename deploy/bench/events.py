@@ -1,12 +1,17 @@
-"""How many events a second the relay and the analytics consumer can do: a heap of events is put into the outbox at
-once, and both are watched while they work it off."""
+"""How many events a second the relay and the analytics consumer can do: a heap of events is put into the outbox, and
+each of the two works it off while the other, and whoever else would, stands still."""
 
 import http.client
 import os
+import re
 import signal
+import subprocess
 import time
+from contextlib import contextmanager
 
 from drive import fill, psql
+from processor import Meter
+from system import SERVICES
 
 PUBLISHED, APPLIED = "guanxi_outbox_published_total", 'guanxi_consumer_applied_total{group="analytics"}'
 
@@ -29,24 +34,70 @@ def settle(system, patience=60):
         time.sleep(1)
 
 
-def measure(system, database, names, count, patience=300):
-    """Events a second of (relay, consumer) for a heap of `count`."""
-    watched = {"relay": (system.internal_port("leads"), PUBLISHED),
-               "consumer": (system.internal_port("analytics"), APPLIED)}
+class Race:
+    """A service that works off `count` events: how long it takes, and what it costs."""
+
+    def __init__(self, system, service, name, count):
+        self.system, self.count = system, count
+        self.where = system.internal_port(service), name
+        self.goal = metric(*self.where) + count
+
+    def run(self, patience=300):
+        """(events a second, processor time of an event by part in µs)"""
+        meter, began = Meter(self.system, SERVICES), time.monotonic()
+        while metric(*self.where) < self.goal:
+            if time.monotonic() - began > patience:
+                raise OSError(f"{self.count} events were not done in {patience} s")
+            time.sleep(0.05)
+        seconds = time.monotonic() - began
+        return self.count / seconds, meter.per_call(self.count, least=0.5)
+
+
+def measure(system, database, names, count):
+    """What a heap of `count` took the relay, and then the consumer of analytics."""
     settle(system)
-    before = {part: metric(*where) for part, where in watched.items()}
-    relay = system.pid("leads")
-    os.kill(relay, signal.SIGSTOP)  # or it would be done before the heap is
+    relay, consumer = Race(system, "leads", PUBLISHED, count), Race(system, "analytics", APPLIED, count)
+    with halted(system, "customers", "opportunities"):
+        with halted(system, "analytics"):
+            with halted(system, "leads"):  # or it would be done before the heap is
+                psql(database, fill("heap_of_events.sql", names), count=count)
+            relayed = relay.run()
+        return relayed, consumer.run()
+
+
+def producer_floor(kafka_home, servers, records=600_000, size=1400):
+    """Records a second that the broker's own tool reaches when it is warm: in the second half."""
+    tool = [f"{kafka_home}/bin/kafka-topics.sh", "--bootstrap-server", servers, "--topic", "floor"]
+    subprocess.run([*tool, "--create", "--partitions", "12"], check=True, capture_output=True)
     try:
-        psql(database, fill("heap_of_events.sql", names), count=count)
+        output = subprocess.run(
+            [f"{kafka_home}/bin/kafka-producer-perf-test.sh", "--topic", "floor", "--num-records", str(records),
+             "--record-size", str(size), "--throughput", "-1", "--producer-props", f"bootstrap.servers={servers}",
+             "acks=all", "enable.idempotence=true"], check=True, capture_output=True, text=True).stdout
     finally:
-        os.kill(relay, signal.SIGCONT)
-    began, rates = time.monotonic(), {}
-    while len(rates) < len(watched):
-        for part, where in watched.items():
-            if part not in rates and metric(*where) - before[part] >= count:
-                rates[part] = count / (time.monotonic() - began)
-        if time.monotonic() - began > patience:
-            raise OSError(f"{count} events were not done in {patience} s")
-        time.sleep(0.05)
-    return rates
+        subprocess.run([*tool, "--delete"], check=True, capture_output=True)
+    return warm_rate(output, records)
+
+
+def warm_rate(output, records):
+    """From lines of `n records sent, r records/sec (…)`: the rate of the second half."""
+    sent, counted, seconds = 0, 0, 0.0
+    for count, rate in re.findall(r"^(\d+) records sent, ([\d.]+) records/sec", output, re.M)[:-1]:
+        sent += int(count)
+        if sent > records / 2:
+            counted += int(count)
+            seconds += int(count) / float(rate)
+    return counted / seconds
+
+
+@contextmanager
+def halted(system, *services):
+    """They stand still meanwhile."""
+    pids = [system.pid(service) for service in services]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
