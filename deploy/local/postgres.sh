@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The private PostgreSQL of this checkout: postgres.sh start | stop | running | url | psql [arguments] | backup |
 #   restore <moment | latest> | destroy
-# It listens on a Unix socket in a folder of its owner alone, never on a port.
+# It listens on a Unix socket in a folder of its owner alone. Only where GUANXI_PG_LISTEN names an address it also listens on
+# port 5432 of that, and asks for passwords there.
 source "$(dirname "$0")/lib.sh"
 
 PG_BIN=/usr/lib/postgresql/15/bin
@@ -36,7 +37,7 @@ prepare() {
     chmod 700 "$SOCKET"
     if [ ! -s "$DATA/PG_VERSION" ]; then
         step "creating the database cluster"
-        as_owner $PG_BIN/initdb -D "$DATA" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --data-checksums >/dev/null
+        as_owner $PG_BIN/initdb -D "$DATA" -U postgres --auth-local=trust --auth-host=scram-sha-256 -E UTF8 --locale=C.UTF-8 --data-checksums >/dev/null
     fi
     configure
 }
@@ -46,7 +47,7 @@ configure() {
     # The server's owner may not be able to reach this checkout.
     if [ -d "$ARCHIVE" ]; then archive="\"$BASE/archive-wal\" \"%p\" \"$ARCHIVE/%f\""; fi
     as_owner tee "$DATA/postgresql.auto.conf" >/dev/null <<CONF
-listen_addresses = ''
+listen_addresses = '${GUANXI_PG_LISTEN:-}'
 unix_socket_directories = '$SOCKET'
 unix_socket_permissions = 0700
 max_connections = 200

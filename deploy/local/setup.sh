@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
 # Installs what is missing from Debian and checks the Swift toolchain. Changes nothing when all is there.
+#   setup.sh [build | test | bench | kafka | container]     for a build alone, or what else is needed for more
 source "$(dirname "$0")/lib.sh"
 
 PACKAGES=(
     libuv1-dev libcurl4-openssl-dev libpq-dev librdkafka-dev libssl-dev libcjose-dev libcsv-dev libicu-dev
-    libopencc-dev libjansson-dev pkg-config postgresql-15 curl jq python3 python3-venv make
+    libopencc-dev libjansson-dev pkg-config
 )
+[ "${1:-}" = build ] || PACKAGES+=(postgresql-15 curl jq python3 python3-venv make)
 [ "${1:-}" = bench ] && PACKAGES+=(wrk)
 [ "${1:-}" = test ] && PACKAGES+=(chromium chromium-driver)
+[ "${1:-}" = container ] && PACKAGES+=(debootstrap iproute2 binutils)
 [ -n "${KAFKA_HOME:-}" ] || [ "${1:-}" = kafka ] && ! command -v java >/dev/null && PACKAGES+=(openjdk-17-jre-headless)
 
 command -v swift >/dev/null || die "Swift was not found: install Swift 6.3 (https://swift.org/install) and put it on PATH"
