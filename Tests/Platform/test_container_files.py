@@ -26,11 +26,11 @@ def services():
 def test_the_image_and_the_root_file_system_are_made_alike():
     instructions, script = dockerfile(), (FILES / "rootfs.sh").read_text()
     stages = " ".join(rest for name, rest in instructions if name == "FROM")
-    assert stages == "${SWIFT} AS build debian:12-slim AS base base AS prebuilt base"
+    assert stages == "debian:12-slim AS base base AS prebuilt ${SWIFT} AS build base"
     runs = [rest for name, rest in instructions if name == "RUN"]
     # The one way to packages and to the user, and the one way to the executables.
-    assert runs[-1].endswith(" /install/install.sh") and "deploy/container/stage.sh" in runs[-2]
-    assert [rest for name, rest in instructions if name == "COPY"][-2:] == [
+    assert runs[0].endswith(" /install/install.sh") and "deploy/container/stage.sh" in runs[-1]
+    assert [rest for name, rest in instructions if name == "COPY" and "/opt/guanxi/" in rest] == [
         ".build/container /opt/guanxi/", "--from=build /guanxi/.build/container /opt/guanxi/"]
     assert 'cp "$HERE/install.sh" "$HERE/packages.txt" "$work/"' in script and "/install/install.sh >" in script
     assert '"$HERE/stage.sh"' in script and '"$ROOT/.build/container" "$target/opt/guanxi"' in script
