@@ -1,6 +1,6 @@
 # Every command of the README. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: upgrade-test backup restore bench-tenants overload chaos fuzz isolation test-sanitizers help check setup build run stop clean status test lint bench demo-data test-data
+.PHONY: container-test upgrade-test backup restore bench-tenants overload chaos fuzz isolation test-sanitizers help check setup build run stop clean status test lint bench demo-data test-data
 LOCAL := deploy/local
 
 help: ## List the commands
@@ -67,6 +67,9 @@ chaos: build ## Break it while 20 tenants write: CHAOS="report", "brief" or opti
 
 upgrade-test: setup ## Upgrade the last release (deploy/release) while it works, both versions side by side
 	@$(LOCAL)/upgrade-test.sh
+
+container-test: build ## Build the image's files without a container engine, run compose.yaml in them, without privileges
+	@$(LOCAL)/container.sh
 
 isolation: build ## Try to reach one tenant from another in every way; nothing may get through (SEED=n LOG=kafka)
 	@$(LOCAL)/isolation.sh
