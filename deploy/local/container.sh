@@ -24,4 +24,5 @@ mkdir -p "$GUANXI_RUN_DIR"
 step "container tests"
 as_root unshare --net bash -c 'ip link set lo up; exec runuser -u "$0" -- env "$@"' "$(id -un)" \
     PATH="$PATH" GUANXI_RUN_DIR="$GUANXI_RUN_DIR" GUANXI_CONTAINER_ROOT="$GUANXI_CONTAINER_ROOT" \
-    "$PYTHON" -m pytest -q -p no:cacheprovider "$ROOT/Tests/Container" "$@"
+    "$PYTHON" -m pytest -q -p no:cacheprovider "$ROOT/Tests/Container" "$@" ||
+    { tail -n 5 "$GUANXI_RUN_DIR"/*.log >&2; exit 1; }

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The private PostgreSQL of this checkout: postgres.sh start | stop | running | url | psql [arguments] | backup |
 #   restore <moment | latest> | destroy
-# It listens on a Unix socket in a folder of its owner alone. Only where GUANXI_PG_LISTEN names an address it also listens on
-# port 5432 of that, and asks for passwords there.
+# It listens on a Unix socket in a folder of its owner alone, and on a port, 5432, only of the address that
+# GUANXI_PG_LISTEN names; there it asks for passwords.
 source "$(dirname "$0")/lib.sh"
 
 PG_BIN=/usr/lib/postgresql/15/bin
@@ -37,7 +37,8 @@ prepare() {
     chmod 700 "$SOCKET"
     if [ ! -s "$DATA/PG_VERSION" ]; then
         step "creating the database cluster"
-        as_owner $PG_BIN/initdb -D "$DATA" -U postgres --auth-local=trust --auth-host=scram-sha-256 -E UTF8 --locale=C.UTF-8 --data-checksums >/dev/null
+        as_owner $PG_BIN/initdb -D "$DATA" -U postgres --auth-local=trust --auth-host=scram-sha-256 -E UTF8 \
+            --locale=C.UTF-8 --data-checksums >/dev/null
     fi
     configure
 }
