@@ -113,6 +113,9 @@ class Bench:
         known = self.system.environment()
         other = self.system.database("guanxi_gateway")
         servers = known["KAFKA_BOOTSTRAP_SERVERS"]
+        # A broker that has just started is compiling itself.
+        wrk(self.url, self.api.key, "post", 40, self.options.connections)
+        events.settle(self.system)
         for what, meanwhile in (("", nullcontext()), (", another transaction open", foreign.open_transaction(other, 60))):
             with meanwhile:
                 seen = foreign.measure(servers, self.url, self.api.key, 2 * self.options.seconds)
