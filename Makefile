@@ -63,6 +63,7 @@ fuzz: setup ## Send generated calls to the running platform; none may break it
 	@$(LOCAL)/fuzz.sh
 
 chaos: build ## Break it while 20 tenants write: CHAOS="report", "brief" or options such as "--seconds 60 --runs kafka:3"
+	@$(LOCAL)/setup.sh chaos
 	@$(LOCAL)/chaos.sh $(CHAOS)
 
 upgrade-test: setup ## Upgrade the last release (deploy/release) while it works, both versions side by side

@@ -24,6 +24,8 @@ struct Migrate: Sendable {
     var others: [String: PostgresConfiguration] = [:]
     /// The folder of the installation's own migrations.
     var extra: URL?
+    /// Whether to take away what only earlier releases need.
+    var contracts = false
 
     /// The services with a database, and their own migrations.
     static let services: [(name: String, migrations: @Sendable () throws -> [MigrationSet])] = [
@@ -54,13 +56,17 @@ struct Migrate: Sendable {
                 "operator-key-file", value: "FILE",
                 help: "Where the first operator's key is written; nothing is made when the file is there."),
             databaseServers, extraFolder,
+            .init(
+                "contract",
+                help: "Also take away what only earlier releases need, once none of them runs any more."),
         ],
         examples: [
             (
                 command:
                     "guanxi migrate --database-url postgresql://postgres@db/postgres --operator-key-file operator.key",
                 meaning: "Prepares a new installation."
-            )
+            ),
+            (command: "guanxi migrate --contract", meaning: "Ends an upgrade, when no earlier release runs any more."),
         ]
     ) { invocation in
         let superuser = try superuser(try invocation.required("database-url"))
@@ -69,7 +75,8 @@ struct Migrate: Sendable {
                 let extra = try invocation["extra"].map(folder)
                 let others = try servers(invocation["database-servers"] ?? "")
                 let migrate = Migrate(
-                    console: invocation.console, group: group, superuser: superuser, others: others, extra: extra)
+                    console: invocation.console, group: group, superuser: superuser, others: others, extra: extra,
+                    contracts: invocation.has("contract"))
                 try await migrate.run()
                 if let file = invocation["operator-key-file"] { try await migrate.makeOperatorKey(file) }
             }
@@ -168,8 +175,10 @@ struct Migrate: Sendable {
     private func prepare(
         _ database: String, _ sets: [MigrationSet], on server: PostgresConfiguration
     ) async throws -> Int {
-        try await Bootstrap(superuser: server, loginPassword: server.password, group: group)
-            .prepare(database: database, sets: sets).count
+        try await Bootstrap(
+            superuser: server, loginPassword: server.password, contracts: contracts, group: group
+        )
+        .prepare(database: database, sets: sets).count
     }
 
     /// Prepares a service's database, then each of its tenants.

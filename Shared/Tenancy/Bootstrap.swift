@@ -7,12 +7,17 @@ import Runtime
 public struct Bootstrap: Sendable {
     private let superuser: PostgresConfiguration
     private let loginPassword: String?
+    private let contracts: Bool
     private let group: EventLoopGroup
 
     /// - Parameters:
     ///   - superuser: how to enter the server as superuser, on any database that is there (`postgres`).
     ///   - loginPassword: the password of the service's logins; without one they have none (trusted sockets).
-    public init(superuser: PostgresConfiguration, loginPassword: String?, group: EventLoopGroup) {
+    ///   - contracts: whether to take away what only earlier releases need, which must not run any more then.
+    public init(
+        superuser: PostgresConfiguration, loginPassword: String?, contracts: Bool = false, group: EventLoopGroup
+    ) {
+        self.contracts = contracts
         var patient = superuser
         patient.connectionsPerLoop = 2
         // Bootstraps of other databases of the server go first, as many as there are.
@@ -59,6 +64,7 @@ public struct Bootstrap: Sendable {
                 return try await database.withTransaction(options: options) { transaction in
                     try await transaction.query("select pg_advisory_xact_lock(\(lock))")
                     try await transaction.query("set local lock_timeout = '500ms'")
+                    _ = try await transaction.pipeline(DirectorySchema.schema(roles) + RoleMaking.functions(roles))
                     _ = try await transaction.pipeline(DirectorySchema.base(roles))
                     return try await migrate(sets, roles, transaction)
                 }
@@ -75,7 +81,7 @@ public struct Bootstrap: Sendable {
     // MARK: The database and its roles
 
     private func createDatabase(_ name: String, on maintenance: PostgresDatabase, _ roles: RoleNames) async throws {
-        let commands = Self.roleCommands(roles, password: loginPassword)
+        let commands = roleCommands(roles)
         try await maintenance.withConnection { session in
             try await session.query("select pg_advisory_lock(\(Self.lock))")
             let existing = try await session.query(
@@ -93,7 +99,7 @@ public struct Bootstrap: Sendable {
     }
 
     /// Statements that make the roles; those with a role's name only where it is missing.
-    private static func roleCommands(_ roles: RoleNames, password: String?) -> [(role: String?, sql: SQL)] {
+    private func roleCommands(_ roles: RoleNames) -> [(role: String?, sql: SQL)] {
         let groups = [roles.owner, roles.tenants, roles.service, roles.events, roles.outbox]
         let logins = [roles.appLogin(1), roles.consumerLogin, roles.relayLogin, roles.provisionLogin]
         let memberships = [
@@ -101,24 +107,20 @@ public struct Bootstrap: Sendable {
             (roles.relayLogin, [roles.outbox]), (roles.provisionLogin, [roles.owner]),
         ]
         var commands: [(String?, SQL)] = groups.map { ($0, SQL(raw: "create role \(SQL.quoted($0)) nologin")) }
-        commands += logins.map { ($0, login($0, password: nil)) }
-        if let password {
+        // Logins without rights of their own.
+        commands += logins.map { ($0, SQL(raw: "create role \(SQL.quoted($0)) login noinherit")) }
+        if let loginPassword {
             commands += logins.map {
-                (nil, SQL(raw: "alter role \(SQL.quoted($0)) password \(SQL.literal(password))"))
+                (nil, SQL(raw: "alter role \(SQL.quoted($0)) password \(SQL.literal(loginPassword))"))
             }
         }
-        commands.append((nil, SQL(raw: "alter role \(SQL.quoted(roles.provisionLogin)) createrole")))
+        // Releases before ``RoleMaking`` made roles by themselves.
+        if contracts { commands.append((nil, SQL(raw: "alter role \(SQL.quoted(roles.provisionLogin)) nocreaterole"))) }
         for (login, groups) in memberships {
             let list = groups.map(SQL.quoted).joined(separator: ", ")
             commands.append((nil, SQL(raw: "grant \(list) to \(SQL.quoted(login))")))
         }
         return commands.map { (role: $0.0, sql: $0.1.unprepared()) }
-    }
-
-    /// A login without rights of its own.
-    static func login(_ name: String, password: String?) -> SQL {
-        let password = password.map { " password \(SQL.literal($0))" } ?? ""
-        return SQL(raw: "create role \(SQL.quoted(name)) login noinherit\(password)").unprepared()
     }
 
     /// Who may enter the database.

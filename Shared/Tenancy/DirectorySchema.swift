@@ -14,13 +14,20 @@ enum DirectorySchema {
             ])
     }
 
-    /// What there must be before any migration can be recorded.
-    static func base(_ roles: RoleNames) -> [SQL] {
+    static func schema(_ roles: RoleNames) -> [SQL] {
         let insiders = [roles.tenants, roles.service, roles.events, roles.outbox].map(SQL.quoted)
         return SQLScript(
             """
             create schema if not exists shared authorization \(SQL.quoted(roles.owner));
             grant usage on schema shared to \(insiders.joined(separator: ", "));
+            """
+        ).statements
+    }
+
+    /// What there must be before any migration can be recorded. Leaves the transaction to the owner.
+    static func base(_ roles: RoleNames) -> [SQL] {
+        SQLScript(
+            """
             set local role \(SQL.quoted(roles.owner));
             create table if not exists shared.migrations (
                 set text not null,

@@ -57,11 +57,14 @@ enum FenceInspection {
     /// Tenants' roles have no rights of their own over the cluster, logins inherit none.
     private static func attributes(_ roles: RoleNames, _ prefix: String) -> SQL {
         """
-        select substring(rolname from '_t_([a-z2-7]{16})$'), 'role ' || rolname || ' has rights over the cluster'
+        select substring(rolname from '_t_([a-z2-7]{16})$'), 'role ' || rolname || case
+            when rolname = \(roles.provisionLogin) and rolcreaterole and not (rolsuper or rolcreatedb or rolreplication
+                or rolbypassrls or rolinherit)
+            then ' may make roles: run guanxi migrate --contract when no earlier release runs any more'
+            else ' has rights over the cluster' end
         from pg_roles
         where starts_with(rolname, \(roles.database + "_")) and (rolsuper or rolcreatedb or rolreplication
-            or rolbypassrls or rolcreaterole and rolname <> \(roles.provisionLogin)
-            or rolcanlogin and (rolinherit or starts_with(rolname, \(prefix))))
+            or rolbypassrls or rolcreaterole or rolcanlogin and (rolinherit or starts_with(rolname, \(prefix))))
         """
     }
 
@@ -72,7 +75,7 @@ enum FenceInspection {
         from pg_auth_members g join pg_roles r on r.oid = g.roleid join pg_roles m on m.oid = g.member
         left join shared.tenants t on r.rolname = \(prefix) || t.id
         where starts_with(r.rolname, \(prefix))
-                and m.rolname not in (\(roles.consumerLogin), \(roles.database + "_app_") || t.login)
+                and m.rolname not in (\(roles.consumerLogin), \(roles.appPrefix) || t.login)
             or starts_with(m.rolname, \(prefix)) and r.rolname <> \(roles.tenants)
         """
     }

@@ -26,11 +26,12 @@ public struct RoleNames: Sendable, Hashable {
     var tenantPrefix: String { "\(database)_t_" }
 
     /// Logins of requests, one per 500 tenants: after a grant, taking a role costs the more the more a login may take.
-    public func appLogin(_ number: Int) -> String { "\(database)_app_\(number)" }
+    public func appLogin(_ number: Int) -> String { "\(appPrefix)\(number)" }
+    var appPrefix: String { "\(database)_app_" }
     /// May take every tenant's role, `events` and `service`: a batch of events touches many tenants in one transaction.
     public var consumerLogin: String { "\(database)_consumer" }
     public var relayLogin: String { "\(database)_relay" }
-    /// Makes tenants and migrates them; the only login that may create roles.
+    /// Makes tenants and migrates them.
     public var provisionLogin: String { "\(database)_provision" }
 
     static let tenantsPerLogin = 500

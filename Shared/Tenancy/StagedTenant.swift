@@ -47,12 +47,11 @@ extension TenantProvisioner {
 
     /// Which login may take the tenant's role on this server.
     public func loginNumber(of tenant: TenantID, on transaction: PostgresTransaction) async throws -> Int {
-        let prefix = roles.database + "_app_"
         let rows = try await transaction.query(
             """
             select substring(m.rolname from '[0-9]+$')::int from pg_auth_members g
             join pg_roles r on r.oid = g.roleid join pg_roles m on m.oid = g.member
-            where r.rolname = \(roles.tenant(tenant)) and starts_with(m.rolname, \(prefix))
+            where r.rolname = \(roles.tenant(tenant)) and starts_with(m.rolname, \(roles.appPrefix))
             """)
         return try rows.single().get(0)
     }
@@ -72,8 +71,7 @@ extension TenantProvisioner {
                 "delete from shared.canaries where tenant = \(tenant.text)",
             ]
             if !tenants.isHome { statements.append("delete from shared.tenants where id = \(tenant.text)") }
-            statements += ["set local role none", "drop role if exists \(SQL.quoted(roles.tenant(tenant)))"]
-                .map { SQL(raw: $0).unprepared() }
+            statements.append(RoleMaking.dropTenantRole(tenant))
             _ = try await transaction.commit(after: statements)
         }
     }

@@ -96,32 +96,19 @@ public struct TenantProvisioner: Sendable {
     /// What makes role, schema and tables.
     func schema(of tenant: TenantID, _ choice: LoginChoice) throws -> [SQL] {
         let tenantRole = SQL.quoted(roles.tenant(tenant))
-        let owner = SQL.quoted(roles.owner)
-        let app = SQL.quoted(roles.appLogin(choice.number))
         let schema = tenant.schema
-        var commands: [String] = []
-        if choice.isNew { commands.append("grant connect on database \(SQL.quoted(roles.database)) to \(app)") }
-        // The login itself, not the owner, may make roles.
-        commands += [
-            "create schema \(schema)", "set local role none", "create role \(tenantRole) nologin",
-            "grant \(SQL.quoted(roles.tenants)) to \(tenantRole)",
-            "grant \(tenantRole) to \(app), \(SQL.quoted(roles.consumerLogin))", "set local role \(owner)",
-            "grant usage on schema \(schema) to \(tenantRole)",
+        var statements: [SQL] = []
+        if choice.isNew {
+            statements.append(
+                RoleMaking.makeLogin(choice.number, password: tenants.database.configuration.password))
+        }
+        statements.append(RoleMaking.makeTenantRole(tenant, login: choice.number))
+        statements += [
+            "create schema \(schema)", "grant usage on schema \(schema) to \(tenantRole)",
             "alter default privileges in schema \(schema) grant select, insert, update, delete on tables to \(tenantRole)",
             "alter default privileges in schema \(schema) grant usage on sequences to \(tenantRole)",
             "alter default privileges in schema \(schema) grant execute on functions to \(tenantRole)",
-        ]
-        var statements = commands.map { SQL(raw: $0).unprepared() }
-        if choice.isNew {
-            let makeLogin = Bootstrap.login(
-                roles.appLogin(choice.number), password: tenants.database.configuration.password)
-            let grant = "grant \(SQL.quoted(roles.service)) to \(app)"
-            statements.insert(
-                contentsOf: [
-                    SQL(raw: "set local role none").unprepared(), makeLogin, SQL(raw: grant).unprepared(),
-                    SQL(raw: "set local role \(owner)").unprepared(),
-                ], at: 0)
-        }
+        ].map { SQL(raw: $0).unprepared() }
         for set in sets {
             for migration in set.tenant { statements += try migration.statements(placeholders(tenant)) }
         }
@@ -205,10 +192,8 @@ public struct TenantProvisioner: Sendable {
                 statements.append(SQL(raw: "drop trigger if exists \(trigger) on shared.inbox_sequence").unprepared())
             }
             if isHere {
-                statements += [
-                    "drop schema \(tenant.schema) cascade", "set local role none",
-                    "drop role \(SQL.quoted(roles.tenant(tenant)))",
-                ].map { SQL(raw: $0).unprepared() }
+                statements.append(SQL(raw: "drop schema \(tenant.schema) cascade").unprepared())
+                statements.append(RoleMaking.dropTenantRole(tenant))
             }
             _ = try await transaction.pipeline(statements)
         }

@@ -43,6 +43,7 @@ def test_what_the_last_release_left(upgraded, platform):
     assert api.ok("GET", "/v1/analytics/leads?groupBy=source")["total"]["created"] == len(facts["leads"])
     assert "every figure is the same" in guanxi(upgraded, "analytics", "rebuild", "--yes")
     assert guanxi(upgraded, "dead-letters", "list") == "No event is parked.\n"
+    guanxi(upgraded, "migrate", "--contract")
     assert "Nothing is where it must not be." in guanxi(upgraded, "isolation", "verify")
     # And work goes on.
     _, headers, lead = api.send("GET", f"/v1/leads/{facts['leads'][0]}")

@@ -125,6 +125,68 @@ import Values
         }
     }
 
+    /// Whoever makes tenants makes their roles and no others, and takes none that is not his.
+    @Test func theProvisioningLoginMakesTenantsRolesOnly() async throws {
+        try await TenancyFixture.with { fixture in
+            let roles = fixture.tenants.roles
+            let tenant = try await fixture.makeTenant("a")
+            let role = SQL.quoted(roles.tenant(tenant.id))
+            let denied: [(login: String, taking: String?, sql: String, code: String)] = [
+                (roles.provisionLogin, nil, "create role guanxi_other", "42501"),
+                (roles.provisionLogin, nil, "grant pg_execute_server_program to \(roles.provisionLogin)", "42501"),
+                (roles.provisionLogin, nil, "alter role \(roles.provisionLogin) createrole", "42501"),
+                (roles.provisionLogin, nil, "drop role \(role)", "42501"),
+                (roles.provisionLogin, roles.owner, "create role guanxi_other", "42501"),
+                (roles.provisionLogin, roles.owner, "select shared.make_tenant_role('x; drop', 1)", "22023"),
+                (roles.provisionLogin, roles.owner, "select shared.make_tenant_role(null, 1)", "22023"),
+                (roles.provisionLogin, roles.owner, "select shared.make_tenant_role('\(tenant.id)', 0)", "22023"),
+                (roles.provisionLogin, roles.owner, "select shared.make_app_login(null, 'x')", "22023"),
+                // It has rights on its tables.
+                (roles.provisionLogin, roles.owner, "select shared.drop_tenant_role('\(tenant.id)')", "2BP01"),
+                (
+                    roles.provisionLogin, roles.owner, "alter function shared.drop_tenant_role owner to current_user",
+                    "42501"
+                ),
+                (roles.appLogin(1), roles.service, "select shared.make_tenant_role('\(tenant.id)', 1)", "42501"),
+                (roles.appLogin(1), roles.tenant(tenant.id), "select shared.make_app_login(2, 'x')", "42501"),
+                (roles.consumerLogin, roles.events, "select shared.drop_tenant_role('\(tenant.id)')", "42501"),
+            ]
+            for (login, taken, sql, code) in denied {
+                let found: String? = try await fixture.raw(login) { session in
+                    if let taken { try await session.query(SQL(raw: "set role \(SQL.quoted(taken))").unprepared()) }
+                    let error = await #expect(throws: PostgresError.self) {
+                        try await session.query(SQL(raw: sql).unprepared())
+                    }
+                    try await session.query("reset role")
+                    return error?.sqlState
+                }
+                #expect(found == code, "\(login) as \(taken ?? "itself"): \(sql)")
+            }
+        }
+    }
+
+    /// The release before made roles by itself: it may until an operator says that it does not run any more.
+    @Test func anEarlierReleaseKeepsItsRightUntilTheContract() async throws {
+        try await TenancyFixture.with { fixture in
+            let roles = fixture.tenants.roles
+            #expect(try await fixture.provisioner.inspectFences().isEmpty)
+            try await fixture.server.administer(
+                SQL(raw: "alter role \(SQL.quoted(roles.provisionLogin)) createrole"))
+            func migrate(contracts: Bool) async throws -> [String] {
+                _ = try await Bootstrap(
+                    superuser: fixture.server.superuser, loginPassword: nil, contracts: contracts,
+                    group: fixture.tenants.database.group
+                ).prepare(database: roles.database, sets: TenancyFixture.sets())
+                return try await fixture.provisioner.inspectFences().map(\.detail)
+            }
+            let kept = try await migrate(contracts: false)
+            #expect(
+                kept.count == 1
+                    && kept[0].hasSuffix("run guanxi migrate --contract when no earlier release runs any more"))
+            #expect(try await migrate(contracts: true).isEmpty)
+        }
+    }
+
     @Test func theOutboxKnowsWhoWrote() async throws {
         try await TenancyFixture.with { fixture in
             let (a, b) = (try await fixture.makeTenant("a"), try await fixture.makeTenant("b"))

@@ -180,6 +180,7 @@ def upgrade(log):
         wait_for(lambda: settled(old.system, tenant), 60)
         assert "every figure is the same" in guanxi(old.system, new.port, "analytics", "rebuild", "--yes")
         assert guanxi(old.system, new.port, "dead-letters", "list") == "No event is parked.\n"
+        guanxi(old.system, new.port, "migrate", "--contract")
         assert "Nothing is where it must not be." in guanxi(old.system, new.port, "isolation", "verify")
         guanxi(old.system, new.port, "tenant", "create", "fresh")
         fresh = tenant_id(old.system, "fresh")

@@ -21,7 +21,7 @@ import events  # noqa: E402
 import migrating  # noqa: E402
 from client import Api, ApiError  # noqa: E402
 from crowd import Crowd, Traffic  # noqa: E402
-from drive import Refused, psql  # noqa: E402
+from drive import Refused, make_log_files, psql  # noqa: E402
 from footprint import Footprint, Locks, locks_of_drop, processor_seconds  # noqa: E402
 from system import LOGS, SERVICES, System  # noqa: E402
 from table import Table  # noqa: E402
@@ -40,6 +40,7 @@ class Bench:
         self.operator = Api(self.url, known["GUANXI_OPERATOR_KEY"])
         self.crowd = Crowd(self.operator)
         self.database = self.system.database("guanxi_leads")
+        make_log_files(self.database)
 
     def create(self):
         """One after the other, as a person who waits sees it."""

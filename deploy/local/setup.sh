@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is missing from Debian and checks the Swift toolchain. Changes nothing when all is there.
-#   setup.sh [build | test | bench | kafka | container]     for a build alone, or what else is needed for more
+#   setup.sh [build | test | bench | chaos | kafka | container]     for a build alone, or what else is needed for more
 source "$(dirname "$0")/lib.sh"
 
 PACKAGES=(
@@ -9,7 +9,8 @@ PACKAGES=(
 )
 [ "${1:-}" = build ] || PACKAGES+=(postgresql-15 curl jq python3 python3-venv make)
 [ "${1:-}" = bench ] && PACKAGES+=(wrk)
-[ "${1:-}" = test ] && PACKAGES+=(chromium chromium-driver)
+[ "${1:-}" = test ] && PACKAGES+=(chromium chromium-driver libfaketime)
+[ "${1:-}" = chaos ] && PACKAGES+=(libfaketime)
 [ "${1:-}" = container ] && PACKAGES+=(debootstrap iproute2 binutils)
 [ -n "${KAFKA_HOME:-}" ] || [ "${1:-}" = kafka ] && ! command -v java >/dev/null && PACKAGES+=(openjdk-17-jre-headless)
 

@@ -13,6 +13,9 @@ public struct ClientRequest: Sendable {
     public var body: HTTPBody
     /// For the whole exchange, the answer's body included; the client's `timeout` when nil.
     public var deadline: Deadline?
+    /// Whether it is sent again when the connection failed before an answer came; by default what has the same effect
+    /// once and twice. The second answer may be another all the same: what was deleted is not there.
+    public var isRepeatable: Bool
 
     public init(
         _ method: HTTPMethod, _ url: String, target: String? = nil, headers: HTTPHeaders = [:],
@@ -24,6 +27,7 @@ public struct ClientRequest: Sendable {
         self.headers = headers
         self.body = body
         self.deadline = deadline
+        isRepeatable = method.isIdempotent
     }
 }
 

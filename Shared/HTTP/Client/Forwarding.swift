@@ -26,7 +26,7 @@ extension HTTPClient {
     /// Sends a request on and brings the answer back; bodies stream both ways, nothing is held in whole.
     ///
     /// Path and query are forwarded byte for byte. Headers that belong to one connection (RFC 9110 §7.6.1) are dropped
-    /// both ways. The request's id goes along as `X-Request-Id`.
+    /// both ways. The request's id goes along as `X-Request-Id`. What has effects is sent once.
     public func forward(_ request: HTTPRequest, _ forwarding: Forwarding) async throws -> HTTPResponse {
         var setting = forwarding.setting
         setting["X-Request-Id"] = request.id
@@ -34,10 +34,13 @@ extension HTTPClient {
             HTTPHeaders.same(name, "Host") || forwarding.removes(name) || setting.contains(name)
         }
         for field in setting.fields { headers.add(field.name, field.value) }
-        let answer = try await send(
-            ClientRequest(
-                request.method, forwarding.base, target: request.target, headers: headers, body: request.body,
-                deadline: forwarding.deadline))
+        var onward = ClientRequest(
+            request.method, forwarding.base, target: request.target, headers: headers, body: request.body,
+            deadline: forwarding.deadline)
+        // Whether to send again what has effects is the client's to decide, who knows what the second answer means: 404
+        // for what the first attempt deleted, 412 for what it changed.
+        onward.isRepeatable = request.method.isSafe
+        let answer = try await send(onward)
         let back = answer.headers.endToEnd { name in
             HTTPHeaders.same(name, "Content-Length") || HTTPHeaders.same(name, "Date")
         }

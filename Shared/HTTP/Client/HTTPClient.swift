@@ -18,7 +18,7 @@ public final class HTTPClient: Sendable {
         public var connections = 256
         /// An idle connection that is older is not used again; below the server's keep-alive time.
         public var keepAlive: Duration = .seconds(20)
-        /// After the first attempt; only of idempotent requests whose body is no stream, and only when the connection
+        /// After the first attempt; only of repeatable requests whose body is no stream, and only when the connection
         /// failed before an answer came.
         public var retries = 2
         /// Refuses loopback, private and other addresses that are not public, checked when connecting: for URLs that
@@ -114,7 +114,7 @@ extension EventLoop {
 
 extension ClientRequest {
     fileprivate func mayRepeat(after error: HTTPClientError) -> Bool {
-        guard method.isIdempotent, error.reason == .unreachable || error.reason == .interrupted else { return false }
+        guard isRepeatable, error.reason == .unreachable || error.reason == .interrupted else { return false }
         if case .stream = body.content { return false }
         return true
     }

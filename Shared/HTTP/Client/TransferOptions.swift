@@ -89,7 +89,7 @@ extension Transfer {
         // libcurl sends a request again when a reused connection proves dead; it cannot know that this one has effects.
         // (One with a body cannot be sent again without the seek function.)
         ccurl_set_long(
-            easy, CURLOPT_FRESH_CONNECT, upload.length == 0 && !request.method.isIdempotent ? 1 : 0)
+            easy, CURLOPT_FRESH_CONNECT, upload.length == 0 && !request.isRepeatable ? 1 : 0)
         ccurl_set_offset(easy, CURLOPT_INFILESIZE_LARGE, curl_off_t(upload.length ?? -1))
         ccurl_set_seek(easy, nil)
         guard upload.length != 0 else { return }
@@ -100,7 +100,7 @@ extension Transfer {
                 into: UnsafeMutableRawBufferPointer(start: data, count: size * count), of: transfer)
         }
         ccurl_set_pointer(easy, CURLOPT_READDATA, this)
-        guard request.method.isIdempotent, upload.canRewind else { return }
+        guard request.isRepeatable, upload.canRewind else { return }
         ccurl_set_seek(easy) { context, offset, origin in
             guard offset == 0, origin == SEEK_SET, Transfer.from(context).upload.rewind() else {
                 return CURL_SEEKFUNC_CANTSEEK

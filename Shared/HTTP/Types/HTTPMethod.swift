@@ -10,6 +10,14 @@ public enum HTTPMethod: String, Sendable, Hashable, CaseIterable {
     /// Known, so that it is refused as what no route allows (405), not as a failing of ours (501).
     case trace = "TRACE"
 
+    /// The request changes nothing (RFC 9110 §9.2.1).
+    public var isSafe: Bool {
+        switch self {
+        case .get, .head, .options, .trace: true
+        case .post, .put, .patch, .delete: false
+        }
+    }
+
     /// Repeating the request has the same effect as making it once (RFC 9110 §9.2.2).
     public var isIdempotent: Bool {
         switch self {

@@ -238,6 +238,34 @@ func eventually(_ condition: () -> Bool) async throws {
         }
     }
 
+    /// The answer to the second would be another one: 404 for what the first deleted.
+    @Test(arguments: [HTTPMethod.delete, .put]) func whatIsForwardedWithEffectsIsSentOnce(method: HTTPMethod)
+        async throws
+    {
+        let attempts = Log()
+        let server = try ScriptedServer { connection in
+            while let request = connection.request() {
+                guard !request.hasPrefix("GET") else {
+                    connection.answer("ok")
+                    continue
+                }
+                attempts.add("sent")
+                return
+            }
+        }
+        try await withClient { client in
+            let forwarding = Forwarding(base: server.url)
+            // A connection to be used again.
+            _ = try await client.forward(HTTPRequest(.get, "/"), forwarding)
+            let error = await #expect(throws: HTTPClientError.self) {
+                try await client.forward(
+                    HTTPRequest(method, "/", body: method == .put ? .text("x") : .none), forwarding)
+            }
+            #expect(error?.reason == .interrupted)
+            #expect(attempts.all == ["sent"])
+        }
+    }
+
     @Test func brokenAnswersAreErrors() async throws {
         let answers = [
             "/nonsense": "SSH-2.0-OpenSSH\r\n\r\n", "/cut": "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello",
