@@ -226,8 +226,10 @@ class Cluster(System):
     def clock_settings(self):
         if not FAKETIME.exists():
             return {}
-        return {"LD_PRELOAD": f"{self.steady_timers()} {FAKETIME}", "FAKETIME_TIMESTAMP_FILE": str(self.clock), "FAKETIME_CACHE_DURATION": "1",
-                "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_NO_CACHE": "0", "FAKETIME_DONT_RESET": "1"}
+        return {
+            "LD_PRELOAD": f"{self.steady_timers()} {FAKETIME}", "FAKETIME_TIMESTAMP_FILE": str(self.clock),
+            "FAKETIME_CACHE_DURATION": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_NO_CACHE": "0",
+            "FAKETIME_DONT_RESET": "1"}
 
     def launch(self, service, number=0):
         instance = self.instances.get((service, number)) or Instance(service, number, self.port(service, number))
