@@ -158,10 +158,10 @@ public struct Router: Sendable {
         case HTTPBodyError.interrupted: return Problem(.requestTimeout)
         // The client left: nobody reads the answer.
         case is CancellationError: return Problem(.unavailable, retryAfter: .seconds(1))
-        case let error as HTTPClientError where error.reason == .malformedAnswer || error.reason == .interrupted:
-            return Problem(.badGateway)
         case let error as HTTPClientError where error.reason != .invalidRequest:
-            return Problem(.unavailable, retryAfter: .seconds(1))
+            events.brokenExchange(error, request, operation)
+            let mayHaveActed = error.reason == .malformedAnswer || error.reason == .interrupted
+            return mayHaveActed ? Problem(.badGateway) : Problem(.unavailable, retryAfter: .seconds(1))
         default:
             if let problem = translate(error) { return problem }
             events.unexpected(error, request, operation)

@@ -228,8 +228,10 @@ final class Connection: @unchecked Sendable {
 
     // MARK: Time
 
-    func tick(now: UInt64) {
+    /// - Parameter lost: the milliseconds before `now` in which the loop did nothing.
+    func tick(now: UInt64, lost: UInt64) {
         guard !isClosed else { return }
+        if lost > 0 { watch.pardon(lost, now: now) }
         if isLingering {
             if watch.lingeredEnough(now: now) { close() }
             return

@@ -43,6 +43,13 @@ struct DeadlineWatch {
         since = now
     }
 
+    /// Time in which the loop stood still counts against nobody: what came meanwhile has not been read yet.
+    mutating func pardon(_ lost: UInt64, now: UInt64) {
+        since = min(since + lost, now)
+        stalledSince = min(stalledSince + lost, now)
+        lingeringSince = min(lingeringSince + lost, now)
+    }
+
     /// Since when a request, or the rest of its head, is waited for.
     var idleSince: UInt64? { waitsFor == .nextRequest || waitsFor == .head ? since : nil }
 

@@ -19,6 +19,7 @@ final class LoopListener: @unchecked Sendable {
     private var isDraining = false
     private var connections: [ObjectIdentifier: Connection] = [:]
     private var ticker: ScheduledTimer?
+    private var lastTick: UInt64 = 0
     private var drainWaiters: [CheckedContinuation<Void, Never>] = []
 
     init(loop: EventLoop, shared: ServerShared) {
@@ -78,6 +79,7 @@ final class LoopListener: @unchecked Sendable {
         connections[ObjectIdentifier(connection)] = connection
         if ticker == nil {
             clock.update()
+            lastTick = uv_now(loop.raw)
             ticker = loop.schedule(after: Self.tick, repeating: Self.tick) { [weak self] in self?.ticked() }
         }
         connection.begin()
@@ -110,7 +112,10 @@ final class LoopListener: @unchecked Sendable {
     private func ticked() {
         clock.update()
         let now = uv_now(loop.raw)
-        for connection in connections.values { connection.tick(now: now) }
+        let passed = now - lastTick
+        let lost = passed > 2 * Self.tick.watchMilliseconds ? passed : 0
+        lastTick = now
+        for connection in connections.values { connection.tick(now: now, lost: lost) }
     }
 
     func remove(_ connection: Connection) {

@@ -35,13 +35,22 @@ public struct HTTPTelemetry: Sendable {
 
     /// What a router tells of its answers and of errors that nobody expected.
     public var events: RouterEvents {
-        RouterEvents(unexpected: unexpected, answered: answered)
+        RouterEvents(unexpected: unexpected, brokenExchange: brokenExchange, answered: answered)
     }
 
     private func unexpected(_ error: any Error, _ request: HTTPRequest, _ operation: String?) {
         logger.error(
             "a request failed unexpectedly", error: error,
             ["operation": .string(operation ?? "none"), "method": .string(request.method.rawValue)])
+    }
+
+    private func brokenExchange(_ error: HTTPClientError, _ request: HTTPRequest, _ operation: String?) {
+        logger.warning(
+            "another server gave no whole answer",
+            [
+                "operation": .string(operation ?? "none"), "method": .string(request.method.rawValue),
+                "error": .string("\(error)"),
+            ])
     }
 
     /// Answers that are the server's own fault are warnings. The others are logged as asked: a line costs as much as

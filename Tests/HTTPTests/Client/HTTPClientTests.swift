@@ -266,6 +266,24 @@ func eventually(_ condition: () -> Bool) async throws {
         }
     }
 
+    /// The service answers the second as it would have answered the first.
+    @Test func whatIsForwardedWithAKeyIsSentAgain() async throws {
+        let attempts = Log()
+        let server = try ScriptedServer { connection in
+            while let request = connection.request() {
+                attempts.add("sent")
+                guard attempts.all.count > 2 else { return }
+                connection.answer(request.hasSuffix("once") ? "done" : "cut")
+            }
+        }
+        try await withClient { client in
+            let request = HTTPRequest(.post, "/", headers: ["Idempotency-Key": "k1"], body: .text("once"))
+            let answer = try await client.forward(request, Forwarding(base: server.url))
+            #expect(try await answer.body.collect(upTo: 10) == Array("done".utf8))
+            #expect(attempts.all.count == 3)
+        }
+    }
+
     @Test func brokenAnswersAreErrors() async throws {
         let answers = [
             "/nonsense": "SSH-2.0-OpenSSH\r\n\r\n", "/cut": "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello",

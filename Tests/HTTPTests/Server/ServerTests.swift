@@ -108,6 +108,33 @@ private struct Facts<Fact: Sendable>: Sendable {
         }
     }
 
+    /// The loop looks at its clock before it reads what came while it stood still.
+    @Test func aLoopThatStoodStillHoldsItAgainstNobody() async throws {
+        var options = HTTPServerOptions()
+        (options.headTimeout, options.keepAliveTimeout) = (.milliseconds(300), .milliseconds(300))
+        let stands = Facts<Void>()
+        try await serving(
+            { request in
+                if request.path == "/stand" {
+                    stands.tell.yield()
+                    usleep(1_000_000)
+                }
+                return HTTPResponse(.ok, body: .text("done"))
+            }, options: options
+        ).run { server in
+            let other = try RawClient(port: server.boundPort)
+            try await other.send("GET /stand HTTP/1.1\r\nHost: a\r\n\r\n")
+            let client = try RawClient(port: server.boundPort)
+            try await client.send(get)
+            _ = await stands.next()
+            #expect(try await client.receive(until: "done").hasPrefix("HTTP/1.1 200 "))
+            try await other.send("GET /stand HTTP/1.1\r\nHost: a\r\n\r\n")
+            _ = await stands.next()
+            try await client.send(get)
+            #expect(try await client.receive(until: "done").hasPrefix("HTTP/1.1 200 "))
+        }
+    }
+
     @Test func slowBodiesEnd() async throws {
         var options = HTTPServerOptions()
         options.rateWindow = .milliseconds(200)
