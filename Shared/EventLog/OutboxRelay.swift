@@ -38,6 +38,8 @@ public final class OutboxRelay: Sendable {
         public var page = 2_000
         /// Events that wait are counted up to here.
         public var countLimit = 100_000
+        /// How often cursors are stored while there is much to publish: what a crash leaves unstored is published again.
+        public var storePace = Duration.milliseconds(50)
         /// How often an idle relay looks, unasked: soon after activity, and in the end.
         public var shortestWait = Duration.milliseconds(20)
         public var longestWait = Duration.milliseconds(250)
@@ -45,12 +47,12 @@ public final class OutboxRelay: Sendable {
     }
 
     private let database: TenantDatabase
-    private let log: any EventLog
-    private let topic: String
-    private let options: Options
-    private let report: EventLogNotice.Report
+    let log: any EventLog
+    let topic: String
+    let options: Options
+    let report: EventLogNotice.Report
     private let bell = Bell()
-    private let state = Mutex(RelayStatus())
+    let state = Mutex(RelayStatus())
 
     public init(
         database: TenantDatabase, log: any EventLog, topic: String, options: Options = Options(),
@@ -80,7 +82,11 @@ public final class OutboxRelay: Sendable {
                 do {
                     try await log.createTopics([topic], partitions: PostgresEventLog.standardPartitions)
                     try await database.database.withLocks(database.outboxRole) { [self] session in
-                        try await serve(session, loop)
+                        var published = try await RelaySession(self, session)
+                        let outcome: Result<Void, any Error>
+                        do { outcome = .success(try await serve(&published, loop)) } catch { outcome = .failure(error) }
+                        await published.end()
+                        try outcome.get()
                     }
                 } catch {
                     if Task.isCancelled { return }
@@ -97,17 +103,7 @@ public final class OutboxRelay: Sendable {
         }
     }
 
-    // MARK: - One session
-
-    private func serve(_ session: PostgresSession, _ loop: EventLoop) async throws {
-        let shares = AdvisoryShares("relay")
-        try await shares.join(session)
-        for setting in OutboxReader.settings { try await session.query(setting) }
-        // A cursor that a crash of the server undoes means repeats, which consumers skip. The log's commits wait.
-        try await session.query("set synchronous_commit = off")
-        let server = try DatabaseServer(try await session.query(DatabaseServer.query).single())
-        var cursors: [Int16: RelayCursor] = [:]
-        var held: Set<Int> = []
+    private func serve(_ published: inout RelaySession, _ loop: EventLoop) async throws {
         var settled = ContinuousClock.now - .seconds(3600)
         var cleaned = settled
         var wait = options.shortestWait
@@ -116,135 +112,23 @@ public final class OutboxRelay: Sendable {
             let now = ContinuousClock.now
             if now - settled > .milliseconds(500) {
                 settled = now
-                held = try await shares.settle(OutboxReader.slots, held: held, on: session)
-                try await adopt(held, &cursors, server, session)
+                try await published.settle()
             }
             if now - cleaned > .seconds(60) {
                 cleaned = now
-                try await session.query("select shared.empty_outbox(b::smallint) from generate_series(0, 7) b")
+                try await published.clean()
             }
             let rings = bell.rings
-            if let published = try await round(&cursors, server, session) {
+            if let count = try await published.round() {
                 wait = options.shortestWait
                 // The first round after a pause is begun at once, and a backlog knows no pause.
-                let rest = log.appendPace.shared(by: published) - now.duration(to: .now)
+                let rest = log.appendPace.shared(by: count) - now.duration(to: .now)
                 if rest > .zero, status.depth == 0 { try await Task.sleep(for: rest) }
             } else {
-                await bell.wait(after: rings, upTo: wait, on: loop)
+                await bell.wait(after: rings, upTo: published.mayRest(wait), on: loop)
                 wait = min(wait * 2, options.longestWait)
             }
-        }
-    }
-
-    /// Reads the cursors of slots that became ours, and forgets those that went.
-    private func adopt(
-        _ held: Set<Int>, _ cursors: inout [Int16: RelayCursor], _ server: DatabaseServer, _ session: PostgresSession
-    ) async throws {
-        let slots = Set(held.map { Int16($0) })
-        cursors = cursors.filter { slots.contains($0.key) }
-        state.withLock { $0.slots = slots.count }
-        let new = slots.subtracting(cursors.keys).sorted()
-        guard !new.isEmpty else { return }
-        var foreign: [Int16] = []
-        for slot in new { cursors[slot] = .beginning }
-        for row in try await session.query(OutboxReader.cursors(new)) {
-            let slot: Int16 = try row.get(0)
-            if try !server.owns(system: row.get(1), timeline: row.get(2)) { foreign.append(slot) }
-            cursors[slot] = RelayCursor(
-                snapshot: try row.get(3), upper: try row.get(4), lastID: try row.get(5))
-        }
-        if !foreign.isEmpty {
-            let cursor = try await recover(foreign, server, session)
-            for slot in foreign { cursors[slot] = cursor }
-        }
-    }
-
-    /// After a logical restore or a move transaction ids mean nothing, and on another timeline the cursor may have been
-    /// stored for what is no more: publishes all that is in the outbox again.
-    private func recover(_ slots: [Int16], _ server: DatabaseServer, _ session: PostgresSession) async throws
-        -> RelayCursor
-    {
-        report(
-            EventLogNotice(
-                .warning, "relay",
-                "The database was moved or restored, or a standby took over: what is in its outbox is published again. "
-                    + "If acknowledged writes are gone, stop all services and run guanxi recover."))
-        // A snapshot taken before the update below sees neither it nor what commits meanwhile.
-        let snapshot: String = try await session.query("select pg_current_snapshot()::text").single().get(0)
-        let cursor = RelayCursor(snapshot: snapshot)
-        _ = try await session.pipeline([
-            "update shared.outbox set txid = pg_current_xact_id() where slot = any(\(slots))",
-            OutboxReader.store(cursor, slots: slots, server: server),
-        ])
-        return cursor
-    }
-
-    // MARK: - One round
-
-    /// Reads and publishes once for each distinct cursor; answers how many events, nil when there was nothing to do.
-    private func round(
-        _ cursors: inout [Int16: RelayCursor], _ server: DatabaseServer, _ session: PostgresSession
-    ) async throws -> Int? {
-        var published: Int?
-        var target: String?
-        let groups = Dictionary(grouping: cursors.keys) { cursors[$0] ?? .beginning }
-        for (cursor, slots) in groups {
-            let (next, count, current) = try await advance(cursor, slots, target, server, session)
-            for slot in slots { cursors[slot] = next }
-            if next.upper == nil { target = target ?? current }
-            if count > 0 || next.upper != nil { published = (published ?? 0) + count }
-        }
-        if published == nil {
-            state.withLock { state in
-                state.depth = 0
-                state.lag = .zero
-            }
-        }
-        return published
-    }
-
-    private func advance(
-        _ cursor: RelayCursor, _ slots: [Int16], _ target: String?, _ server: DatabaseServer, _ session: PostgresSession
-    ) async throws -> (RelayCursor, Int, snapshot: String) {
-        let read = cursor.read(upTo: target)
-        let rows = try await session.query(OutboxReader.statement(read, slots: slots, page: options.page))
-        guard let first = rows.first else { throw PostgresError.unexpected("the outbox read told no snapshot") }
-        let current: String = try first.get(0)
-        var events = try rows.compactMap(OutboxReader.event)
-        events.sort { $0.id < $1.id }
-        switch cursor.next(
-            after: read, seenBy: current, count: events.count, lastID: events.last?.id, page: options.page)
-        {
-        case .page(let next):
-            try await count(next, slots, session)
-            return (next, 0, current)
-        case .publish(let next):
-            // Nothing new: the stored cursor is as good as this one.
-            guard !events.isEmpty || cursor.upper != nil else { return (next, 0, next.snapshot) }
-            try await log.append(events.map(\.record), to: topic)
-            // Only now: a relay that dies before publishes again, and the inbox skips the repeats.
-            try await session.query(OutboxReader.store(next, slots: slots, server: server))
-            let left = state.withLock { state in
-                state.published += events.count
-                state.depth = max(0, state.depth - events.count)
-                if let first = events.first { state.lag = Timestamp.now() - first.time }
-                return state.depth
-            }
-            // What was counted is published, but there was more than is counted.
-            if next.upper != nil, left == 0 { try await count(next, slots, session) }
-            return (next, events.count, next.snapshot)
-        }
-    }
-
-    /// Notes how much waits in slots that are behind.
-    private func count(_ cursor: RelayCursor, _ slots: [Int16], _ session: PostgresSession) async throws {
-        let statement = OutboxReader.depth(cursor, slots: slots, limit: options.countLimit)
-        let row = try await session.query(statement).single()
-        let depth: Int = try row.get(0)
-        let oldest: Timestamp? = try row.get(1)
-        state.withLock { state in
-            state.depth = depth
-            state.lag = oldest.map { Timestamp.now() - $0 } ?? .zero
+            try await published.storeWhenDue()
         }
     }
 }
