@@ -1,0 +1,181 @@
+import Postgres
+import Runtime
+import Synchronization
+import Values
+
+/// What a relay does on one session of the database: its slots, how far each is published, and how far that is stored.
+struct RelaySession {
+    private let relay: OutboxRelay
+    private let session: PostgresSession
+    private let server: DatabaseServer
+    private let shares = AdvisoryShares("relay")
+    private var held: Set<Int> = []
+    private var cursors: [Int16: RelayCursor] = [:]
+    /// Slots that are published further than is stored.
+    private var unstored: Set<Int16> = []
+    private var stored = ContinuousClock.now - .seconds(3600)
+
+    init(_ relay: OutboxRelay, _ session: PostgresSession) async throws {
+        self.relay = relay
+        self.session = session
+        try await shares.join(session)
+        for setting in OutboxReader.settings { try await session.query(setting) }
+        // A cursor that a crash of the server undoes means repeats, which consumers skip. The log's commits wait.
+        try await session.query("set synchronous_commit = off")
+        server = try DatabaseServer(try await session.query(DatabaseServer.query).single())
+    }
+
+    /// Stores what is not stored yet, as far as the session still can; also after a cancellation.
+    func end() async {
+        guard !unstored.isEmpty else { return }
+        await Task(executorPreference: EventLoop.current) { [self] in
+            _ = try? await session.pipeline(statements)
+        }.value
+    }
+
+    // MARK: - Slots
+
+    /// Shares the slots with the other instances anew.
+    mutating func settle() async throws {
+        // Who takes a slot over begins where its cursor is stored.
+        try await store()
+        held = try await shares.settle(OutboxReader.slots, held: held, on: session)
+        try await adopt()
+    }
+
+    /// Reads the cursors of slots that became ours, and forgets those that went.
+    private mutating func adopt() async throws {
+        let slots = Set(held.map { Int16($0) })
+        cursors = cursors.filter { slots.contains($0.key) }
+        relay.state.withLock { $0.slots = slots.count }
+        let new = slots.subtracting(cursors.keys).sorted()
+        guard !new.isEmpty else { return }
+        var foreign: [Int16] = []
+        for slot in new { cursors[slot] = .beginning }
+        for row in try await session.query(OutboxReader.cursors(new)) {
+            let slot: Int16 = try row.get(0)
+            if try !server.owns(system: row.get(1), timeline: row.get(2)) { foreign.append(slot) }
+            cursors[slot] = RelayCursor(
+                snapshot: try row.get(3), upper: try row.get(4), lastID: try row.get(5))
+        }
+        if !foreign.isEmpty {
+            let cursor = try await recover(foreign)
+            for slot in foreign { cursors[slot] = cursor }
+        }
+    }
+
+    /// After a logical restore or a move transaction ids mean nothing, and on another timeline the cursor may have been
+    /// stored for what is no more: publishes all that is in the outbox again.
+    private func recover(_ slots: [Int16]) async throws -> RelayCursor {
+        relay.report(
+            EventLogNotice(
+                .warning, "relay",
+                "The database was moved or restored, or a standby took over: what is in its outbox is published again. "
+                    + "If acknowledged writes are gone, stop all services and run guanxi recover."))
+        // A snapshot taken before the update below sees neither it nor what commits meanwhile.
+        let snapshot: String = try await session.query("select pg_current_snapshot()::text").single().get(0)
+        let cursor = RelayCursor(snapshot: snapshot)
+        _ = try await session.pipeline([
+            "update shared.outbox set txid = pg_current_xact_id() where slot = any(\(slots))",
+            OutboxReader.store(cursor, slots: slots, server: server),
+        ])
+        return cursor
+    }
+
+    /// Empties parts of the outbox that are published.
+    func clean() async throws {
+        try await session.query("select shared.empty_outbox(b::smallint) from generate_series(0, 7) b")
+    }
+
+    // MARK: - Storing
+
+    // Each update leaves a dead row behind, which no vacuum may clear away while any transaction of the server is older.
+
+    /// The statements that store what is not stored yet.
+    private var statements: [SQL] {
+        let groups = Dictionary(grouping: unstored) { cursors[$0] ?? .beginning }
+        return groups.map { OutboxReader.store($0.key, slots: $0.value.sorted(), server: server) }
+    }
+
+    private mutating func store() async throws {
+        guard !unstored.isEmpty else { return }
+        _ = try await session.pipeline(statements)
+        unstored = []
+        stored = .now
+    }
+
+    mutating func storeWhenDue() async throws {
+        if stored.duration(to: .now) >= relay.options.storePace { try await store() }
+    }
+
+    /// How long one that has nothing to publish may wait, of the time it would.
+    func mayRest(_ wait: Duration) -> Duration {
+        unstored.isEmpty ? wait : max(.zero, min(wait, relay.options.storePace - stored.duration(to: .now)))
+    }
+
+    // MARK: - One round
+
+    /// Reads and publishes once for each distinct cursor; answers how many events, nil when there was nothing to do.
+    mutating func round() async throws -> Int? {
+        var published: Int?
+        var target: String?
+        let groups = Dictionary(grouping: cursors.keys) { cursors[$0] ?? .beginning }
+        for (cursor, slots) in groups {
+            let (next, count, current) = try await advance(cursor, slots, target)
+            for slot in slots { cursors[slot] = next }
+            if next.upper == nil { target = target ?? current }
+            if count > 0 || next.upper != nil { published = (published ?? 0) + count }
+        }
+        if published == nil {
+            relay.state.withLock { state in
+                state.depth = 0
+                state.lag = .zero
+            }
+        }
+        return published
+    }
+
+    private mutating func advance(
+        _ cursor: RelayCursor, _ slots: [Int16], _ target: String?
+    ) async throws -> (RelayCursor, Int, snapshot: String) {
+        let page = relay.options.page
+        let read = cursor.read(upTo: target)
+        let rows = try await session.query(OutboxReader.statement(read, slots: slots, page: page))
+        guard let first = rows.first else { throw PostgresError.unexpected("the outbox read told no snapshot") }
+        let current: String = try first.get(0)
+        var events = try rows.compactMap(OutboxReader.event)
+        events.sort { $0.id < $1.id }
+        switch cursor.next(after: read, seenBy: current, count: events.count, lastID: events.last?.id, page: page) {
+        case .page(let next):
+            try await count(next, slots)
+            return (next, 0, current)
+        case .publish(let next):
+            // Nothing new: the stored cursor is as good as this one.
+            guard !events.isEmpty || cursor.upper != nil else { return (next, 0, next.snapshot) }
+            try await relay.log.append(events.map(\.record), to: relay.topic)
+            // Only now: a relay that dies before publishes again, and the inbox skips the repeats.
+            unstored.formUnion(slots)
+            let left = relay.state.withLock { state in
+                state.published += events.count
+                state.depth = max(0, state.depth - events.count)
+                if let first = events.first { state.lag = Timestamp.now() - first.time }
+                return state.depth
+            }
+            // What was counted is published, but there was more than is counted.
+            if next.upper != nil, left == 0 { try await count(next, slots) }
+            return (next, events.count, next.snapshot)
+        }
+    }
+
+    /// Notes how much waits in slots that are behind.
+    private func count(_ cursor: RelayCursor, _ slots: [Int16]) async throws {
+        let statement = OutboxReader.depth(cursor, slots: slots, limit: relay.options.countLimit)
+        let row = try await session.query(statement).single()
+        let depth: Int = try row.get(0)
+        let oldest: Timestamp? = try row.get(1)
+        relay.state.withLock { state in
+            state.depth = depth
+            state.lag = oldest.map { Timestamp.now() - $0 } ?? .zero
+        }
+    }
+}
