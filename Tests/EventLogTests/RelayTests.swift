@@ -113,6 +113,25 @@ struct RelayTests {
         }
     }
 
+    /// What was published and not stored yet is stored by a relay that is stopped: the next one repeats nothing.
+    @Test func aStoppedRelayLeavesItsCursor() async throws {
+        try await Fixture.with { fixture in
+            var options = OutboxRelay.Options()
+            options.storePace = .seconds(3600)
+            for run in 0..<3 as Range<Int64> {
+                let relay = OutboxRelay(
+                    database: fixture.tenants, log: fixture.log, topic: fixture.topic, options: options)
+                try await running(relay.run) {
+                    for part in 1...2 as ClosedRange<Int64> {
+                        try await fixture.write([fixture.event("a", 2 * run + part)])
+                        try await eventually { relay.status.published == part }
+                    }
+                }
+            }
+            #expect(try Self.sequences(try await fixture.records(6)) == ["a": Array(1...6)])
+        }
+    }
+
     /// The cursor of another cluster, or of another life of this one, is not believed: all that is in the outbox is
     /// published again.
     @Test(arguments: ["system_identifier = 1", "timeline = 7"])

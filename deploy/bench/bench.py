@@ -55,9 +55,9 @@ class Bench:
         self.names = {"schema": schema, "role": f"guanxi_leads_{schema}",
                       "columns": psql(self.database, COLUMNS.format(schema))[0]}
 
-    def _rounds(self, act, script, names, paths=None):
+    def _rounds(self, connections, act, script, names, paths=None):
         """(measured, floor, ratio of processor times) of each round, after one that warms both sides."""
-        seconds, connections = self.options.seconds, self.options.connections
+        seconds = self.options.seconds
         wrk(self.url, self.api.key, act, seconds, connections, paths)
         pairs = []
         for number in range(1, self.options.rounds + 1):
@@ -83,16 +83,20 @@ class Bench:
         print(f"       processor time, µs {of}: {parts}", flush=True)
 
     def writes(self):
-        pairs = self._rounds("post", "post_lead.sql", self.names)
-        self.write_rate = statistics.median(ours for ours, _, _ in pairs)
-        self.table.ratio("POST /v1/leads, of pgbench's rate for the same transaction", pairs, 0.35)
+        for connections in self.options.connections:
+            pairs = self._rounds(connections, "post", "post_lead.sql", self.names)
+            self.write_rate = statistics.median(ours for ours, _, _ in pairs)
+            self.table.ratio(f"POST /v1/leads, of pgbench's rate for the same transaction, {connections} connections",
+                             pairs, 0.60 if connections >= MANY else 0.35)
 
     def reads(self):
-        wrk(self.url, self.api.key, "post", 2, self.options.connections)  # some to read
+        wrk(self.url, self.api.key, "post", 2, self.options.connections[0])  # some to read
         ids = psql(self.database, f'select id from "{self.names["schema"]}".leads order by created_at desc limit 5000')
         names = {**self.names, "ids": "', '".join(ids), "count": str(len(ids))}
-        pairs = self._rounds("get", "get_lead.sql", names, [f"/v1/leads/{id}" for id in ids])
-        self.table.ratio("GET /v1/leads/{id}, of pgbench's rate for the same select", pairs, 0.20)
+        for connections in self.options.connections:
+            pairs = self._rounds(connections, "get", "get_lead.sql", names, [f"/v1/leads/{id}" for id in ids])
+            self.table.ratio(f"GET /v1/leads/{{id}}, of pgbench's rate for the same select, {connections} connections",
+                             pairs, 0.35 if connections >= MANY else 0.20)
 
     def visible(self):
         # In a tenant of its own: the report's own time, which grows with what it counts, is not what is measured.
@@ -114,7 +118,7 @@ class Bench:
         other = self.system.database("guanxi_gateway")
         servers = known["KAFKA_BOOTSTRAP_SERVERS"]
         # A broker that has just started is compiling itself.
-        wrk(self.url, self.api.key, "post", 40, self.options.connections)
+        wrk(self.url, self.api.key, "post", 40, self.options.connections[0])
         events.settle(self.system)
         for what, meanwhile in (("", nullcontext()), (", another transaction open", foreign.open_transaction(other, 60))):
             with meanwhile:
@@ -126,7 +130,7 @@ class Bench:
     def events(self):
         if self.write_rate is None:
             self.write_rate = wrk(
-                self.url, self.api.key, "post", self.options.seconds, self.options.connections)["rate"]
+                self.url, self.api.key, "post", self.options.seconds, self.options.connections[0])["rate"]
         (relay, relaying), (consumer, applying) = events.measure(
             self.system, self.database, self.names, self.options.heap)
         self.table.at_least("relay, events a second (floor: POST's rate)", relay, self.write_rate, "/s",
@@ -164,6 +168,8 @@ class Bench:
             self.table.at_most(f"{service} idle, resident", idle.resident_megabytes(self.system.pid(service)), 60, "MB")
 
 
+# Connections from which on the services share what each of pgbench's has to pay for alone.
+MANY = 64
 PARTS = ["size", "writes", "reads", "visible", "foreign", "events", "imported", "pages"]
 
 
@@ -173,7 +179,8 @@ def arguments():
     parser.add_argument("--log", choices=LOGS, default="postgres", help="event log (postgres)")
     parser.add_argument("--seconds", type=int, default=6, help="of each measurement (6)")
     parser.add_argument("--rounds", type=int, default=3, help="of floor and measurement in turn (3)")
-    parser.add_argument("--connections", type=int, default=16, help="of wrk and pgbench alike (16)")
+    parser.add_argument("--connections", type=int, nargs="+", default=[16, MANY],
+                        help=f"of wrk and pgbench alike, one after the other (16 {MANY})")
     parser.add_argument("--heap", type=int, default=50_000, help="events for relay and consumer (50000)")
     parser.add_argument("--rows", type=int, default=100_000, help="of the CSV import (100000)")
     parser.add_argument("--leads", type=int, default=1_000_000, help="in the table of the pages (1000000)")
