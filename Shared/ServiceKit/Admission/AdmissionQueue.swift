@@ -6,7 +6,7 @@ public struct AdmissionOptions: Sendable, Hashable {
     public var limit = 64.0
     public var bounds = 8.0...512.0
     /// Half of the requests should take no longer. When they do, fewer are let in.
-    public var target = Duration.milliseconds(100)
+    public var target = Duration.milliseconds(80)
     /// Of the limit, what one tenant may have while others have nothing.
     public var share = 0.75
     /// Requests that wait, of all tenants.
