@@ -82,11 +82,11 @@ public final class OutboxRelay: Sendable {
                 do {
                     try await log.createTopics([topic], partitions: PostgresEventLog.standardPartitions)
                     try await database.database.withLocks(database.outboxRole) { [self] session in
-                        var published = try await RelaySession(self, session)
-                        let outcome: Result<Void, any Error>
-                        do { outcome = .success(try await serve(&published, loop)) } catch { outcome = .failure(error) }
-                        await published.end()
-                        try outcome.get()
+                        var session = try await RelaySession(self, session)
+                        do { try await serve(&session, loop) } catch {
+                            await session.end()
+                            throw error
+                        }
                     }
                 } catch {
                     if Task.isCancelled { return }
@@ -103,7 +103,8 @@ public final class OutboxRelay: Sendable {
         }
     }
 
-    private func serve(_ published: inout RelaySession, _ loop: EventLoop) async throws {
+    /// Ends with an error only, that of the cancellation among them.
+    private func serve(_ session: inout RelaySession, _ loop: EventLoop) async throws {
         var settled = ContinuousClock.now - .seconds(3600)
         var cleaned = settled
         var wait = options.shortestWait
@@ -112,23 +113,23 @@ public final class OutboxRelay: Sendable {
             let now = ContinuousClock.now
             if now - settled > .milliseconds(500) {
                 settled = now
-                try await published.settle()
+                try await session.settle()
             }
             if now - cleaned > .seconds(60) {
                 cleaned = now
-                try await published.clean()
+                try await session.clean()
             }
             let rings = bell.rings
-            if let count = try await published.round() {
+            if let count = try await session.round() {
                 wait = options.shortestWait
                 // The first round after a pause is begun at once, and a backlog knows no pause.
                 let rest = log.appendPace.shared(by: count) - now.duration(to: .now)
                 if rest > .zero, status.depth == 0 { try await Task.sleep(for: rest) }
             } else {
-                await bell.wait(after: rings, upTo: published.mayRest(wait), on: loop)
+                await bell.wait(after: rings, upTo: session.mayRest(wait), on: loop)
                 wait = min(wait * 2, options.longestWait)
             }
-            try await published.storeWhenDue()
+            try await session.storeWhenDue()
         }
     }
 }

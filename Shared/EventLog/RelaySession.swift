@@ -87,14 +87,18 @@ struct RelaySession {
         try await session.query("select shared.empty_outbox(b::smallint) from generate_series(0, 7) b")
     }
 
+    /// Slots that are equally far, by how far.
+    private func grouped(_ slots: some Sequence<Int16>) -> [RelayCursor: [Int16]] {
+        Dictionary(grouping: slots) { cursors[$0] ?? .beginning }
+    }
+
     // MARK: - Storing
 
     // Each update leaves a dead row behind, which no vacuum may clear away while any transaction of the server is older.
 
     /// The statements that store what is not stored yet.
     private var statements: [SQL] {
-        let groups = Dictionary(grouping: unstored) { cursors[$0] ?? .beginning }
-        return groups.map { OutboxReader.store($0.key, slots: $0.value.sorted(), server: server) }
+        grouped(unstored).map { OutboxReader.store($0.key, slots: $0.value.sorted(), server: server) }
     }
 
     private mutating func store() async throws {
@@ -119,8 +123,7 @@ struct RelaySession {
     mutating func round() async throws -> Int? {
         var published: Int?
         var target: String?
-        let groups = Dictionary(grouping: cursors.keys) { cursors[$0] ?? .beginning }
-        for (cursor, slots) in groups {
+        for (cursor, slots) in grouped(cursors.keys) {
             let (next, count, current) = try await advance(cursor, slots, target)
             for slot in slots { cursors[slot] = next }
             if next.upper == nil { target = target ?? current }

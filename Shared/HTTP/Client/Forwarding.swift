@@ -26,8 +26,7 @@ extension HTTPClient {
     /// Sends a request on and brings the answer back; bodies stream both ways, nothing is held in whole.
     ///
     /// Path and query are forwarded byte for byte. Headers that belong to one connection (RFC 9110 §7.6.1) are dropped
-    /// both ways. The request's id goes along as `X-Request-Id`. What has effects is sent once,
-    /// unless an `Idempotency-Key` says that a second one would be no other.
+    /// both ways. The request's id goes along as `X-Request-Id`. What has effects is sent once.
     public func forward(_ request: HTTPRequest, _ forwarding: Forwarding) async throws -> HTTPResponse {
         var setting = forwarding.setting
         setting["X-Request-Id"] = request.id
@@ -38,7 +37,9 @@ extension HTTPClient {
         var onward = ClientRequest(
             request.method, forwarding.base, target: request.target, headers: headers, body: request.body,
             deadline: forwarding.deadline)
-        onward.isRepeatable = request.hasOneAnswer
+        // Whether to send again what has effects is the client's to decide, who knows what the second answer means: 404
+        // for what the first attempt deleted, 412 for what it changed.
+        onward.isRepeatable = request.method.isSafe
         let answer = try await send(onward)
         let back = answer.headers.endToEnd { name in
             HTTPHeaders.same(name, "Content-Length") || HTTPHeaders.same(name, "Date")
@@ -49,15 +50,6 @@ extension HTTPClient {
             body = .stream(length: length) { nil }
         }
         return HTTPResponse(answer.status, headers: back, body: body)
-    }
-}
-
-extension HTTPRequest {
-    /// Whether a second attempt gets the answer that the first one would have got. Beyond that, whether to send again
-    /// is the client's to decide, who knows what the second answer means: 404 for what the first attempt deleted, 412
-    /// for what it changed.
-    fileprivate var hasOneAnswer: Bool {
-        method.isSafe || method == .post && headers.contains("Idempotency-Key")
     }
 }
 

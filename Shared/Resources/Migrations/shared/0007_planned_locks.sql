@@ -1,5 +1,6 @@
 -- A function in SQL is parsed and planned anew in each transaction that calls it, which takes longer than the lock: in
--- PL/pgSQL its plan stays with the session. Only the functions below call this one, and they have set the search path.
+-- PL/pgSQL its plan stays with the session. Only the functions that take locks may call this one, and they have set the
+-- search path.
 create or replace function shared.tenant_lock(kind text, thing text) returns bigint
 language plpgsql stable as $$
 begin
