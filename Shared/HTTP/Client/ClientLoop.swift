@@ -74,18 +74,20 @@ final class ClientLoop: @unchecked Sendable {
     func cancel(_ transfer: Transfer, _ error: any Error = CancellationError()) {
         loop.preconditionOnLoop()
         guard let easy = transfer.easy else { return transfer.finish(.failure(error)) }
-        remove(easy)
+        remove(easy, mayBeUsedAgain: false)
         transfer.finish(.failure(error))
         transfer.tellHead()
     }
 
     func headArrived(_ transfer: Transfer) { heads.append(transfer) }
 
-    private func remove(_ easy: UnsafeMutableRawPointer) {
+    /// - Parameter mayBeUsedAgain: false unless the transfer ended well. After a connection that broke and could not be
+    ///   made anew the handle still knows of a body to send again, and fails its next one (curl/curl#18206).
+    private func remove(_ easy: UnsafeMutableRawPointer, mayBeUsedAgain: Bool) {
         guard let transfer = transfers.removeValue(forKey: easy) else { return }
         curl_multi_remove_handle(multi, easy)
         transfer.detach()
-        if idle.count < Self.idleLimit, !isClosed { idle.append(easy) } else { curl_easy_cleanup(easy) }
+        if mayBeUsedAgain, idle.count < Self.idleLimit, !isClosed { idle.append(easy) } else { curl_easy_cleanup(easy) }
     }
 
     /// Lets libcurl act on a socket or its time-outs, then tells of what came of it.
@@ -101,7 +103,7 @@ final class ClientLoop: @unchecked Sendable {
         while let easy = ccurl_multi_next_finished(multi, &result) {
             guard let transfer = transfers[easy] else { continue }
             let outcome = transfer.outcome(of: result)
-            remove(easy)
+            remove(easy, mayBeUsedAgain: result == CURLE_OK)
             transfer.finish(outcome)
         }
         let ready = heads

@@ -269,6 +269,36 @@ func eventually(_ condition: () -> Bool) async throws {
         }
     }
 
+    /// libcurl wants to send the body once more, cannot connect, and would remember it in the handle: the next body on it
+    /// was refused before it was sent.
+    @Test func aServerThatDiedSpoilsNoRequestToAnother() async throws {
+        let dying = Mutex<ScriptedServer?>(nil)
+        let first = try ScriptedServer { connection in
+            while let request = connection.request() {
+                guard request.hasSuffix("break") else {
+                    connection.answer("ok")
+                    continue
+                }
+                dying.withLock { $0?.stopListening() }
+                return
+            }
+        }
+        dying.withLock { $0 = first }
+        let second = try ScriptedServer { connection in
+            while connection.request() != nil { connection.answer("ok") }
+        }
+        try await withClient { client in
+            func post(_ text: String, to server: ScriptedServer) async throws -> HTTPStatus {
+                try await client.send(ClientRequest(.post, server.url, body: .text(text))).status
+            }
+            // Makes the connection that breaks under the next.
+            _ = try await post("fine", to: first)
+            await #expect(throws: HTTPClientError.self) { try await post("break", to: first) }
+            let status = try await post("fine", to: second)
+            #expect(status == .ok)
+        }
+    }
+
     @Test func brokenAnswersAreErrors() async throws {
         let answers = [
             "/nonsense": "SSH-2.0-OpenSSH\r\n\r\n", "/cut": "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello",

@@ -41,9 +41,12 @@ final class ScriptedServer: Sendable {
     }
 
     deinit {
-        shutdown(listener, Int32(SHUT_RDWR))
+        stopListening()
         close(listener)
     }
+
+    /// From now on connections are refused; those that are there stay.
+    func stopListening() { shutdown(listener, Int32(SHUT_RDWR)) }
 
     /// One accepted connection, read and written blocking.
     struct Connection: Sendable {
