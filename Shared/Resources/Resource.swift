@@ -11,6 +11,8 @@ public struct ResourceEnvironment: Sendable {
     public let writer: Writer
     public let cursors: Cursors
     public let customFields: CustomFieldStore
+    /// Says when what is kept of the tenants' rules is out of date.
+    public let ruleVersions: RuleVersions
     /// The `source` of the service's events: `/leads`.
     public let source: String
     /// Knows the tenant's people; nil where the service keeps no copy of the directory.
@@ -22,14 +24,15 @@ public struct ResourceEnvironment: Sendable {
 
     public init(
         writer: Writer, cursors: Cursors, source: String, directory: Directory? = nil,
-        importPace: ImportPace = ImportPace()
+        importPace: ImportPace = ImportPace(), ruleVersions: RuleVersions? = nil
     ) {
         self.writer = writer
         self.cursors = cursors
         self.source = source
         self.directory = directory
         self.importPace = importPace
-        customFields = CustomFieldStore(database: writer.database)
+        self.ruleVersions = ruleVersions ?? RuleVersions(database: writer.database)
+        customFields = CustomFieldStore(database: writer.database, versions: self.ruleVersions)
     }
 
     public var database: TenantDatabase { writer.database }

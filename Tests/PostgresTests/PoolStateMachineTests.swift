@@ -19,8 +19,45 @@ import Testing
     @Test func prefersTheConnectionOfTheSameRole() {
         var machine = machine(limit: 3, idle: ["x", "y", nil])
         #expect(machine.request(Request(login: "a", role: "y")) == .lease(1))
-        #expect(machine.request(Request(login: "a", role: "z")) == .lease(2))
+        #expect(machine.request(Request(login: "a", role: nil)) == .lease(2))
         #expect(machine.request(Request(login: "a", role: "z")) == .lease(0))
+    }
+
+    @Test func aRoleKeepsToOneOfTheConnectionsThatDoNotKnowIt() {
+        var machine = machine(limit: 8, idle: Array(repeating: nil, count: 8))
+        let roles = (0..<8 * RecentRoles.limit).map { "t\($0)" }
+        func lease(_ role: String) -> Int? {
+            guard case .lease(let id) = machine.request(Request(login: "a", role: role)) else { return nil }
+            #expect(machine.released(id, login: "a", role: role) == .init())
+            return id
+        }
+        let homes = roles.map { lease($0) }
+        // Long forgotten, and back where they were.
+        #expect(roles.map { lease($0) } == homes)
+        let shares = Dictionary(grouping: homes) { $0 }.mapValues(\.count)
+        #expect(shares.count == 8 && shares.values.allSatisfy { (16...96).contains($0) })
+        // While its connection is lent a role has a second one.
+        #expect(machine.request(Request(login: "a", role: roles[0])) == .lease(homes[0]!))
+        let second = lease(roles[0])
+        #expect(second != nil && second != homes[0])
+    }
+
+    @Test func whoIsKnownToAConnectionGoesFirstForAMoment() {
+        let start = ContinuousClock.now
+        var machine = machine(limit: 1, idle: ["x"])
+        #expect(machine.request(Request(login: "a", role: "x"), now: start) == .lease(0))
+        for (waiter, role) in ["y", "x", "y", "x"].enumerated() {
+            #expect(
+                machine.request(Request(login: "a", role: role), now: start)
+                    == .wait(waiter + 2, open: nil, close: nil))
+        }
+        let soon = start + PoolStateMachine.courtesy / 2
+        let late = start + PoolStateMachine.courtesy
+        #expect(
+            machine.released(0, login: "a", role: "x", now: soon).grants == [.init(waiter: 3, connection: 0)])
+        // The first has let others go first for long enough.
+        #expect(
+            machine.released(0, login: "a", role: "x", now: late).grants == [.init(waiter: 2, connection: 0)])
     }
 
     @Test func prefersAConnectionThatHasHadTheRole() {

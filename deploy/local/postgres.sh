@@ -56,7 +56,7 @@ shared_buffers = ${GUANXI_PG_SHARED_BUFFERS:-256MB}
 max_wal_size = 4GB
 # Files of the log that are made anew hold up every commit; those that are there are used again.
 min_wal_size = 2GB
-wal_compression = on
+wal_compression = lz4
 jit = off
 # A round reads the catalogues of a database, which are large where tenants are many.
 autovacuum_naptime = 30s

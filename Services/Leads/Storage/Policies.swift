@@ -4,7 +4,6 @@ import HTTP
 import JSON
 import Postgres
 import Resources
-import Synchronization
 import Tenancy
 import Values
 
@@ -23,21 +22,20 @@ final class Policies: Sendable {
     let environment: ResourceEnvironment
     let assignmentRules: Resource<AssignmentRule>
     let gradeRules: Resource<GradeRule>
-    private let cache: Cache
-
-    /// So long another instance's change may stay unseen; a change through this one is seen at once.
-    private static let freshness = Duration.seconds(1)
+    /// A change through another instance is seen within a second, one through this at once.
+    private let kept: KeptRules<LeadPolicy>
 
     /// - Parameter committed: called after each commit; wakes the outbox's relay.
     init(environment shared: ResourceEnvironment, committed: @escaping @Sendable () -> Void) {
-        let cache = Cache()
-        self.cache = cache
+        let versions = shared.ruleVersions
+        kept = KeptRules(versions)
         let writer = Writer(database: shared.database) {
-            cache.known.withLock { $0.removeAll() }
+            versions.noteChange()
             committed()
         }
         let environment = ResourceEnvironment(
-            writer: writer, cursors: shared.cursors, source: shared.source, directory: shared.directory)
+            writer: writer, cursors: shared.cursors, source: shared.source, directory: shared.directory,
+            ruleVersions: versions)
         self.environment = environment
         assignmentRules = Resource(
             "assignment-rules", environment: environment,
@@ -91,20 +89,15 @@ final class Policies: Sendable {
     }
 
     func policy(of tenant: TenantID) async throws -> LeadPolicy {
-        if let (policy, until) = cache.known.withLock({ $0[tenant] }), until > .now { return policy }
-        let policy = try await load(tenant)
-        cache.known.withLock { $0[tenant] = (policy, .now + Self.freshness) }
-        return policy
+        // The rules are compiled for the tenant's days and money.
+        let known = try await environment.database.directory.active(tenant)
+        return try await kept.value(of: tenant, "\(known.timeZone) \(known.currency)") { try await load(known) }
     }
 
-    private final class Cache: Sendable {
-        let known = Mutex<[TenantID: (policy: LeadPolicy, until: ContinuousClock.Instant)]>([:])
-    }
-
-    private func load(_ tenant: TenantID) async throws -> LeadPolicy {
-        let schema = SchemaName(tenant)
+    private func load(_ tenant: Tenant) async throws -> LeadPolicy {
+        let schema = tenant.schema
         let results = try await environment.database.flight(
-            tenant,
+            tenant.id,
             [
                 "\(assignmentRules.table.select(schema)) where deleted_at is null and active",
                 "\(gradeRules.table.select(schema)) where deleted_at is null and active",
@@ -112,8 +105,8 @@ final class Policies: Sendable {
                 "select id, team_id from \(schema).users where active order by id",
                 "select policy from \(schema).duplicate_policy",
             ], options: .read)
-        let custom = try await environment.customFields.fields(of: "lead", tenant: tenant)
-        let context = try await environment.database.directory.active(tenant).textContext
+        let custom = try await environment.customFields.fields(of: "lead", tenant: tenant.id)
+        let context = try tenant.textContext
         let assignments = try results[0].map { try assignmentRules.table.record($0) }
         let grades = try results[1].map { try gradeRules.table.record($0) }
         let thresholds = try Self.thresholds(results[2])

@@ -222,7 +222,7 @@ public struct Backbone: Sendable {
             telemetry: context.telemetry, translate: translate)
         let instances = InstanceKeys(database: database, own: context.minter.keys, logger: context.logger)
         return ServiceComposition(
-            components: [databasePart, directoryPart, logPart] + (keys == nil ? [instances.part] : [])
+            components: [databasePart, directoryPart, rulesPart, logPart] + (keys == nil ? [instances.part] : [])
                 + consumers.map(part) + components + relays.map(part) + [housekeeping, context.server(answering)],
             internalRoutes: internals.handler, keys: keys ?? { await instances.all() })
     }
@@ -242,6 +242,11 @@ public struct Backbone: Sendable {
     private var directoryPart: Part {
         let directory = database.directory
         return Part("tenant directory", start: { try await directory.refresh() }, run: { try await directory.run() })
+    }
+
+    private var rulesPart: Part {
+        let versions = environment.ruleVersions
+        return Part("rule versions", run: { try await versions.run() })
     }
 
     /// A log that is away when the service starts is waited for beside the work.
