@@ -17,6 +17,10 @@ public final class EventLoopGroup: Sendable {
     /// Processors this process may use.
     public static var processorCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
 
+    /// One loop for two processors: databases and the other services need the rest. With one for each of them, a loop is
+    /// seldom so busy that requests share its rounds and flights, and each costs a fifth more (`docs/performance.md`).
+    public static var advisableCount: Int { max(1, processorCount / 2) }
+
     /// The loops in turn; thread-safe.
     public func next() -> EventLoop {
         let count = turn.wrappingAdd(1, ordering: .relaxed).oldValue

@@ -75,10 +75,10 @@ class Traffic:
 
     THREADS = 6
 
-    def __init__(self, url, crowd, rate):
+    def __init__(self, url, keys, rate):
         self.address, self.rate = urlsplit(url), rate
-        self.weights = list(itertools.accumulate(1 / (number + 1) for number in range(len(crowd.keys))))
-        self.keys, self.ended = crowd.keys, threading.Event()
+        self.weights = list(itertools.accumulate(1 / (number + 1) for number in range(len(keys))))
+        self.keys, self.ended = keys, threading.Event()
         self.waits, self.refusals, self.lock = [], [], threading.Lock()
 
     def __enter__(self):

@@ -25,6 +25,7 @@ from drive import Refused, make_log_files, psql  # noqa: E402
 from footprint import Footprint, Locks, locks_of_drop, processor_seconds  # noqa: E402
 from system import LOGS, SERVICES, System  # noqa: E402
 from table import Table  # noqa: E402
+from writers import percentiles  # noqa: E402
 
 # PostgreSQL's defaults: max_locks_per_transaction times max_connections.
 LOCKS_OF_DEFAULT = 64 * 100
@@ -68,7 +69,7 @@ class Bench:
         self.table.at_most("migrate with nothing to do", statistics.median(times), 2, "s")
 
     def column(self):
-        with Traffic(self.url, self.crowd, rate=self.options.rate) as traffic, Locks(self.database) as locks:
+        with Traffic(self.url, self.crowd.keys, self.options.rate) as traffic, Locks(self.database) as locks:
             seen = migrating.add_column(self.system, self.database)
         print(f"       killed after {seen['before']:,} tenants; the second run did {seen['after']:,}", flush=True)
         print(f"       {traffic.count:,} writes meanwhile, p99 {traffic.p99:.0f} ms, none refused", flush=True)
@@ -77,22 +78,30 @@ class Bench:
         self.table.at_most("the longest wait of a write meanwhile", traffic.longest / 1000, 1, "s")
 
     def writes(self):
-        """p99 with Zipf's share for each tenant, in turn with ten tenants that share the same number of writes."""
-        few = self.crowd.keys[:10]
-        for keys in (few, self.crowd.keys):
+        """p99 with Zipf's share for each tenant, in turn with ten tenants that share the same number of writes: at a steady
+        rate, where waiting for one another counts little, and as many as so many connections can."""
+        every = self.crowd.keys
+        for keys in (every[:10], every):
             self.crowd.write(self.url, keys, 2 * self.options.seconds, self.options.connections)
+        self._compare(f"at {self.options.steady} a second", self._steadily)
+        self._compare(f"by {self.options.connections} connections at once", lambda keys: self.crowd.write(
+            self.url, keys, self.options.seconds, self.options.connections))
+
+    def _steadily(self, keys):
+        with Traffic(self.url, keys, self.options.steady) as traffic:
+            time.sleep(self.options.seconds)
+        return {"rate": traffic.count / self.options.seconds, **percentiles(traffic.waits)}
+
+    def _compare(self, how, measure):
         pairs = []
         for number in range(1, self.options.rounds + 1):
-            seen = []
-            for keys in (few, self.crowd.keys):
-                seen.append(self.crowd.write(self.url, keys, self.options.seconds, self.options.connections))
-            ten, all_of_them = seen
-            print(f"       round {number}: 10 tenants {ten['rate']:,.0f}/s, p50 {ten['p50']:.1f}, p99 {ten['p99']:.1f} ms; "
-                  f"{len(self.crowd.keys):,} tenants {all_of_them['rate']:,.0f}/s, p50 {all_of_them['p50']:.1f}, "
-                  f"p99 {all_of_them['p99']:.1f} ms", flush=True)
-            pairs.append((all_of_them["p99"], ten["p99"]))
+            ten, every = measure(self.crowd.keys[:10]), measure(self.crowd.keys)
+            print(f"       {how}, round {number}: 10 tenants {ten['rate']:,.0f}/s, p50 {ten['p50']:.1f}, "
+                  f"p99 {ten['p99']:.1f} ms; {len(self.crowd.keys):,} tenants {every['rate']:,.0f}/s, "
+                  f"p50 {every['p50']:.1f}, p99 {every['p99']:.1f} ms", flush=True)
+            pairs.append((every["p99"], ten["p99"]))
         ours, floor = sorted(pairs, key=lambda pair: pair[0] / pair[1])[len(pairs) // 2]
-        self.table.at_most(f"p99 of a write, {len(self.crowd.keys):,} tenants after Zipf (floor: 10 tenants)", ours,
+        self.table.at_most(f"p99 of a write {how}, {len(self.crowd.keys):,} tenants after Zipf (floor: 10)", ours,
                            1.3 * floor, "ms", floor=floor)
 
     def memory(self):
@@ -137,6 +146,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=3, help="of few and many tenants in turn (3)")
     parser.add_argument("--connections", type=int, default=8, help="of wrk (8)")
     parser.add_argument("--rate", type=int, default=100, help="writes a second during the migration (100)")
+    parser.add_argument("--steady", type=int, default=200, help="writes a second of steady traffic (200)")
     parser.add_argument("--requests", type=int, default=360_000, help="an hour's worth: 100 a second (360000)")
     parser.add_argument("--keep", action="store_true", help="let the system run on afterwards")
     parser.add_argument("--again", action="store_true", help="use the system that --keep left, with its tenants")

@@ -11,12 +11,13 @@ extension Projection {
         return "\(insert(in: schema)) from (\(snapshots(of: events, that: which))) as h \(onConflict)"
     }
 
-    /// Fills the table from the history: from the last event of each aggregate, or from every entry.
+    /// Fills the table from the history: from the last event of each aggregate, or from every entry. The order is that of
+    /// the history's key, backwards, so that nothing has to be sorted.
     func refill(in schema: SchemaName) -> SQL {
         let history: SQL = "\(schema).event_history"
         let rows =
             entries == nil
-            ? "select distinct on (aggregate_id) * from (\(snapshots(of: history, that: "true"))) as e order by aggregate_id, sequence desc"
+            ? "select distinct on (aggregate_id) * from (\(snapshots(of: history, that: "true"))) as e order by aggregate_id desc, sequence desc"
             : snapshots(of: history, that: isEntry)
         return "\(insert(in: schema)) from (\(rows)) as h"
     }

@@ -38,7 +38,7 @@ public struct ServiceSettings: Sendable {
         let keys = Keys(service: name)
         self.name = name
         let loops = configuration[keys.loops]
-        self.loops = loops == 0 ? EventLoopGroup.processorCount : loops
+        self.loops = loops == 0 ? EventLoopGroup.advisableCount : loops
         listen = configuration[keys.listen]
         internalListen = configuration[keys.internalListen]
         databaseURL = configuration[keys.databaseURL]
@@ -71,7 +71,7 @@ private struct Keys {
     let serviceURLs: [(service: String, key: ConfigurationKey<String>)]
     let internalURLs: [(service: String, key: ConfigurationKey<String>)]
 
-    let loops = ConfigurationKey("loops", default: 0, in: 0...64, help: "Event loops; 0 makes one for each processor.")
+    let loops = ConfigurationKey("loops", default: 0, in: 0...64, help: "Event loops; 0 makes one for two processors.")
     let databaseURL = ConfigurationKey<Secret>(
         "database-url", default: nil, help: "The PostgreSQL server; each service finds its own database there.",
         example: "postgresql://guanxi@127.0.0.1:5432/postgres",
