@@ -10,7 +10,8 @@
 /// score for its role (rendezvous hashing).
 ///
 /// A login that has a connection gets another in the place of one that has been idle for a while only, or when it has
-/// waited so long: where several logins share a busy pool, each would else close what the next one needs.
+/// waited so long: where several logins share a busy pool, each would else close what the next one needs. The only
+/// connection of a login stays much longer: it knows tenants that come seldom, and would soon have to come back.
 struct PoolStateMachine {
     typealias ConnectionID = Int
     typealias WaiterID = Int
@@ -67,6 +68,8 @@ struct PoolStateMachine {
     /// So long a connection stays idle, or a waiter waits, before a login that has a connection gets another in the
     /// place of one of another login.
     static let rest = Duration.seconds(1)
+    /// The same for the only connection of a login.
+    static let restOfLast = Duration.seconds(60)
     /// So long the first who waits lets others go first.
     static let courtesy = Duration.milliseconds(10)
 
@@ -139,13 +142,13 @@ struct PoolStateMachine {
     /// The idle connection that makes room for another login.
     private func victim(for login: String, _ now: ContinuousClock.Instant) -> Int? {
         let isUrgent = isUrgent(login, now)
-        // Not the only one of its login, which would soon take the place of another.
         var counts = lent
         for connection in idle { counts[connection.login, default: 0] += 1 }
         var best: (index: Int, count: Int)?
-        for (index, connection) in idle.enumerated()
-        where connection.login != login && (isUrgent || connection.since + Self.rest <= now) {
+        for (index, connection) in idle.enumerated() where connection.login != login {
             let count = counts[connection.login, default: 0]
+            let rest = count > 1 ? Self.rest : Self.restOfLast
+            guard isUrgent || connection.since + rest <= now else { continue }
             if let best, count <= best.count { continue }
             best = (index, count)
         }

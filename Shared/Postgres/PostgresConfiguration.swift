@@ -16,7 +16,7 @@ public struct PostgresConfiguration: Sendable {
     public var applicationName = "guanxi"
 
     /// The most connections of each loop.
-    public var connectionsPerLoop = 8
+    public var connectionsPerLoop = 12
     /// The most tasks of each loop that may wait for a connection; the next one is refused at once.
     public var waitersPerLoop = 512
     /// The longest wait for a connection.

@@ -120,17 +120,25 @@ import Testing
 
     @Test func loginsThatHaveAConnectionTakeNoneThatWasUsedJustNow() {
         let start = ContinuousClock.now
-        var machine = machine(limit: 2, idle: ["x"])
-        #expect(machine.request(Request(login: "b", role: nil), now: start) == .wait(2, open: "b", close: nil))
-        #expect(machine.opened(9, login: "b", now: start).grants == [.init(waiter: 2, connection: 9)])
-        #expect(machine.request(Request(login: "a", role: "x"), now: start) == .lease(0))
-        #expect(machine.released(0, login: "a", role: "x", now: start) == .init())
-        // `b` waits for its own connection, although one of `a` is idle.
-        #expect(machine.request(Request(login: "b", role: nil), now: start) == .wait(3, open: nil, close: nil))
-        #expect(machine.released(9, login: "b", role: nil, now: start).grants == [.init(waiter: 3, connection: 9)])
+        var machine = machine(limit: 3, idle: ["x", "y"])
+        #expect(machine.request(Request(login: "b", role: nil), now: start) == .wait(3, open: "b", close: nil))
+        #expect(machine.opened(9, login: "b", now: start).grants == [.init(waiter: 3, connection: 9)])
+        for (id, role) in ["x", "y"].enumerated() {
+            #expect(machine.request(Request(login: "a", role: role), now: start) == .lease(id))
+            #expect(machine.released(id, login: "a", role: role, now: start) == .init())
+        }
+        // `b` waits for its own connection, although those of `a` are idle.
+        #expect(machine.request(Request(login: "b", role: nil), now: start) == .wait(4, open: nil, close: nil))
+        #expect(machine.released(9, login: "b", role: nil, now: start).grants == [.init(waiter: 4, connection: 9)])
         // One that nobody has wanted for a while goes.
-        let later = start + PoolStateMachine.rest
-        #expect(machine.request(Request(login: "b", role: nil), now: later) == .wait(4, open: "b", close: 0))
+        var later = start + PoolStateMachine.rest
+        #expect(machine.request(Request(login: "b", role: nil), now: later) == .wait(5, open: "b", close: 0))
+        #expect(machine.opened(10, login: "b", now: later).grants == [.init(waiter: 5, connection: 10)])
+        // The other is the last of `a`.
+        #expect(machine.request(Request(login: "b", role: nil), now: later) == .wait(6, open: nil, close: nil))
+        #expect(machine.released(9, login: "b", role: nil, now: later).grants == [.init(waiter: 6, connection: 9)])
+        later = start + PoolStateMachine.restOfLast
+        #expect(machine.request(Request(login: "b", role: nil), now: later) == .wait(7, open: "b", close: 1))
     }
 
     @Test func whoHasWaitedLongTakesAnyPlace() {

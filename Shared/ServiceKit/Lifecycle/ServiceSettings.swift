@@ -82,7 +82,7 @@ private struct Keys {
         help: "Further PostgreSQL servers for tenants: name=address, separated by spaces.",
         example: "second=postgresql://guanxi@10.0.0.2:5432/postgres")
     let connectionsPerLoop = ConfigurationKey(
-        "database-connections", default: 8, in: 1...100, help: "The most database connections of each event loop.")
+        "database-connections", default: 12, in: 1...100, help: "The most database connections of each event loop.")
     let eventLog = ConfigurationKey(
         "event-log", default: ServiceSettings.EventLogKind.postgres,
         help: "What carries events between services: kafka, or the embedded log in PostgreSQL.")
