@@ -12,13 +12,14 @@ import statistics
 import subprocess
 import sys
 import time
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(ROOT / "deploy" / "demo"), str(ROOT / "deploy" / "local")]
 import events  # noqa: E402
+import flames  # noqa: E402
 import idle  # noqa: E402
 import imports  # noqa: E402
 import pages  # noqa: E402
@@ -82,12 +83,28 @@ class Bench:
         parts = ", ".join(f"{part} {cost:.{0 if cost >= 20 else 1}f}" for part, cost in costs.items())
         print(f"       processor time, µs {of}: {parts}", flush=True)
 
+    def _flames(self, what, *services):
+        """Draws where these services spend the time of a block, when asked to."""
+        if not self.options.flames:
+            return nullcontext()
+        drawn = ExitStack()
+        for service in services:
+            drawn.enter_context(flames.recorded(
+                self.options.flames / f"{what}-{service}.svg", f"{service}: {what}", self.system.pid(service)))
+        return drawn
+
+    def _flame(self, what, act, *services, paths=None):
+        if self.options.flames:
+            with self._flames(what, *services):
+                wrk(self.url, self.api.key, act, 2 * self.options.seconds, self.options.connections[0], paths)
+
     def writes(self):
         for connections in self.options.connections:
             pairs = self._rounds(connections, "post", "post_lead.sql", self.names)
             self.write_rate = statistics.median(ours for ours, _, _ in pairs)
             self.table.ratio(f"POST /v1/leads, of pgbench's rate for the same transaction, {connections} connections",
                              pairs, 0.60 if connections >= MANY else 0.35)
+        self._flame("post", "post", "gateway", "leads")
 
     def reads(self):
         wrk(self.url, self.api.key, "post", 2, self.options.connections[0])  # some to read
@@ -97,6 +114,7 @@ class Bench:
             pairs = self._rounds(connections, "get", "get_lead.sql", names, [f"/v1/leads/{id}" for id in ids])
             self.table.ratio(f"GET /v1/leads/{{id}}, of pgbench's rate for the same select, {connections} connections",
                              pairs, 0.35 if connections >= MANY else 0.20)
+        self._flame("get", "get", "gateway", "leads", paths=[f"/v1/leads/{id}" for id in ids])
 
     def visible(self):
         # In a tenant of its own: the report's own time, which grows with what it counts, is not what is measured.
@@ -132,7 +150,7 @@ class Bench:
             self.write_rate = wrk(
                 self.url, self.api.key, "post", self.options.seconds, self.options.connections[0])["rate"]
         (relay, relaying), (consumer, applying) = events.measure(
-            self.system, self.database, self.names, self.options.heap)
+            self.system, self.database, self.names, self.options.heap, self._flames)
         self.table.at_least("relay, events a second (floor: POST's rate)", relay, self.write_rate, "/s",
                             floor=self.write_rate)
         self._show(relaying, "an event of the relay")
@@ -156,8 +174,10 @@ class Bench:
 
     def pages(self):
         pages.fill_up(self.database, self.names, self.options.leads)
-        for what, ours, floor in pages.measure(self):
-            self.table.at_most(f"{what} of {self.options.leads:,} leads, p99", ours, 15, "ms", floor=floor)
+        with self._flames("pages", "leads"):
+            measured = list(pages.measure(self))
+        for what, ours, floor, promise in measured:
+            self.table.at_most(f"{what} of {self.options.leads:,} leads, p99", ours, promise, "ms", floor=floor)
 
     def size(self):
         for service in SERVICES:
@@ -184,6 +204,7 @@ def arguments():
     parser.add_argument("--heap", type=int, default=50_000, help="events for relay and consumer (50000)")
     parser.add_argument("--rows", type=int, default=100_000, help="of the CSV import (100000)")
     parser.add_argument("--leads", type=int, default=1_000_000, help="in the table of the pages (1000000)")
+    parser.add_argument("--flames", type=Path, help="folder for flame graphs of the services (needs perf)")
     parser.add_argument("--json", type=Path, help="file for the results")
     return parser.parse_args()
 

@@ -53,16 +53,18 @@ class Race:
         return self.count / seconds, meter.per_call(self.count, least=0.5)
 
 
-def measure(system, database, names, count):
-    """What a heap of `count` took the relay, and then the consumer of analytics."""
+def measure(system, database, names, count, watched):
+    """What a heap of `count` took the relay, and then the consumer of analytics, each within a block of `watched`."""
     settle(system)
     relay, consumer = Race(system, "leads", PUBLISHED, count), Race(system, "analytics", APPLIED, count)
     with halted(system, "customers", "opportunities"):
         with halted(system, "analytics"):
             with halted(system, "leads"):  # or it would be done before the heap is
                 psql(database, fill("heap_of_events.sql", names), count=count)
-            relayed = relay.run()
-        return relayed, consumer.run()
+            with watched("relay", "leads"):
+                relayed = relay.run()
+        with watched("events", "analytics"):
+            return relayed, consumer.run()
 
 
 def producer_floor(kafka_home, servers, records=600_000, size=1400):

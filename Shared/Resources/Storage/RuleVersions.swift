@@ -4,7 +4,7 @@ import Synchronization
 import Tenancy
 import Values
 
-/// How often each tenant's rules have changed, as the database counts (`shared.rule_versions`).
+/// When each tenant's rules were last changed, as the database notes it (`shared.rule_versions`).
 ///
 /// ``run()`` looks for changes every 250 ms, so that one made through another process is seen here within a second.
 public final class RuleVersions: Sendable {
