@@ -189,19 +189,15 @@ public final class EventConsumer: Sendable {
 
     var acceptsMidway: Bool { configuration.acceptsMidway || configuration.start != .earliest }
 
-    /// Gives the handlers their events, tenant by tenant.
+    /// Gives the handlers their events, tenant by tenant: in one order, so that two instances' transactions cannot lock each
+    /// other out of what is one for a whole tenant.
     func dispatch(_ events: [CloudEvent], _ tx: ConsumerTransaction) async throws {
-        var order: [TenantID] = []
-        var byTenant: [TenantID: [CloudEvent]] = [:]
-        for event in events where isWanted(event.type) {
-            if byTenant[event.tenant] == nil { order.append(event.tenant) }
-            byTenant[event.tenant, default: []].append(event)
-        }
-        for id in order {
+        let byTenant = Dictionary(grouping: events.filter { isWanted($0.type) }, by: \.tenant)
+        for (id, theirs) in byTenant.sorted(by: { $0.key.text < $1.key.text }) {
             let tenant = try await database.directory.find(id)
             let tenantTransaction = tx.tenant(tenant)
             for handler in handlers {
-                let own = (byTenant[id] ?? []).filter { handler.types.contains($0.type) }
+                let own = theirs.filter { handler.types.contains($0.type) }
                 if !own.isEmpty { try await handler.apply(own, in: tenantTransaction) }
             }
         }

@@ -147,7 +147,8 @@ struct PoolStateMachine {
         var best: (index: Int, count: Int)?
         for (index, connection) in idle.enumerated() where connection.login != login {
             let count = counts[connection.login, default: 0]
-            let rest = count > 1 ? Self.rest : Self.restOfLast
+            // Where there are as many logins as places a busy one still gets a second.
+            let rest = count > 1 || counts[login, default: 0] < 2 ? Self.rest : Self.restOfLast
             guard isUrgent || connection.since + rest <= now else { continue }
             if let best, count <= best.count { continue }
             best = (index, count)

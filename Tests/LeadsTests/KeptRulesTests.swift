@@ -97,6 +97,18 @@ import Values
         }
     }
 
+    @Test func aTenantWithoutAVersionIsNotBelieved() async throws {
+        try await LeadsFixture.with { fixture in
+            let versions = RuleVersions(database: fixture.environment.database)
+            #expect(!versions.stamp(of: fixture.tenant.id, now: .now).isFresh)
+            try await versions.refresh()
+            #expect(versions.stamp(of: fixture.tenant.id, now: .now).isFresh)
+            // As one that the release before has made, whose tables have no triggers.
+            let other = try TenantID(parsing: String(repeating: "a", count: 16))
+            #expect(!versions.stamp(of: other, now: .now).isFresh)
+        }
+    }
+
     @Test func rulesAreCompiledAnewForAnotherTimeZone() async throws {
         try await LeadsFixture.with { fixture in
             _ = try await fixture.policies.gradeRules.create(

@@ -208,7 +208,16 @@ def test_there_and_back_while_everybody_works(platform, tenants):
     there_and_back(platform, tenants)
 
 
+def rule_versions(platform, tenant):
+    """What instances take for the number of a tenant's rules: of all servers together."""
+    statement = f"select version from shared.rule_versions where tenant = '{tenant}'"
+    everywhere = [home_psql(platform, "guanxi_leads", statement)]
+    everywhere += [server.psql("guanxi_leads", statement) for server in platform.others.values()]
+    return sum(int(version) for versions in everywhere for version in versions)
+
+
 def there_and_back(platform, tenants):
+    numbers = [rule_versions(platform, tenants["mover"]["id"])]
     crowd = Crowd(platform, tenants)
     api = tenants["mover"]["api"]
     key = {"Idempotency_Key": str(uuid.uuid4())}
@@ -231,6 +240,9 @@ def there_and_back(platform, tenants):
         assert all(left(server.psql, tenants["mover"]["id"]) == []
                    for name, server in platform.others.items() if name != place)
         assert api.ok("POST", "/v1/leads", {"company": "Once Ltd"}, **key)["id"] == once["id"]
+        # Rules that changed meanwhile are read again, whatever an instance has missed.
+        numbers.append(rule_versions(platform, tenants["mover"]["id"]))
+    assert len(set(numbers)) == len(numbers)
     done = wait_for(
         lambda: (state := api.ok("GET", f"/v1/leads/imports/{job['id']}"))["status"] == "done" and state, 60)
     assert done["created"] == 1000

@@ -141,6 +141,17 @@ import Testing
         #expect(machine.request(Request(login: "b", role: nil), now: later) == .wait(7, open: "b", close: 1))
     }
 
+    @Test func aLoginGetsASecondConnectionWhereEachHasOne() {
+        let start = ContinuousClock.now
+        var machine = machine(limit: 2, idle: ["x"])
+        #expect(machine.request(Request(login: "b", role: nil), now: start) == .wait(2, open: "b", close: nil))
+        #expect(machine.opened(9, login: "b", now: start).grants == [.init(waiter: 2, connection: 9)])
+        #expect(machine.request(Request(login: "a", role: "x"), now: start) == .lease(0))
+        #expect(machine.released(0, login: "a", role: "x", now: start) == .init())
+        let later = start + PoolStateMachine.rest
+        #expect(machine.request(Request(login: "b", role: nil), now: later) == .wait(3, open: "b", close: 0))
+    }
+
     @Test func whoHasWaitedLongTakesAnyPlace() {
         let start = ContinuousClock.now
         var machine = machine(limit: 2, idle: ["x"])

@@ -15,7 +15,7 @@ WIDTH, ROW, LETTER, LEAST = 1200, 16, 6.2, 0.004
 # What of a frame's library or name says whose it is, and its colour.
 OWNERS = [
     ("kernel", "#b8c4d6", re.compile(r"^\[kernel|^\[vdso")), ("C libraries", "#e3c98a", re.compile(r"\.so")),
-    ("Swift's runtime", "#e8a08a", re.compile(r"^(swift_|_swift|\$sS|Swift|static Swift|specialized Swift|generic)")),
+    ("Swift's runtime", "#e8a08a", re.compile(r"^(swift_|swift::|_swift|_Contiguous|\$sS|Swift|static Swift|specialized Swift|generic)")),
     ("Guanxi", "#9cc9a3", re.compile("")),
 ]
 # What the demangler says before a name beyond whose it is.
@@ -47,8 +47,10 @@ def fold(script):
     stacks = Counter()
     for sample in script.strip().split("\n\n"):
         frames = re.findall(r"^\s+[0-9a-f]+ (.*) \((.*)\)$", sample, re.M)
-        # Code without frame pointers leaves addresses that are nobody's.
+        # Code without frame pointers leaves addresses that are nobody's. The kernel's own depths are of no interest here.
         frames = [frame for frame in reversed(frames) if frame[1] != "[unknown]"]
+        kernel = next((depth for depth, frame in enumerate(frames) if frame[1].startswith("[kernel")), len(frames))
+        frames = frames[:kernel + 4]
         if frames:
             stacks[tuple(frames)] += 1
     names = sorted({name for stack in stacks for name, _ in stack})

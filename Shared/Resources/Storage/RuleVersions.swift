@@ -46,10 +46,12 @@ public final class RuleVersions: Sendable {
         state.withLock { $0.changesHere += 1 }
     }
 
+    /// Fresh if a change would have been seen; also the triggers of a tenant without a version may not be there yet.
     func stamp(of tenant: TenantID, now: ContinuousClock.Instant) -> (stamp: Stamp, isFresh: Bool) {
         state.withLock { state in
-            let isFresh = state.seen.map { $0.duration(to: now) < Self.freshness } ?? false
-            return (Stamp(version: state.versions[tenant] ?? 0, changesHere: state.changesHere), isFresh)
+            let version = state.versions[tenant]
+            let isFresh = version != nil && state.seen.map { $0.duration(to: now) < Self.freshness } ?? false
+            return (Stamp(version: version ?? 0, changesHere: state.changesHere), isFresh)
         }
     }
 
