@@ -112,7 +112,12 @@ final class EventConsumption: EventSubscriber {
 
     private func delay(after error: any Error, _ trial: inout Trial) throws -> Duration {
         guard case TenancyError.unknown(let tenant) = error else { return try trial.failed(error) }
-        if consumer.progress.withLock({ $0.absent.contains(tenant) }) { throw PoisonError(reason: "\(error)") }
+        // One that is gone does not come.
+        if consumer.database.directory.hasDeparted(tenant)
+            || consumer.progress.withLock({ $0.absent.contains(tenant) })
+        {
+            throw PoisonError(reason: "\(error)")
+        }
         do { return try trial.failed(error) } catch let error as PoisonError {
             _ = consumer.progress.withLock { $0.absent.insert(tenant) }
             throw error

@@ -12,6 +12,7 @@ public final class TenantDirectory: Sendable {
     private struct State {
         var tenants: [TenantID: Tenant] = [:]
         var slugs: [String: TenantID] = [:]
+        var departed: Set<TenantID> = []
         var epoch: Int64 = -1
         /// When `epoch` was last seen to be the database's.
         var seen: ContinuousClock.Instant?
@@ -22,7 +23,9 @@ public final class TenantDirectory: Sendable {
                 guard let old = tenants.removeValue(forKey: id) else { continue }
                 if slugs[old.slug] == id { slugs[old.slug] = nil }
             }
+            self.departed.formUnion(departed)
             for tenant in changed {
+                self.departed.remove(tenant.id)
                 tenants[tenant.id] = tenant
                 slugs[tenant.slug] = tenant.id
             }
@@ -72,6 +75,9 @@ public final class TenantDirectory: Sendable {
         guard let tenant = state.withLock({ $0.tenants[id] }) else { throw TenancyError.unknown(id) }
         return tenant
     }
+
+    /// Whether a tenant was here once and is no more, as last seen.
+    public func hasDeparted(_ id: TenantID) -> Bool { state.withLock { $0.departed.contains(id) } }
 
     /// The tenant that has a slug now, suspended or not.
     public func named(_ slug: String) async throws -> Tenant? {

@@ -109,6 +109,26 @@ struct ConsumerTests {
         }
     }
 
+    /// Tenants that were dropped while their events were on the way hold up nobody.
+    @Test func aDroppedTenantIsNotWaitedFor() async throws {
+        try await Fixture.with { fixture in
+            let provisioner = TenantProvisioner(fixture.tenants, sets: [try EventLogSchema.service()])
+            let dropped = try await provisioner.provision(TenantDescription(slug: "dropped", name: "Dropped"))
+            try await provisioner.drop(dropped.id)
+            var configuration = EventConsumer.Configuration(group: "test", topics: [fixture.topic])
+            configuration.patience = .seconds(3600)
+            let consumer = EventConsumer(
+                configuration, log: fixture.log, database: fixture.tenants, handlers: [Recorder()])
+            var left = fixture.event("left", 1)
+            left.tenant = dropped.id
+            try await fixture.log.append([left.record, fixture.event("k", 1).record], to: fixture.topic)
+            try await running(consumer.run) {
+                try await eventually { try await consumer.deadLetters.counts() == ["poison": 1] }
+                try await eventually { try await fixture.effects() == ["k": [1]] }
+            }
+        }
+    }
+
     /// A tenant that is not there is waited for once, not with each of its events: the others go on.
     @Test func anAbsentTenantIsWaitedForOnce() async throws {
         try await Fixture.with { fixture in

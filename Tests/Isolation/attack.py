@@ -7,6 +7,7 @@ is printed; the same seed makes the same attempts.
 
 import argparse
 import itertools
+import json
 import os
 import random
 import statistics
@@ -67,12 +68,15 @@ class Attack:
 
     def settle(self):
         """Waits until every event has been applied."""
-        def is_settled():
+        def behind():
             answer = self.gateway.send("GET", "/v1/platform/status", [bearer(self.operator)]).json
-            return all(
-                part["outbox"]["depth"] == 0 and all(group["lag"] == 0 for group in part["consumers"])
-                for part in answer.values())
-        Tenant.wait_for(is_settled)
+            return {
+                service: part for service, part in answer.items()
+                if part["outbox"]["depth"] or any(group["lag"] for group in part["consumers"])}
+        try:
+            Tenant.wait_for(lambda: not behind())
+        except AssertionError as error:
+            raise AssertionError(f"events are not applied: {json.dumps(behind())}") from error
 
     def chosen(self, attempts, share):
         """A part of the attempts, spread over all of them."""

@@ -10,9 +10,10 @@ CANARY = re.compile(r"cnry[0-9a-f]{16}")
 
 def rows(database, sql):
     """The rows of a query as JSON, as the superuser."""
+    # As input: it may be longer than an argument can be.
     done = subprocess.run(
-        ["psql", database, "-XAtqc", f"select row_to_json(r) from ({sql}) r"], check=True, stdout=subprocess.PIPE,
-        text=True, encoding="utf-8")
+        ["psql", database, "-XAtq", "-v", "ON_ERROR_STOP=1"], input=f"select row_to_json(r) from ({sql}) r", check=True,
+        stdout=subprocess.PIPE, text=True, encoding="utf-8")
     return [json.loads(line) for line in done.stdout.splitlines() if line]
 
 
