@@ -67,7 +67,7 @@ def measure(system, database, names, count, watched):
             return relayed, consumer.run()
 
 
-def producer_floor(kafka_home, servers, records=1_500_000, size=1400):
+def producer_floor(kafka_home, servers, records=3_000_000, size=1400):
     """Records a second that the broker's own tool reaches when it is warm: in the second half."""
     tool = [f"{kafka_home}/bin/kafka-topics.sh", "--bootstrap-server", servers, "--topic", "floor"]
     subprocess.run([*tool, "--create", "--partitions", "12"], check=True, capture_output=True)
