@@ -11,7 +11,8 @@
 ///
 /// A login that has a connection gets another in the place of one that has been idle for a while only, or when it has
 /// waited so long: where several logins share a busy pool, each would else close what the next one needs. The only
-/// connection of a login stays much longer: it knows tenants that come seldom, and would soon have to come back.
+/// connection of a login makes room for another's third much later: it knows tenants that come seldom, and would soon have to
+/// come back.
 struct PoolStateMachine {
     typealias ConnectionID = Int
     typealias WaiterID = Int
@@ -68,7 +69,7 @@ struct PoolStateMachine {
     /// So long a connection stays idle, or a waiter waits, before a login that has a connection gets another in the
     /// place of one of another login.
     static let rest = Duration.seconds(1)
-    /// The same for the only connection of a login.
+    /// The same for the only connection of a login, before one that has two gets a third.
     static let restOfLast = Duration.seconds(60)
     /// So long the first who waits lets others go first.
     static let courtesy = Duration.milliseconds(10)

@@ -12,7 +12,7 @@ extension Projection {
     }
 
     /// Fills the table from the history: from the last event of each aggregate, or from every entry. The order is that of
-    /// the history's key, backwards, so that nothing has to be sorted.
+    /// the history's key, backwards: it can be read along the key.
     func refill(in schema: SchemaName) -> SQL {
         let history: SQL = "\(schema).event_history"
         let rows =
