@@ -10,7 +10,7 @@ import Synchronization
 /// Nothing may block a loop; see ``Blocking`` for work that does, and ``lag`` for how it shows.
 public final class EventLoop: TaskExecutor, @unchecked Sendable {
     // @unchecked: `inbox` and `state` are locked, `meter` is atomic, the other stored properties are constants. What
-    // they point to (libuv's loop and its handles, `local`) is touched only by the loop's own thread, but for
+    // they point to (libuv's loop and its handles, `local`, `lingering`) is touched only by the loop's own thread, but for
     // `uv_async_send`, which libuv documents as callable from any thread.
 
     /// What waits to run on the loop.
@@ -23,6 +23,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     public let name: String
     package let raw: UnsafeMutablePointer<uv_loop_t>
     private let local = LocalQueue()
+    private let lingering = Lingering()
     private let inbox = Mutex(Inbox())
     private let state = Mutex(State())
     let meter = LagMeter()
@@ -120,21 +121,25 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
 
     private func beforePoll() {
         drain()
-        meter.record(idle: uv_metrics_idle_time(raw), now: uv_hrtime())
+        let now = uv_hrtime()
+        meter.record(idle: uv_metrics_idle_time(raw), now: now, counts: !lingering.onlyLooked(now: now))
+        stayAwake(!local.isEmpty || lingering.mayLinger(now: now))
     }
 
-    /// Runs what waits, at most a bounded number so that I/O gets its turn; then comes back without sleeping.
+    /// Runs what waits, at most a bounded number so that I/O gets its turn.
     private func drain() {
+        guard !local.isEmpty else { return }
         var left = Self.drainLimit
         while left > 0, let item = local.pop() {
             run(item)
             left -= 1
         }
-        if local.isEmpty {
-            uv_idle_stop(idle.pointer)
-        } else {
-            uv_idle_start(idle.pointer) { _ in }
-        }
+        lingering.didWork(at: uv_hrtime())
+    }
+
+    /// Whether the next look for I/O comes back at once.
+    private func stayAwake(_ awake: Bool) {
+        if awake { uv_idle_start(idle.pointer) { _ in } } else { uv_idle_stop(idle.pointer) }
     }
 
     private static let drainLimit = 1024

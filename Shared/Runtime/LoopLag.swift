@@ -33,13 +33,13 @@ final class LagMeter: Sendable {
         let count = Atomic<UInt64>(0)
     }
 
-    /// Ends a turn: `now` and `idle` (time asleep in all) in nanoseconds.
-    func record(idle: UInt64, now: UInt64) {
+    /// Ends a turn: `now` and `idle` (time asleep in all) in nanoseconds, and whether it is one that counts.
+    func record(idle: UInt64, now: UInt64, counts: Bool) {
         let previous = lastTurn.load(ordering: .relaxed)
         let previousIdle = lastIdle.load(ordering: .relaxed)
         lastTurn.store(now, ordering: .relaxed)
         lastIdle.store(idle, ordering: .relaxed)
-        guard previous != 0, now > previous, idle >= previousIdle else { return }
+        guard counts, previous != 0, now > previous, idle >= previousIdle else { return }
         let slept = idle - previousIdle
         let busy = now - previous > slept ? now - previous - slept : 0
         add(1, to: count)
