@@ -88,7 +88,7 @@ let technique: [[Target]] = [
     shared("Security", ["COpenSSL", "CCJose", "JSON", "Values"]),
     shared("HTTP", ["Runtime", "JSON", "Values", "CLibUV", "CCurl", "COpenSSL"]),
     shared("Postgres", ["Runtime", "CPostgres", "JSON", "Values"], testDependencies: ["TestKit"]),
-    shared("Kafka", ["Runtime", "CRDKafka"], testDependencies: ["TestKit"]),
+    shared("Kafka", ["Runtime", "CRDKafka", "Values"], testDependencies: ["TestKit"]),
     shared("Tenancy", ["Runtime", "Postgres", "JSON", "Values"], testDependencies: ["TestKit"]),
     shared("Entities", ["JSON", "Values", "Text"]),
     shared("Contracts", ["Entities", "JSON", "Values"], resources: [.copy("Released")]),

@@ -31,21 +31,21 @@ extension CloudEvent {
 
     /// The record that carries this event with a body serialized before.
     func record(body: [UInt8]?) -> EventRecord {
-        var headers = [
-            EventHeader(Header.specVersion, "1.0"),
-            EventHeader(Header.id, id.lowercased),
-            EventHeader(Header.source, source),
-            EventHeader(Header.type, type),
-            EventHeader(Header.subject, subject),
-            EventHeader(Header.time, time.description),
-            EventHeader(Header.tenant, tenant.text),
-            EventHeader(Header.sequence, String(sequence)),
-            EventHeader(Header.partitionKey, partitionKey),
-        ]
-        if let traceparent { headers.append(EventHeader(Header.traceparent, traceparent)) }
-        if let actor { headers.append(EventHeader(Header.actor, actor)) }
-        if body != nil { headers.append(EventHeader(Header.contentType, "application/json")) }
-        return EventRecord(key: partitionKey, headers: headers, body: body)
+        let key = partitionKey
+        var headers = HeaderBlock(minimumCapacity: 640)
+        headers.append(Header.specVersion, "1.0")
+        headers.append(Header.id, id.lowercased)
+        headers.append(Header.source, source)
+        headers.append(Header.type, type)
+        headers.append(Header.subject, subject)
+        headers.append(Header.time, time.description)
+        headers.append(Header.tenant, tenant.text)
+        headers.append(Header.sequence, String(sequence))
+        headers.append(Header.partitionKey, key)
+        if let traceparent { headers.append(Header.traceparent, traceparent) }
+        if let actor { headers.append(Header.actor, actor) }
+        if body != nil { headers.append(Header.contentType, "application/json") }
+        return EventRecord(key: key, headers: headers, body: body)
     }
 
     /// Reads an event from a record.
@@ -71,17 +71,20 @@ private struct Headers {
     private var traceparent, actor: String?
 
     init(_ record: EventRecord) throws(CloudEventError) {
-        for header in record.headers where header.name.hasPrefix("ce_") { try take(header) }
+        try record.headers.forEachField { (name, value) throws(CloudEventError) in
+            try take(String(decoding: name, as: UTF8.self), value)
+        }
         guard version == "1.0" else {
             throw CloudEventError("The record \(record.key) is no CloudEvent 1.0 in binary mode.")
         }
     }
 
-    private mutating func take(_ header: EventHeader) throws(CloudEventError) {
-        guard let text = String(validating: header.value, as: UTF8.self) else {
-            throw CloudEventError("Header \(header.name) is not UTF-8.")
+    private mutating func take(_ name: String, _ value: UnsafeRawBufferPointer) throws(CloudEventError) {
+        guard name.hasPrefix("ce_") else { return }
+        guard let text = String(validating: value, as: UTF8.self) else {
+            throw CloudEventError("Header \(name) is not UTF-8.")
         }
-        switch header.name {
+        switch name {
         case CloudEvent.Header.specVersion: version = text
         case CloudEvent.Header.id: id = text
         case CloudEvent.Header.source: source = text

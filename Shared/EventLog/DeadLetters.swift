@@ -122,6 +122,6 @@ extension DeadLetter {
                 source: TopicPartition(try row["topic"], Int(try row.get("partition", as: Int32.self))),
                 offset: try row["offset"], time: try row["recorded_at"],
                 record: EventRecord(
-                    key: try row["key"], headers: HeaderCoding.decode(try row["headers"]), body: try row["body"])))
+                    key: try row["key"], headers: HeaderBlock(bytes: try row["headers"]), body: try row["body"])))
     }
 }

@@ -1,29 +1,14 @@
 import Values
 
-/// One named header of a record; names may repeat, order is kept.
-public struct EventHeader: Sendable, Hashable {
-    public var name: String
-    public var value: [UInt8]
-
-    public init(_ name: String, _ value: [UInt8]) {
-        self.name = name
-        self.value = value
-    }
-
-    public init(_ name: String, _ value: String) {
-        self.init(name, Array(value.utf8))
-    }
-}
-
 /// What is appended to a topic: a key that decides the partition, headers, and a body.
 public struct EventRecord: Sendable, Hashable {
     /// Records of one key stay in order. Must not be empty.
     public var key: String
-    public var headers: [EventHeader]
+    public var headers: HeaderBlock
     /// `nil` is a tombstone; an empty body is a body.
     public var body: [UInt8]?
 
-    public init(key: String, headers: [EventHeader] = [], body: [UInt8]?) {
+    public init(key: String, headers: HeaderBlock = [], body: [UInt8]?) {
         self.key = key
         self.headers = headers
         self.body = body
@@ -31,7 +16,7 @@ public struct EventRecord: Sendable, Hashable {
 
     /// The value of the last header of that name, as text.
     public func header(_ name: String) -> String? {
-        headers.last { $0.name == name }.flatMap { String(validating: $0.value, as: UTF8.self) }
+        headers.headers.last { $0.name == name }.flatMap { String(validating: $0.value, as: UTF8.self) }
     }
 }
 

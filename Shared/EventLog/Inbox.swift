@@ -105,13 +105,12 @@ struct Inbox: Sendable {
 
     func park(_ event: ReceivedEvent, _ state: ParkState, reason: String) -> SQL {
         let stored = event.stored
-        let headers = HeaderCoding.encode(stored.record.headers)
         return """
             insert into shared.dead_letter (consumer, topic, partition, "offset", recorded_at, key, tenant, aggregate,
                 sequence, type, state, reason, headers, body)
             values (\(consumer), \(stored.source.topic), \(Int32(stored.source.partition)), \(stored.offset),
                 \(stored.time), \(stored.record.key), \(event.key.tenant), \(event.key.aggregate), \(event.sequence),
-                \(event.event?.type ?? ""), \(state.rawValue), \(reason), \(headers), \(stored.record.body))
+                \(event.event?.type ?? ""), \(state.rawValue), \(reason), \(stored.record.headers.bytes), \(stored.record.body))
             on conflict do nothing
             """
     }

@@ -66,12 +66,8 @@ public final class KafkaEventLog: EventLog {
 
     public func append(_ records: [EventRecord], to topic: String) async throws {
         try records.validate(for: topic)
-        let messages = records.map { record in
-            KafkaMessage(
-                key: Array(record.key.utf8), headers: record.headers.map { ($0.name, $0.value) }, value: record.body)
-        }
         let producer = try client()
-        do { try await producer.send(messages, to: topic) } catch let error as KafkaError {
+        do { try await producer.send(records.count, to: topic) { records[$0].message } } catch let error as KafkaError {
             if error.isUnknownTopic { throw EventLogError.unknownTopic(topic) }
             throw EventLogError.notDelivered(topic: topic, reason: error.description)
         }
@@ -183,8 +179,12 @@ extension ConsumedMessage {
             source: source.topicPartition, offset: offset, time: Timestamp(milliseconds: timestamp),
             record: EventRecord(
                 key: String(decoding: message.key ?? [], as: UTF8.self),
-                headers: message.headers.map { EventHeader($0.name, $0.value) }, body: message.value))
+                headers: message.headers, body: message.value))
     }
+}
+
+extension EventRecord {
+    fileprivate var message: KafkaMessage { KafkaMessage(key: Array(key.utf8), headers: headers, value: body) }
 }
 
 extension [EventRecord] {

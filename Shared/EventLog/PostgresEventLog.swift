@@ -126,7 +126,7 @@ public final class PostgresEventLog: EventLog {
         given as materialized (
             select partition, key, headers, body,
                 row_number() over (partition by partition order by ordinal) - 1 as place
-            from unnest(\(places), \(records.map(\.key)), \(records.map { HeaderCoding.encode($0.headers) }),
+            from unnest(\(places), \(records.map(\.key)), \(records.map(\.headers.bytes)),
                 \(records.map(\.body))) with ordinality as g(partition, key, headers, body, ordinal)),
         heads as (
             update shared.log_partition p set next_offset = p.next_offset + c.count

@@ -157,7 +157,7 @@ private struct PostgresLogMember {
                 source: TopicPartition(try row.get(0), Int(try row.get(1, as: Int32.self))), offset: try row.get(2),
                 time: try row.get(3),
                 record: EventRecord(
-                    key: try row.get(4), headers: HeaderCoding.decode(try row.get(5)), body: try row.get(6)))
+                    key: try row.get(4), headers: HeaderBlock(bytes: try row.get(5)), body: try row.get(6)))
         }
     }
 

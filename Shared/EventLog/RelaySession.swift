@@ -11,6 +11,8 @@ struct RelaySession {
     private let shares = AdvisoryShares("relay")
     private var held: Set<Int> = []
     private var cursors: [Int16: RelayCursor] = [:]
+    /// Pages of a backlog that are read and not yet published, by the cursor they follow, and of which slots they are.
+    private var ahead: [RelayCursor: (slots: [Int16], page: Page)] = [:]
     /// Slots that are published further than is stored.
     private var unstored: Set<Int16> = []
     private var stored = ContinuousClock.now - .seconds(3600)
@@ -47,6 +49,7 @@ struct RelaySession {
     private mutating func adopt() async throws {
         let slots = Set(held.map { Int16($0) })
         cursors = cursors.filter { slots.contains($0.key) }
+        ahead = ahead.filter { slots.isSuperset(of: $0.value.slots) }
         relay.state.withLock { $0.slots = slots.count }
         let new = slots.subtracting(cursors.keys).sorted()
         guard !new.isEmpty else { return }
@@ -89,7 +92,7 @@ struct RelaySession {
 
     /// Slots that are equally far, by how far.
     private func grouped(_ slots: some Sequence<Int16>) -> [RelayCursor: [Int16]] {
-        Dictionary(grouping: slots) { cursors[$0] ?? .beginning }
+        Dictionary(grouping: slots.sorted()) { cursors[$0] ?? .beginning }
     }
 
     // MARK: - Storing
@@ -141,33 +144,63 @@ struct RelaySession {
     private mutating func advance(
         _ cursor: RelayCursor, _ slots: [Int16], _ target: String?
     ) async throws -> (RelayCursor, Int, snapshot: String) {
-        let page = relay.options.page
-        let read = cursor.read(upTo: target)
-        let rows = try await session.query(OutboxReader.statement(read, slots: slots, page: page))
-        guard let first = rows.first else { throw PostgresError.unexpected("the outbox read told no snapshot") }
-        let current: String = try first.get(0)
-        var events = try rows.compactMap(OutboxReader.event)
-        events.sort { $0.id < $1.id }
-        switch cursor.next(after: read, seenBy: current, count: events.count, lastID: events.last?.id, page: page) {
+        let page: Page
+        if let known = take(cursor, slots) { page = known } else { page = try await look(cursor, slots, target) }
+        switch page.step {
         case .page(let next):
             try await count(next, slots)
-            return (next, 0, current)
+            return (next, 0, page.snapshot)
         case .publish(let next):
             // Nothing new: the stored cursor is as good as this one.
-            guard !events.isEmpty || cursor.upper != nil else { return (next, 0, next.snapshot) }
-            try await relay.log.append(events.map(\.record), to: relay.topic)
+            guard !page.events.isEmpty || cursor.upper != nil else { return (next, 0, next.snapshot) }
+            // Of a backlog the next page is read while the log takes this one.
+            let session = self
+            async let following = next.upper == nil ? nil : session.look(next, slots, nil)
+            try await relay.log.append(page.events.map(\.record), to: relay.topic)
+            if let following = try await following { ahead[next] = (slots, following) }
             // Only now: a relay that dies before publishes again, and the inbox skips the repeats.
             unstored.formUnion(slots)
-            let left = relay.state.withLock { state in
-                state.published += events.count
-                state.depth = max(0, state.depth - events.count)
-                if let first = events.first { state.lag = Timestamp.now() - first.time }
-                return state.depth
-            }
-            // What was counted is published, but there was more than is counted.
-            if next.upper != nil, left == 0 { try await count(next, slots) }
-            return (next, events.count, next.snapshot)
+            try await note(page, next, slots)
+            return (next, page.events.count, next.snapshot)
         }
+    }
+
+    /// The page after a cursor, if it was read ahead for the same slots.
+    private mutating func take(_ cursor: RelayCursor, _ slots: [Int16]) -> Page? {
+        guard let (theirs, page) = ahead.removeValue(forKey: cursor), theirs == slots else { return nil }
+        return page
+    }
+
+    private func note(_ page: Page, _ cursor: RelayCursor, _ slots: [Int16]) async throws {
+        let left = relay.state.withLock { state in
+            state.published += page.events.count
+            state.depth = max(0, state.depth - page.events.count)
+            if let first = page.events.first { state.lag = Timestamp.now() - first.time }
+            return state.depth
+        }
+        // What was counted is published, but there was more than is counted.
+        if cursor.upper != nil, left == 0 { try await count(cursor, slots) }
+    }
+
+    /// What one look at the outbox found, and what follows from it.
+    private struct Page: Sendable {
+        let events: [OutboxEvent]
+        let step: RelayCursor.Step
+        /// The moment it was read at.
+        let snapshot: String
+    }
+
+    private func look(_ cursor: RelayCursor, _ slots: [Int16], _ target: String?) async throws -> Page {
+        let size = relay.options.page
+        let read = cursor.read(upTo: target)
+        let rows = try await session.query(OutboxReader.statement(read, slots: slots, page: size))
+        guard let first = rows.first else { throw PostgresError.unexpected("the outbox read told no snapshot") }
+        let snapshot: String = try first.get(0)
+        var events = try rows.compactMap(OutboxReader.event)
+        events.sort { $0.id < $1.id }
+        let step = cursor.next(
+            after: read, seenBy: snapshot, count: events.count, lastID: events.last?.id, page: size)
+        return Page(events: events, step: step, snapshot: snapshot)
     }
 
     /// Notes how much waits in slots that are behind.

@@ -1,3 +1,5 @@
+import Runtime
+
 /// What a consumer has fetched and been told, without I/O.
 struct ConsumerState: Sendable {
     /// What the client is to be told.
@@ -18,7 +20,7 @@ struct ConsumerState: Sendable {
     private(set) var assigned: Set<KafkaPartition> = []
     private(set) var isPaused = false
     private var changes: [KafkaConsumer.Happening] = []
-    private var buffer: ArraySlice<ConsumedMessage> = []
+    private var buffer = FIFO<ConsumedMessage>()
     private var generation = 0
     private var isFull = false
 
@@ -30,9 +32,7 @@ struct ConsumerState: Sendable {
         if let fatal { throw fatal }
         if !changes.isEmpty { return (changes.removeFirst(), nil) }
         guard !buffer.isEmpty else { return (nil, nil) }
-        let messages = buffer.prefix(limit)
-        buffer = buffer.dropFirst(limit)
-        return (.messages(Array(messages)), refill())
+        return (.messages(buffer.popFirst(limit)), refill())
     }
 
     private mutating func refill() -> Action? {
@@ -82,7 +82,7 @@ struct ConsumerState: Sendable {
     /// Forgets what was fetched. False when the assignment is not the current one.
     mutating func restart(_ assignment: KafkaConsumer.Assignment) -> Bool {
         guard isCurrent(assignment) else { return false }
-        buffer = []
+        buffer.removeAll()
         isFull = false
         isPaused = false
         return true
@@ -91,7 +91,7 @@ struct ConsumerState: Sendable {
     private mutating func clear() {
         generation += 1
         assigned = []
-        buffer = []
+        buffer.removeAll()
         isFull = false
         isPaused = false
     }

@@ -1,5 +1,6 @@
 import CRDKafka
 import Synchronization
+import Values
 
 /// The delivery reports of one call to ``KafkaProducer/send(_:to:)``: each message carries it as its opaque.
 final class Delivery: Sendable {
@@ -70,16 +71,26 @@ struct ProduceVector {
         append(RD_KAFKA_VTYPE_RKT) { $0.rkt = topic.pointer }
         append(RD_KAFKA_VTYPE_MSGFLAGS) { $0.i = RD_KAFKA_MSG_F_COPY }
         append(RD_KAFKA_VTYPE_OPAQUE) { $0.ptr = opaque.toOpaque() }
+        let headers = Self.headers(of: message)
+        append(RD_KAFKA_VTYPE_HEADERS) { $0.headers = headers }
         let error = pin(message.key, as: RD_KAFKA_VTYPE_KEY) { vector in
             vector.pin(message.value, as: RD_KAFKA_VTYPE_VALUE) { vector in
-                vector.pin(message.headers[...]) { vector in
-                    rd_kafka_produceva(client, vector.arguments, vector.arguments.count)
-                }
+                rd_kafka_produceva(client, vector.arguments, vector.arguments.count)
             }
         }
         guard let error else { return nil }
+        // A message that is refused leaves both with whoever made them.
+        rd_kafka_headers_destroy(headers)
         opaque.release()
         return KafkaError(consuming: error)
+    }
+
+    private static func headers(of message: KafkaMessage) -> OpaquePointer? {
+        let list = rd_kafka_headers_new(12)
+        message.headers.forEachField { name, value in
+            rd_kafka_header_add(list, name.baseAddress, name.count, value.baseAddress, value.count)
+        }
+        return list
     }
 
     private mutating func append(_ type: rd_kafka_vtype_t, _ set: (inout rd_kafka_vu_t.__Unnamed_union_u) -> Void) {
@@ -100,22 +111,6 @@ struct ProduceVector {
                 $0.mem.size = buffer.count
             }
             return body(&self)
-        }
-    }
-
-    private mutating func pin(
-        _ headers: ArraySlice<(name: String, value: [UInt8])>, _ body: (inout ProduceVector) -> OpaquePointer?
-    ) -> OpaquePointer? {
-        guard let header = headers.first else { return body(&self) }
-        return header.name.withCString { name in
-            header.value.withUnsafeBufferPointer { value in
-                append(RD_KAFKA_VTYPE_HEADER) {
-                    $0.header.name = name
-                    $0.header.val = UnsafeRawPointer(value.baseAddress ?? Self.empty)
-                    $0.header.size = value.count
-                }
-                return pin(headers.dropFirst(), body)
-            }
         }
     }
 

@@ -1,25 +1,18 @@
 import CRDKafka
+import Glibc
+import Values
 
 /// A message to produce.
 public struct KafkaMessage: Sendable, Hashable {
     public var key: [UInt8]?
-    public var headers: [(name: String, value: [UInt8])]
+    public var headers: HeaderBlock
     /// `nil` is a tombstone.
     public var value: [UInt8]?
 
-    public init(key: [UInt8]?, headers: [(name: String, value: [UInt8])] = [], value: [UInt8]?) {
+    public init(key: [UInt8]?, headers: HeaderBlock = [], value: [UInt8]?) {
         self.key = key
         self.headers = headers
         self.value = value
-    }
-
-    public static func == (a: Self, b: Self) -> Bool {
-        a.key == b.key && a.value == b.value && a.headers.elementsEqual(b.headers) { $0 == $1 }
-    }
-
-    public func hash(into hasher: inout Hasher) {
-        hasher.combine(key)
-        hasher.combine(value)
     }
 }
 
@@ -58,17 +51,19 @@ extension ConsumedMessage {
         start.map { Array(UnsafeRawBufferPointer(start: $0, count: count)) }
     }
 
-    private static func headers(_ raw: UnsafePointer<rd_kafka_message_t>) -> [(name: String, value: [UInt8])] {
+    private static func headers(_ raw: UnsafePointer<rd_kafka_message_t>) -> HeaderBlock {
         var list: OpaquePointer?
         guard rd_kafka_message_headers(raw, &list) == RD_KAFKA_RESP_ERR_NO_ERROR, let list else { return [] }
         let count = rd_kafka_header_cnt(list)
-        return (0..<count).compactMap { index in
-            var name: UnsafePointer<CChar>?
-            var value: UnsafeRawPointer?
-            var size = 0
+        var block = HeaderBlock(minimumCapacity: 56 * count)
+        var (name, value, size): (UnsafePointer<CChar>?, UnsafeRawPointer?, Int) = (nil, nil, 0)
+        for index in 0..<count {
             guard rd_kafka_header_get_all(list, index, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR, let name
-            else { return nil }
-            return (String(cString: name), bytes(value, size) ?? [])
+            else { continue }
+            block.append(
+                UnsafeRawBufferPointer(start: name, count: strlen(name)),
+                UnsafeRawBufferPointer(start: value, count: value == nil ? 0 : size))
         }
+        return block
     }
 }

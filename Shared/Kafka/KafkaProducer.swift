@@ -36,11 +36,17 @@ public final class KafkaProducer: Sendable {
     ///
     /// Waits while librdkafka's queue is full. When it throws some may have been delivered, or still be on their way.
     public func send(_ messages: [KafkaMessage], to topic: String) async throws {
-        guard !messages.isEmpty else { return }
+        try await send(messages.count, to: topic) { messages[$0] }
+    }
+
+    /// As ``send(_:to:)``, for messages that are made one by one when it is their turn: librdkafka copies them.
+    public func send(_ count: Int, to topic: String, message: @Sendable (Int) -> KafkaMessage) async throws {
+        guard count > 0 else { return }
         let target = try topicHandle(topic)
-        let delivery = Delivery(count: messages.count)
+        let delivery = Delivery(count: count)
         var vector = ProduceVector()
-        for (index, message) in messages.enumerated() {
+        for index in 0..<count {
+            let message = message(index)
             do {
                 while let refusal = try handle.use({ vector.produce(message, to: target, on: $0, delivery) }) {
                     guard refusal.code == RD_KAFKA_RESP_ERR__QUEUE_FULL.rawValue else { throw refusal }
@@ -48,7 +54,7 @@ public final class KafkaProducer: Sendable {
                 }
             } catch {
                 // What was accepted so far is reported on its own; only the rest will never be.
-                delivery.abandon(messages.count - index)
+                delivery.abandon(count - index)
                 throw note(error)
             }
         }

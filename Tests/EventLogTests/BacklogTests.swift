@@ -16,7 +16,7 @@ struct BacklogTests {
         ProcessInfo.processInfo.environment["GUANXI_TEST_BACKLOG"].flatMap { Int($0) } ?? 200_000
 
     /// Half of the slots are far behind, as those of an instance that was away for hours. Events of the other
-    /// half are not held up by more than one page of these, and no more than a page is in memory.
+    /// half are not held up by more than one page of these, and no more than a page is appended at once.
     ///
     /// Counted in pages between a live event's commit and its publication, so that no machine is too slow for it.
     @Test func aLongBacklogStarvesNeitherLiveEventsNorMemory() async throws {

@@ -92,7 +92,7 @@ import Values
         #expect(try CloudEvent(event.record, form: { _ in .nothing }).data == nil)
         for broken in ["ce_id", "ce_sequence", "ce_tenantid", "ce_specversion"] {
             var record = event.record
-            record.headers.removeAll { $0.name == broken }
+            record.headers = HeaderBlock(record.headers.headers.filter { $0.name != broken })
             #expect(throws: CloudEventError.self) { try CloudEvent(record) }
         }
         let received = ReceivedEvent(
@@ -101,6 +101,5 @@ import Values
                 record: EventRecord(key: event.record.key, headers: event.record.headers, body: [123]))
         ) { _ in .tree }
         #expect(received.key.aggregate == "lead/x/y" && received.problem != nil)
-        #expect(HeaderCoding.decode(HeaderCoding.encode(event.record.headers)) == event.record.headers)
     }
 }

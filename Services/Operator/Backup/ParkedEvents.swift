@@ -25,7 +25,7 @@ struct ParkedEvents: Sendable {
             for letter in letters {
                 last = try letter.get(0)
                 let record = EventRecord(
-                    key: try letter.get(1), headers: HeaderCoding.decode(try letter.get(2)), body: try letter.get(3))
+                    key: try letter.get(1), headers: HeaderBlock(bytes: try letter.get(2)), body: try letter.get(3))
                 // One that nobody can read will not be read from a copy either.
                 guard let event = try? CloudEvent(record) else { continue }
                 try await receive(Self.row(event, record.body))
