@@ -2,6 +2,7 @@ import Foundation
 import Postgres
 import Runtime
 import Synchronization
+import Tenancy
 
 /// A real PostgreSQL 15 for tests: one private server per test process, which dies with it, and a fresh database for
 /// each test.
@@ -58,7 +59,7 @@ public final class TestPostgres: Sendable {
         _ body: @escaping @Sendable (PostgresDatabase) async throws -> Value
     ) async throws -> Value {
         let name = freshName()
-        try await administer(SQL(raw: "create database \(name) template template0"))
+        try await administer(SQL(raw: "create database \(name) \(Bootstrap.form)"))
         var configuration = superuser.with(database: name)
         configure(&configuration)
         let group = EventLoopGroup(count: loops, name: "test")

@@ -27,7 +27,8 @@ struct KafkaTests {
         let topic = try await Self.topic(producer)
         let sent = [
             KafkaMessage(
-                key: Array("a".utf8), headers: [EventHeader("h", [1, 0, 255]), EventHeader("h", [UInt8]()), EventHeader("名", [7])],
+                key: Array("a".utf8),
+                headers: [EventHeader("h", [1, 0, 255]), EventHeader("h", [UInt8]()), EventHeader("名", [7])],
                 value: [1, 2, 3]),
             KafkaMessage(key: Array("a".utf8), value: []),
             KafkaMessage(key: Array("a".utf8), value: nil),

@@ -10,7 +10,11 @@ import Testing
                 queue.append(next)
                 next += 1
             }
-            if turn % 3 == 0 { seen += queue.popFirst(turn % 11) } else if let item = queue.popFirst() { seen.append(item) }
+            if turn % 3 == 0 {
+                seen += queue.popFirst(turn % 11)
+            } else if let item = queue.popFirst() {
+                seen.append(item)
+            }
             #expect(queue.count == next - seen.count)
         }
         seen += queue.popFirst(.max / 2)

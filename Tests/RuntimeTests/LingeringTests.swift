@@ -1,5 +1,6 @@
-@testable import Runtime
 import Testing
+
+@testable import Runtime
 
 @Suite struct LingeringTests {
     private let start: UInt64 = 1_000_000_000
