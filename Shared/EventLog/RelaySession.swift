@@ -11,8 +11,8 @@ struct RelaySession {
     private let shares = AdvisoryShares("relay")
     private var held: Set<Int> = []
     private var cursors: [Int16: RelayCursor] = [:]
-    /// Pages of a backlog that are read and not yet published, by the cursor they follow, and of which slots they are.
-    private var ahead: [RelayCursor: (slots: [Int16], page: Page)] = [:]
+    /// A page of a backlog that is read and not yet published, which cursor it follows, and of which slots it is.
+    private var ahead: (cursor: RelayCursor, slots: [Int16], page: Page)?
     /// Slots that are published further than is stored.
     private var unstored: Set<Int16> = []
     private var stored = ContinuousClock.now - .seconds(3600)
@@ -49,7 +49,7 @@ struct RelaySession {
     private mutating func adopt() async throws {
         let slots = Set(held.map { Int16($0) })
         cursors = cursors.filter { slots.contains($0.key) }
-        ahead = ahead.filter { slots.isSuperset(of: $0.value.slots) }
+        if let found = ahead, !slots.isSuperset(of: found.slots) { ahead = nil }
         relay.state.withLock { $0.slots = slots.count }
         let new = slots.subtracting(cursors.keys).sorted()
         guard !new.isEmpty else { return }
@@ -129,7 +129,8 @@ struct RelaySession {
         for (cursor, slots) in grouped(cursors.keys) {
             let (next, count, current) = try await advance(cursor, slots, target)
             for slot in slots { cursors[slot] = next }
-            if next.upper == nil { target = target ?? current }
+            // Of slots that just read everything only: where a backlog ended is a moment long gone.
+            if cursor.upper == nil, next.upper == nil { target = target ?? current }
             if count > 0 || next.upper != nil { published = (published ?? 0) + count }
         }
         if published == nil {
@@ -153,33 +154,39 @@ struct RelaySession {
         case .publish(let next):
             // Nothing new: the stored cursor is as good as this one.
             guard !page.events.isEmpty || cursor.upper != nil else { return (next, 0, next.snapshot) }
-            // Of a backlog the next page is read while the log takes this one.
+            // Of a backlog the next page is read while the log takes this one; of one backlog, where there are several.
             let session = self
-            async let following = next.upper == nil ? nil : session.look(next, slots, nil)
+            let goesOn = next.upper != nil && ahead == nil
+            async let following = goesOn ? session.look(next, slots, nil) : nil
             try await relay.log.append(page.events.map(\.record), to: relay.topic)
-            if let following = try await following { ahead[next] = (slots, following) }
-            // Only now: a relay that dies before publishes again, and the inbox skips the repeats.
+            // Only now: a relay that dies before publishes again, and the inbox skips the repeats. And before anything
+            // else that can fail: what the log has taken is not published again for that.
+            for slot in slots { cursors[slot] = next }
             unstored.formUnion(slots)
-            try await note(page, next, slots)
+            let left = note(page)
+            // What keeps this look from being made the next round says, which then makes its own.
+            if let page = try? await following { ahead = (next, slots, page) }
+            // What was counted is published, but there was more than is counted.
+            if next.upper != nil, left == 0 { try await count(next, slots) }
             return (next, page.events.count, next.snapshot)
         }
     }
 
     /// The page after a cursor, if it was read ahead for the same slots.
     private mutating func take(_ cursor: RelayCursor, _ slots: [Int16]) -> Page? {
-        guard let (theirs, page) = ahead.removeValue(forKey: cursor), theirs == slots else { return nil }
-        return page
+        guard let found = ahead, found.cursor == cursor else { return nil }
+        ahead = nil
+        return found.slots == slots ? found.page : nil
     }
 
-    private func note(_ page: Page, _ cursor: RelayCursor, _ slots: [Int16]) async throws {
-        let left = relay.state.withLock { state in
+    /// Notes that a page is published; answers how much of what was counted waits.
+    private func note(_ page: Page) -> Int {
+        relay.state.withLock { state in
             state.published += page.events.count
             state.depth = max(0, state.depth - page.events.count)
             if let first = page.events.first { state.lag = Timestamp.now() - first.time }
             return state.depth
         }
-        // What was counted is published, but there was more than is counted.
-        if cursor.upper != nil, left == 0 { try await count(cursor, slots) }
     }
 
     /// What one look at the outbox found, and what follows from it.

@@ -123,7 +123,17 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         drain()
         let now = uv_hrtime()
         meter.record(idle: uv_metrics_idle_time(raw), now: now, counts: !lingering.onlyLooked(now: now))
-        stayAwake(!local.isEmpty || lingering.mayLinger(now: now))
+        let lingers = local.isEmpty && lingering.mayLinger(now: now)
+        stayAwake(!local.isEmpty || lingers)
+        if lingers { letOthersRun() }
+    }
+
+    /// What others do with the processor is no lag of this loop.
+    private func letOthersRun() {
+        sched_yield()
+        let now = uv_hrtime()
+        lingering.goesOn(at: now)
+        meter.goesOn(at: now)
     }
 
     /// Runs what waits, at most a bounded number so that I/O gets its turn.

@@ -3,7 +3,7 @@ public struct FIFO<Element> {
     private var items: [Element?] = []
     private var head = 0
 
-    /// From how many places on those at the head that are empty are closed.
+    /// Of so many places at the head that are empty on, and when they are half of all, they are closed.
     private static var closedFrom: Int { 4096 }
 
     public init() {}
@@ -24,7 +24,7 @@ public struct FIFO<Element> {
 
     /// Takes as many as there are, up to a limit.
     public mutating func popFirst(_ limit: Int) -> [Element] {
-        let end = min(items.count, head + limit)
+        let end = head + min(limit, count)
         let taken = items[head..<end].compactMap { $0 }
         for index in head..<end { items[index] = nil }
         head = end
@@ -41,7 +41,7 @@ public struct FIFO<Element> {
         if head == items.count {
             items.removeAll(keepingCapacity: items.capacity <= Self.closedFrom)
             head = 0
-        } else if head >= Self.closedFrom {
+        } else if head >= max(Self.closedFrom, items.count / 2) {
             items.removeFirst(head)
             head = 0
         }

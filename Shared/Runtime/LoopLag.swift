@@ -48,6 +48,9 @@ final class LagMeter: Sendable {
         add(1, to: buckets[bounds.firstIndex { busy <= $0 } ?? bounds.count].count)
     }
 
+    /// The turn that has begun begins at `now` only.
+    func goesOn(at now: UInt64) { lastTurn.store(now, ordering: .relaxed) }
+
     /// One writer: a load and a store are enough.
     private func add(_ value: UInt64, to counter: borrowing Atomic<UInt64>) {
         counter.store(counter.load(ordering: .relaxed) &+ value, ordering: .relaxed)

@@ -101,7 +101,9 @@ public struct Bootstrap: Sendable {
 
     /// Ordered by bytes, which is the order of code points and so that of `C.UTF-8`, too, but needs no call of the C library
     /// for each comparison in an index; what names are ordered by says so itself.
-    package static let form = "template template0 encoding 'UTF8' lc_collate 'C' lc_ctype 'C.UTF-8'"
+    package static let form = """
+        template template0 encoding 'UTF8' locale_provider 'libc' lc_collate 'C' lc_ctype 'C.UTF-8'
+        """
 
     /// Statements that make the roles; those with a role's name only where it is missing.
     private func roleCommands(_ roles: RoleNames) -> [(role: String?, sql: SQL)] {

@@ -53,6 +53,22 @@ struct KafkaTests {
         await loop.shutdown()
     }
 
+    /// What librdkafka refuses stays with the sender, headers and all; the others are sent.
+    @Test func aMessageThatIsTooLargeIsRefused() async throws {
+        let loop = EventLoop()
+        let producer = try KafkaProducer(try await Self.configuration(), loop: loop)
+        let topic = try await Self.topic(producer)
+        let large = KafkaMessage(
+            key: [1], headers: [EventHeader("h", "v")], value: Array(repeating: 9, count: 2_000_000))
+        for _ in 0..<3 {
+            await #expect(throws: KafkaError.self) { try await producer.send([large], to: topic) }
+        }
+        try await producer.send([KafkaMessage(key: [1], headers: [EventHeader("h", "v")], value: [1])], to: topic)
+        #expect(producer.pending == 0)
+        await producer.close()
+        await loop.shutdown()
+    }
+
     /// 30,000 messages are more than librdkafka's queue holds: the sender waits instead of failing, and an owner that
     /// takes few at a time gets all of them in order although the buffer fills up and partitions are paused.
     @Test func backPressureLosesNothing() async throws {

@@ -153,6 +153,7 @@ class Bench:
         if self.options.log == "kafka":
             # First: the relay, too, meets a broker that has compiled itself.
             known = self.system.environment()
+            events.settle(self.system)
             with alone(self.system, SERVICES, self.database):
                 floor = events.producer_floor(known["KAFKA_HOME"], known["KAFKA_BOOTSTRAP_SERVERS"])
         (relay, relaying), (consumer, applying) = events.measure(

@@ -1,0 +1,173 @@
+import Foundation
+import Postgres
+import Synchronization
+import Tenancy
+import Testing
+import Values
+
+@testable import EventLog
+
+/// A backlog's next page is read while the log takes the one before: what must not come of that.
+@Suite(.serialized, .timeLimit(.minutes(2)))
+struct ReadAheadTests {
+    private static let pages: OutboxRelay.Options = {
+        var options = OutboxRelay.Options()
+        options.page = 10
+        return options
+    }()
+
+    private static func relay(_ fixture: Fixture, _ log: any EventLog, storePace: Duration? = nil) -> OutboxRelay {
+        var options = pages
+        if let storePace { options.storePace = storePace }
+        return OutboxRelay(database: fixture.tenants, log: log, topic: fixture.topic, options: options)
+    }
+
+    /// Stopped while its look at the next page waits for somebody's lock, the relay still notes what the log has taken.
+    @Test func aRelayThatIsStoppedMeanwhileRepeatsNothing() async throws {
+        try await Fixture.with { fixture in
+            let names = (0..<8).map { "a\($0)" }
+            for sequence in 1...10 as ClosedRange<Int64> {
+                try await fixture.write(names.map { fixture.event($0, sequence) })
+            }
+            let log = Recording()
+            let relay = Self.relay(fixture, log, storePace: .seconds(3600))
+            try await fixture.tenants.database.withTransaction(role: fixture.owner) { tx in
+                log.afterFirst = { _ = try await tx.query("lock table shared.outbox in access exclusive mode") }
+                try await running(relay.run) {
+                    try await eventually {
+                        guard !log.events.isEmpty, relay.status.published == log.events.count else { return false }
+                        return try await fixture.tenants.database.query(
+                            "select exists (select from pg_locks where not granted and relation = 'shared.outbox'::regclass)",
+                            role: fixture.tenants.outboxRole
+                        ).single().get(0)
+                    }
+                }
+                #expect((10..<80).contains(log.events.count))
+            }
+            let next = Self.relay(fixture, log)
+            try await running(next.run) { try await eventually { log.events.count >= 80 && next.status.depth == 0 } }
+            #expect(log.sequences == Dictionary(uniqueKeysWithValues: names.map { ($0, Array(1...10)) }))
+        }
+    }
+
+    /// Where a backlog ends says nothing of slots that were never behind: they are not published again from there.
+    @Test func theEndOfABacklogIsNoMomentForOthers() async throws {
+        try await Fixture.with { fixture in
+            let rows = try await fixture.tenants.database.query(
+                """
+                select (hashtext(name) & 15) < 8, array_agg(name order by name) from (
+                    select 'a' || g as name from generate_series(1, 200) g) names group by 1 order by 1
+                """, role: fixture.tenants.outboxRole)
+            let (live, behind): ([String], [String]) = (try rows[0].get(1), try rows[1].get(1))
+            // Which of the two groups has its turn first is chance.
+            for turn in 1...6 as ClosedRange<Int64> {
+                let log = Recording()
+                let next = Mutex(0)
+                log.afterEach = {
+                    let number = next.withLock { next in
+                        defer { next += 1 }
+                        return next
+                    }
+                    if number < 8 { try await fixture.write([fixture.event(live[number], turn)]) }
+                }
+                for part in 1...5 as ClosedRange<Int64> {
+                    try await fixture.write(behind.prefix(8).map { fixture.event($0, 5 * (turn - 1) + part) })
+                }
+                try await Self.putBack(fixture, slots: 0...7, isFirst: turn == 1)
+                let relay = Self.relay(fixture, log)
+                try await running(relay.run) {
+                    try await eventually { log.events.count >= 48 && relay.status.depth == 0 }
+                    // Whatever is published again would come before this one.
+                    try await fixture.write([fixture.event("last", turn)])
+                    relay.nudge()
+                    try await eventually { log.events.contains { $0.aggregateID == "last" } }
+                }
+                #expect(log.events.count == 49, "\(log.sequences)")
+                _ = try await fixture.tenants.database.query(
+                    "truncate shared.outbox", role: fixture.owner)
+            }
+        }
+    }
+
+    /// The slots are as far as now, but for those that are far behind.
+    private static func putBack(_ fixture: Fixture, slots: ClosedRange<Int>, isFirst: Bool) async throws {
+        _ = try await fixture.tenants.database.query(
+            """
+            insert into shared.relay_cursor (slot, system_identifier, snapshot)
+            select slot, system_identifier, case when slot between \(Int64(slots.lowerBound)) and \(Int64(slots.upperBound))
+                then '1:1:' else pg_current_snapshot() end
+            from generate_series(0, 15) slot, pg_control_system()
+            on conflict (slot) do update set snapshot = excluded.snapshot, upper = null, last_id = null
+            """, role: fixture.tenants.outboxRole)
+    }
+
+    /// Another relay takes half of the slots in the middle of a backlog: pages read before that are not used.
+    @Test func slotsThatGoInTheMiddleArePublishedByOneOnly() async throws {
+        try await Fixture.with { fixture in
+            let names = (0..<40).map { "a\($0)" }
+            for sequence in 1...50 as ClosedRange<Int64> {
+                try await fixture.write(names.map { fixture.event($0, sequence) })
+            }
+            let log = Recording()
+            log.afterEach = { try await Task.sleep(for: .milliseconds(5)) }
+            let (first, second) = (Self.relay(fixture, log), Self.relay(fixture, log))
+            try await running(first.run) {
+                try await eventually { first.status.published > 100 }
+                try await running(second.run) {
+                    try await eventually { log.events.count >= 2000 && first.status.depth + second.status.depth == 0 }
+                }
+                #expect(second.status.published > 0)
+            }
+            #expect(log.sequences == Dictionary(uniqueKeysWithValues: names.map { ($0, Array(1...50)) }))
+        }
+    }
+}
+
+/// Keeps what is appended, and does what a test wants afterwards.
+private final class Recording: EventLog {
+    private struct State {
+        var events: [CloudEvent] = []
+        var appends = 0
+        var first: (@Sendable () async throws -> Void)?
+        var each: (@Sendable () async throws -> Void)?
+    }
+
+    let name = "recording"
+    let appendPace = Duration.milliseconds(1)
+    private let state = Mutex(State())
+
+    var events: [CloudEvent] { state.withLock { $0.events } }
+    var sequences: [String: [Int64]] {
+        events.reduce(into: [:]) { $0[$1.aggregateID, default: []].append($1.sequence) }
+    }
+    var afterFirst: (@Sendable () async throws -> Void)? {
+        get { state.withLock { $0.first } }
+        set { state.withLock { $0.first = newValue } }
+    }
+    var afterEach: (@Sendable () async throws -> Void)? {
+        get { state.withLock { $0.each } }
+        set { state.withLock { $0.each = newValue } }
+    }
+
+    func append(_ records: [EventRecord], to topic: String) async throws {
+        let events = try records.map { try CloudEvent($0) }
+        let act = state.withLock { state in
+            state.events += events
+            state.appends += 1
+            return state.appends == 1 ? state.first ?? state.each : state.each
+        }
+        try await act?()
+    }
+
+    func createTopics(_ topics: [String], partitions: Int) async throws {}
+    func consume(group: String, topics: [String], batch: Int, subscriber: any EventSubscriber) async throws {}
+    func offsets(of topic: String, at time: Timestamp) async throws -> [Int: Int64] { [:] }
+    func bounds(of topic: String) async throws -> [Int: Range<Int64>] { [:] }
+    func isReachable() async -> Bool { true }
+    func close() async {}
+}
+
+extension Fixture {
+    /// May do what no part of a service may.
+    fileprivate var owner: DatabaseRole { DatabaseRole(tenants.roles.owner, login: tenants.roles.provisionLogin) }
+}
