@@ -34,35 +34,41 @@ extension Resource {
             .post, "\(path)/bulk", id: "bulkCreate\(typeName)", summary: "Create many \(collection)",
             description: """
                 A JSON array or NDJSON of at most 10,000 objects, each as `POST \(path)` takes it. Each has its result, in \
-                order; a bad one stops no other. Rows with an externalId can be sent again: they are not doubled.
+                order; a bad one stops no other. Rows with an externalId can be sent again, and a request with an \
+                Idempotency-Key: they are not doubled, also where the first attempt was cut off in the middle.
                 """,
-            tags: [collection], permission: "import", body: body,
+            tags: [collection], permission: "import", parameters: [.idempotencyKey], body: body,
             responses: [ResponseSpec(200, "A result for each row.", schema: Schema("BulkResult", result))],
-            errors: [.validationFailed, .bodyTooLarge], timeout: .seconds(300)
+            errors: [.validationFailed, .bodyTooLarge, .idempotencyKeyReused, .requestInProgress],
+            timeout: .seconds(300)
         ) { call in
             guard try call.caller.may(Permission("\(collection).write")) else { throw Problem(.forbidden) }
-            let rows = try await Self.rows(call)
-            let results = try await createMany(rows, try call.writeContext())
-            return .json(Self.summary(results, call))
+            try call.requireMediaType()
+            let bytes = try await call.bytes()
+            let rows = try Self.rows(bytes, call.request.headers["Content-Type"])
+            let context = try call.writeContext(body: bytes)
+            let (language, requestID) = (call.language, call.requestID)
+            let (items, isReplayed) = try await createOnce(rows, context) { result, index in
+                result.json(index, language: language, requestID: requestID)
+            }
+            var response = HTTPResponse.json(Self.summary(items))
+            if isReplayed { response.headers.add("Idempotency-Replayed", "true") }
+            return response
         }
     }
 
-    private static func summary(_ results: [RowResult], _ call: Call) -> JSON {
-        let counts = results.reduce(into: [Int: Int64]()) { $0[$1.status, default: 0] += 1 }
-        let (created, existing) = (counts[201] ?? 0, counts[200] ?? 0)
+    private static func summary(_ items: [JSON]) -> JSON {
+        func count(_ status: Int64) -> Int64 { Int64(items.count { $0["status"] == .int(status) }) }
+        let (created, existing) = (count(201), count(200))
         return [
-            "items": .array(
-                results.enumerated().map { $1.json($0, language: call.language, requestID: call.requestID) }),
-            "created": .int(created), "existing": .int(existing),
-            "refused": .int(Int64(results.count) - created - existing),
+            "items": .array(items), "created": .int(created), "existing": .int(existing),
+            "refused": .int(Int64(items.count) - created - existing),
         ]
     }
 
     /// The rows of a body; a line of NDJSON that is no JSON is a bad row, not a bad request.
-    private static func rows(_ call: Call) async throws -> [Result<JSON, Problem>] {
-        try call.requireMediaType()
-        let bytes = try await call.bytes()
-        let isLines = call.request.headers["Content-Type"]?.hasPrefix("application/x-ndjson") ?? false
+    private static func rows(_ bytes: [UInt8], _ mediaType: String?) throws -> [Result<JSON, Problem>] {
+        let isLines = mediaType?.hasPrefix("application/x-ndjson") ?? false
         let rows: [Result<JSON, Problem>]
         if isLines {
             rows = bytes.split(separator: UInt8(ascii: "\n")).filter { !$0.allSatisfy { $0 == 32 || $0 == 13 } }.map {

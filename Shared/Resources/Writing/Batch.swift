@@ -89,7 +89,7 @@ extension Resource {
             }
             let refused = RowResult(outcome: .refused(problem))
             let statements = progress(start..<start + 1, [refused])
-            if !statements.isEmpty { try await writer.commit(context.tenant, statements) }
+            try await commit(context.tenant, statements)
             return [refused]
         }
     }
@@ -157,8 +157,18 @@ extension Resource {
         statements += more
         if !events.isEmpty { statements.append(Outbox.insert(events)) }
         statements += updates + progress(start..<start + drafts.count, results)
-        if !statements.isEmpty { try await writer.commit(context.tenant, statements) }
+        try await commit(context.tenant, statements)
         return results
+    }
+
+    /// - Throws: ``RunsAlready`` rather than the database's error, which would be taken for a row's.
+    private func commit(_ tenant: TenantID, _ statements: [SQL]) async throws {
+        guard !statements.isEmpty else { return }
+        do {
+            try await writer.commit(tenant, statements)
+        } catch let error as PostgresError where error.isOfKey {
+            throw RunsAlready()
+        }
     }
 
     /// The domain's answers, the refused rows in their places.

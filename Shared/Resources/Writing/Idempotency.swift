@@ -20,6 +20,14 @@ struct IdempotencyClaim: Sendable {
         fingerprint = .sha256(body)
     }
 
+    private init(scope: Digest, fingerprint: Digest) { (self.scope, self.fingerprint) = (scope, fingerprint) }
+
+    /// Of a part of the request that is committed by itself.
+    func part(_ number: Int) -> IdempotencyClaim {
+        IdempotencyClaim(
+            scope: .sha256(scope.bytes + Array("\u{0}\(number)".utf8)), fingerprint: fingerprint)
+    }
+
     /// How long a key is kept.
     static let lifetime = Duration.seconds(24 * 3600)
 
@@ -59,5 +67,16 @@ struct IdempotencyClaim: Sendable {
         return HTTPResponse(
             HTTPStatus(rawValue: try row.get("status", as: Int.self)), headers: headers,
             body: body.map { .bytes($0) } ?? .none)
+    }
+}
+
+/// The same request, by its `Idempotency-Key`, is running elsewhere.
+struct RunsAlready: Error {}
+
+extension PostgresError {
+    /// Whether it was the key that was refused.
+    var isOfKey: Bool {
+        sqlState == WriteState.running
+            || sqlState == WriteState.uniqueViolation && constraint == "idempotency_keys_pkey"
     }
 }

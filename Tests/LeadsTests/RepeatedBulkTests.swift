@@ -1,0 +1,111 @@
+import Foundation
+import HTTP
+import JSON
+import Postgres
+import Resources
+import Tenancy
+import Testing
+import Values
+
+@testable import Leads
+
+/// Rows in bulk under an `Idempotency-Key`: each has one effect, however often the request comes.
+@Suite struct RepeatedBulkTests {
+    private static let rows: [JSON] = (0..<600).map { ["company": .string("Company \($0)")] } + [["company": 5], "x"]
+
+    private func send(_ service: LeadsFixture, _ rows: [JSON], key: String? = "k") async throws -> (
+        status: Int, body: JSON, isReplayed: Bool
+    ) {
+        let principal = Principal(
+            tenant: service.tenant.id, subject: "test", kind: .apiKey, role: "admin",
+            permissions: ["import", "leads.read", "leads.write"], visibility: .all)
+        let router = try Router(
+            service.leads.endpoints(), middleware: [Known(principal: principal)],
+            events: RouterEvents(unexpected: { _, _, _ in }), translate: { Problem(translating: $0) })
+        var headers: HTTPHeaders = ["Content-Type": "application/json"]
+        if let key { headers["Idempotency-Key"] = key }
+        let response = await router.handler(
+            HTTPRequest(.post, "/v1/leads/bulk", headers: headers, body: .bytes(JSON.array(rows).serialize())))
+        return (
+            response.status.code, try service.read(response).body, response.headers.contains("Idempotency-Replayed")
+        )
+    }
+
+    private func count(_ service: LeadsFixture) async throws -> Int64 {
+        try await service.count("select count(*) from \(service.tenant.schema).leads")
+    }
+
+    @Test func theFirstAnswerComesAgainAndNothingIsDoubled() async throws {
+        try await LeadsFixture.with { service in
+            let first = try await send(service, Self.rows)
+            #expect(first.status == 200 && !first.isReplayed)
+            #expect(first.body["created"] == 600 && first.body["refused"] == 2)
+            let again = try await send(service, Self.rows)
+            #expect(again.status == 200 && again.isReplayed && again.body == first.body)
+            #expect(try await count(service) == 600)
+
+            let other = try await send(service, Array(Self.rows.reversed()))
+            #expect(other.status == 422 && other.body["code"] == "idempotencyKeyReused", "\(other.body)")
+            // Another key, and none, are other requests.
+            #expect(try await send(service, [["company": "A"]], key: "k2").body["created"] == 1)
+            #expect(try await send(service, [["company": "B"]], key: nil).body["created"] == 1)
+            #expect(try await send(service, [["company": "C"]], key: nil).isReplayed == false)
+            #expect(try await count(service) == 603)
+        }
+    }
+
+    /// The server goes away between two of the transactions: sent again, the request goes on where it was.
+    @Test func oneThatWasCutOffInTheMiddleGoesOn() async throws {
+        try await LeadsFixture.with { service in
+            let leads: SQL = "\(service.tenant.schema).leads"
+            try await service.owner([
+                """
+                create function \(service.tenant.schema).go_away() returns trigger language plpgsql as $$
+                begin
+                    if new.company = 'Company 300' then raise exception 'going away' using errcode = '57P01'; end if;
+                    return new;
+                end $$
+                """,
+                "create trigger go_away before insert on \(leads) for each row execute function \(service.tenant.schema).go_away()",
+            ])
+            #expect(try await send(service, Self.rows).status == 503)
+            #expect(try await count(service) == 250)
+            try await service.owner(["drop trigger go_away on \(leads)"])
+            let answer = try await send(service, Self.rows)
+            #expect(answer.status == 200 && !answer.isReplayed)
+            #expect(answer.body["created"] == 600 && answer.body["items"]?.array?.count == 602)
+            #expect(try await count(service) == 600)
+            #expect(
+                try await service.count("select count(distinct company) from \(service.tenant.schema).leads") == 600)
+        }
+    }
+
+    @Test func atOnceOneRunsAndTheOthersHearOfIt() async throws {
+        try await LeadsFixture.with { service in
+            let answers = try await withThrowingTaskGroup(of: (Int, JSON).self) { group in
+                for _ in 0..<6 {
+                    group.addTask {
+                        let answer = try await send(service, Self.rows)
+                        return (answer.status, answer.body)
+                    }
+                }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(answers.allSatisfy { $0.0 == 200 || $0.1["code"] == "requestInProgress" }, "\(answers.map(\.0))")
+            let last = try await send(service, Self.rows)
+            #expect(last.status == 200 && answers.allSatisfy { $0.0 == 409 || $0.1 == last.body })
+            #expect(try await count(service) == 600)
+        }
+    }
+}
+
+extension LeadsFixture {
+    /// As who owns the tables.
+    fileprivate func owner(_ statements: [SQL]) async throws {
+        let roles = environment.database.roles
+        for statement in statements {
+            _ = try await environment.database.database.query(
+                statement.unprepared(), role: DatabaseRole(roles.owner, login: roles.provisionLogin))
+        }
+    }
+}
