@@ -97,7 +97,7 @@ class Api:
 
     @staticmethod
     def _transient(answer):
-        running = answer.status == 409 and "idempotency" in str((answer.body or {}).get("code"))
+        running = answer.status == 409 and (answer.body or {}).get("code") == "requestInProgress"
         return answer.status is None or answer.status in TRANSIENT or running
 
     def _once(self, method, path, content, headers):

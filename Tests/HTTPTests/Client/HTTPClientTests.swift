@@ -239,7 +239,7 @@ func eventually(_ condition: () -> Bool) async throws {
     }
 
     /// The answer to the second would be another one: 404 for what the first deleted.
-    /// Nor does an `Idempotency-Key` change that: not everything that takes a POST knows it, such as rows in bulk.
+    /// Nor does an `Idempotency-Key` change that: not everything that takes a POST knows it, such as sessions.
     @Test(arguments: [HTTPMethod.delete, .put, .post]) func whatIsForwardedWithEffectsIsSentOnce(method: HTTPMethod)
         async throws
     {
