@@ -207,6 +207,29 @@ def test_a_key_sent_by_many_at_once_has_one_effect(api):
     assert again[0] == 201
 
 
+@pytest.mark.parametrize("path, row, wrong", [
+    ("/v1/teams", {}, {"parentId": "00000000-0000-7000-8000-000000000000"}),
+    ("/v1/users", {"role": "sales"}, {"teamId": "00000000-0000-7000-8000-000000000000"}),
+    ("/v1/users", {"role": "sales"}, {"login": "with spaces"}),
+])
+def test_one_row_of_a_bulk_that_names_nobody_stops_no_other(api, path, row, wrong):
+    rows = [{"name": f"Row {n}", **({"login": f"{next(iter(wrong))}-{n}"} if "role" in row else {}), **row}
+            for n in range(5)]
+    rows[2] |= wrong
+    answer = api.ok("POST", f"{path}/bulk", rows)
+    assert [item["status"] for item in answer["items"]] == [201, 201, 422, 201, 201]
+    assert answer["items"][2]["error"]["errors"][0]["path"] == f"/{next(iter(wrong))}"
+
+
+def test_a_bulk_that_is_sent_again_is_one(api):
+    rows = [{"company": f"Once more {n}"} for n in range(3)]
+    first, again = (api.send("POST", "/v1/leads/bulk", rows, Idempotency_Key="bulk-1") for _ in range(2))
+    assert first[0] == again[0] == 200 and first[2] == again[2]
+    assert again[1]["Idempotency-Replayed"] == "true" and "Idempotency-Replayed" not in first[1]
+    assert len(api.ok("GET", "/v1/leads?q=Once%20more")["items"]) == 3
+    assert api.send("POST", "/v1/leads/bulk", rows[:2], Idempotency_Key="bulk-1")[0] == 422
+
+
 def test_bulk_takes_lines_and_back_dating_needs_the_role(platform, api):
     lines = b'{"company": "Line 1", "occurredAt": "2020-02-03T04:05:06Z"}\n{"company": 2}\n{"company": "Line 3"}\n'
     answer = api.ok("POST", "/v1/leads/bulk", lines, Content_Type="application/x-ndjson")

@@ -20,9 +20,10 @@ struct Directory: Sendable {
             "users", environment: environment,
             rules: ResourceRules(
                 creating: { drafts in
-                    for draft in drafts { try await Self.check(draft.record, environment, draft.context) }
-                    return drafts.map { draft in
-                        Self.may(draft.record.role, draft.context) ? .create(draft.record) : .refuse(Self.tooMuch)
+                    try await Creation.each(of: drafts) { draft in
+                        try await Self.check(draft.record, environment, draft.context)
+                        return Self.may(draft.record.role, draft.context)
+                            ? .create(draft.record) : .refuse(Self.tooMuch)
                     }
                 },
                 changing: { modification, _, context in
@@ -47,8 +48,10 @@ struct Directory: Sendable {
             "teams", environment: environment,
             rules: ResourceRules(
                 creating: { drafts in
-                    for draft in drafts { try await Self.check(draft.record, environment, draft.context) }
-                    return drafts.map { .create($0.record, statements: [Self.treeChanged]) }
+                    try await Creation.each(of: drafts) { draft in
+                        try await Self.check(draft.record, environment, draft.context)
+                        return .create(draft.record, statements: [Self.treeChanged])
+                    }
                 },
                 changing: { modification, _, context in
                     try await Self.check(modification.new, environment, context)

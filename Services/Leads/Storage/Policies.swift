@@ -68,18 +68,11 @@ final class Policies: Sendable {
         return ResourceRules(
             creating: { drafts in
                 guard let tenant = drafts.first?.context.tenant else { return [] }
-                var creations: [Creation<Record>] = []
-                for draft in drafts {
-                    do {
-                        try await checkAll([draft.record], tenant)
-                        try await checkPerson(draft.record, nil, draft.context)
-                        creations.append(.create(draft.record))
-                    } catch {
-                        guard let problem = Problem(translating: error) else { throw error }
-                        creations.append(.refuse(problem))
-                    }
+                return try await Creation.each(of: drafts) { draft in
+                    try await checkAll([draft.record], tenant)
+                    try await checkPerson(draft.record, nil, draft.context)
+                    return .create(draft.record)
                 }
-                return creations
             },
             changing: { modification, _, context in
                 try await checkAll([modification.new], context.tenant)

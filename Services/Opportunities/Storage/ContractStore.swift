@@ -18,16 +18,7 @@ struct ContractStore: Sendable {
             ownership: Ownership(owner: \.ownerID, team: \.teamID, takesCaller: false),
             rules: ResourceRules(
                 creating: { drafts in
-                    var creations: [Creation<Contract>] = []
-                    for draft in drafts {
-                        do {
-                            creations.append(.create(try await create(draft)))
-                        } catch {
-                            guard let problem = Problem(translating: error) else { throw error }
-                            creations.append(.refuse(problem))
-                        }
-                    }
-                    return creations
+                    try await Creation.each(of: drafts) { .create(try await create($0)) }
                 },
                 changing: { modification, _, context in
                     var result = modification

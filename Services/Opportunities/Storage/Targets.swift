@@ -14,17 +14,10 @@ struct Targets: Sendable {
             "targets", environment: environment,
             rules: ResourceRules(
                 creating: { drafts in
-                    var creations: [Creation<Target>] = []
-                    for draft in drafts {
-                        do {
-                            try await check(draft.record, draft.context)
-                            creations.append(.create(draft.record))
-                        } catch {
-                            guard let problem = Problem(translating: error) else { throw error }
-                            creations.append(.refuse(problem))
-                        }
+                    try await Creation.each(of: drafts) { draft in
+                        try await check(draft.record, draft.context)
+                        return .create(draft.record)
                     }
-                    return creations
                 },
                 changing: { modification, _, context in
                     try await check(modification.new, context)

@@ -288,7 +288,7 @@ public struct Backbone: Sendable {
             run: {
                 while !Task.isCancelled {
                     try await Task.sleep(for: .seconds(3600))
-                    let limit = Timestamp.now() - IdempotencyClaim.lifetime
+                    let limit = Timestamp.now() - IdempotencyClaim.keeping
                     for tenant in database.directory.all where tenant.status == .active {
                         do {
                             _ = try await database.flight(

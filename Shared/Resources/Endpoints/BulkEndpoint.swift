@@ -34,8 +34,8 @@ extension Resource {
             .post, "\(path)/bulk", id: "bulkCreate\(typeName)", summary: "Create many \(collection)",
             description: """
                 A JSON array or NDJSON of at most 10,000 objects, each as `POST \(path)` takes it. Each has its result, in \
-                order; a bad one stops no other. Rows with an externalId can be sent again, and a request with an \
-                Idempotency-Key: they are not doubled, also where the first attempt was cut off in the middle.
+                order; a bad one stops no other. Rows with an externalId can be sent again, and for 24 hours a \
+                request with an Idempotency-Key: they are not doubled, also where the first attempt was cut off midway.
                 """,
             tags: [collection], permission: "import", parameters: [.idempotencyKey], body: body,
             responses: [ResponseSpec(200, "A result for each row.", schema: Schema("BulkResult", result))],
@@ -45,8 +45,10 @@ extension Resource {
             guard try call.caller.may(Permission("\(collection).write")) else { throw Problem(.forbidden) }
             try call.requireMediaType()
             let bytes = try await call.bytes()
-            let rows = try Self.rows(bytes, call.request.headers["Content-Type"])
-            let context = try call.writeContext(body: bytes)
+            let isLines = Self.isLines(call.request.headers["Content-Type"])
+            let rows = try Self.rows(bytes, isLines: isLines)
+            // The same bytes are other rows when read otherwise.
+            let context = try call.writeContext(body: bytes + [isLines ? 1 : 0])
             let (language, requestID) = (call.language, call.requestID)
             let (items, isReplayed) = try await createOnce(rows, context) { result, index in
                 result.json(index, language: language, requestID: requestID)
@@ -66,9 +68,12 @@ extension Resource {
         ]
     }
 
+    private static func isLines(_ mediaType: String?) -> Bool {
+        mediaType?.lowercased().hasPrefix("application/x-ndjson") ?? false
+    }
+
     /// The rows of a body; a line of NDJSON that is no JSON is a bad row, not a bad request.
-    private static func rows(_ bytes: [UInt8], _ mediaType: String?) throws -> [Result<JSON, Problem>] {
-        let isLines = mediaType?.hasPrefix("application/x-ndjson") ?? false
+    private static func rows(_ bytes: [UInt8], isLines: Bool) throws -> [Result<JSON, Problem>] {
         let rows: [Result<JSON, Problem>]
         if isLines {
             rows = bytes.split(separator: UInt8(ascii: "\n")).filter { !$0.allSatisfy { $0 == 32 || $0 == 13 } }.map {

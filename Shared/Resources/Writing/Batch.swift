@@ -161,13 +161,14 @@ extension Resource {
         return results
     }
 
-    /// - Throws: ``RunsAlready`` rather than the database's error, which would be taken for a row's.
+    /// - Throws: ``SameRequest`` rather than the database's error, which would be taken for a row's.
     private func commit(_ tenant: TenantID, _ statements: [SQL]) async throws {
         guard !statements.isEmpty else { return }
         do {
             try await writer.commit(tenant, statements)
-        } catch let error as PostgresError where error.isOfKey {
-            throw RunsAlready()
+        } catch let error as PostgresError {
+            if let same = SameRequest(error) { throw same }
+            throw error
         }
     }
 

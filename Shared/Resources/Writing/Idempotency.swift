@@ -28,8 +28,10 @@ struct IdempotencyClaim: Sendable {
             scope: .sha256(scope.bytes + Array("\u{0}\(number)".utf8)), fingerprint: fingerprint)
     }
 
-    /// How long a key is kept.
+    /// How long a key is good for.
     static let lifetime = Duration.seconds(24 * 3600)
+    /// How long it is kept: longer than that by more than any request takes, so that none loses sight of a part of itself.
+    static let keeping = lifetime + .seconds(900)
 
     /// Raises `GX409` when the same request is running now; held to the end of the transaction.
     var claim: SQL {
@@ -38,7 +40,7 @@ struct IdempotencyClaim: Sendable {
     }
 
     func stored(in schema: SchemaName) -> SQL {
-        "select fingerprint, status, headers, body from \(schema).idempotency_keys where scope = \(scope.bytes)"
+        "select fingerprint, status, headers, body, created_at from \(schema).idempotency_keys where scope = \(scope.bytes)"
     }
 
     func store(_ response: HTTPResponse, in schema: SchemaName, at now: Timestamp) -> SQL {
@@ -70,13 +72,18 @@ struct IdempotencyClaim: Sendable {
     }
 }
 
-/// The same request, by its `Idempotency-Key`, is running elsewhere.
-struct RunsAlready: Error {}
+/// The same request, by its `Idempotency-Key`, came twice.
+enum SameRequest: Error {
+    case isRunning
+    /// It was committed since we looked.
+    case isDone
 
-extension PostgresError {
-    /// Whether it was the key that was refused.
-    var isOfKey: Bool {
-        sqlState == WriteState.running
-            || sqlState == WriteState.uniqueViolation && constraint == "idempotency_keys_pkey"
+    /// nil when it was not the key that was refused.
+    init?(_ error: PostgresError) {
+        switch error.sqlState {
+        case WriteState.running: self = .isRunning
+        case WriteState.uniqueViolation where error.constraint == "idempotency_keys_pkey": self = .isDone
+        default: return nil
+        }
     }
 }

@@ -32,6 +32,23 @@ public enum Creation<Record: Aggregate>: Sendable {
     /// An existing record says it all already; nothing is written.
     case unchanged(Record)
     case refuse(Problem)
+
+    /// Decides each draft by itself: what is wrong with one refuses that one. What is wrong with none of them, such as a
+    /// database that is away, is thrown.
+    public static func each(
+        of drafts: [Draft<Record>], _ decide: (Draft<Record>) async throws -> Creation
+    ) async throws -> [Creation] {
+        var creations: [Creation] = []
+        for draft in drafts {
+            do {
+                creations.append(try await decide(draft))
+            } catch {
+                guard let problem = Problem(translating: error), problem.type.status < 500 else { throw error }
+                creations.append(.refuse(problem))
+            }
+        }
+        return creations
+    }
 }
 
 /// A change on its way.
