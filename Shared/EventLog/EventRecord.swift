@@ -16,7 +16,7 @@ public struct EventRecord: Sendable, Hashable {
 
     /// The value of the last header of that name, as text.
     public func header(_ name: String) -> String? {
-        headers.headers.last { $0.name == name }.flatMap { String(validating: $0.value, as: UTF8.self) }
+        headers.fields.last { $0.name == name }.flatMap { String(validating: $0.value, as: UTF8.self) }
     }
 }
 

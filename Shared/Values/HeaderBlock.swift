@@ -70,10 +70,10 @@ public struct HeaderBlock: Sendable, Hashable {
     }
 
     /// The headers as values of their own.
-    public var headers: [EventHeader] {
-        var headers: [EventHeader] = []
-        forEachField { headers.append(EventHeader(String(decoding: $0, as: UTF8.self), Array($1))) }
-        return headers
+    public var fields: [EventHeader] {
+        var fields: [EventHeader] = []
+        forEachField { fields.append(EventHeader(String(decoding: $0, as: UTF8.self), Array($1))) }
+        return fields
     }
 }
 

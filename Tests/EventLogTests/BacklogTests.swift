@@ -84,7 +84,7 @@ struct BacklogTests {
 
 /// Takes everything and keeps only counts. With each page of what was behind it writes a live event, and counts the
 /// pages that come before that is published.
-private final class Counting: EventLog {
+private final class Counting: AppendOnlyLog {
     static let enough = 30
 
     struct Seen {
@@ -115,7 +115,6 @@ private final class Counting: EventLog {
     }
 
     let name = "counting"
-    let appendPace = Duration.milliseconds(1)
     private let fixture: Fixture
     private let live: [String]
     private let state = Mutex(Seen())
@@ -132,11 +131,4 @@ private final class Counting: EventLog {
         // Enough was seen: the rest would only take time.
         try await Task.sleep(for: .seconds(3600))
     }
-
-    func createTopics(_ topics: [String], partitions: Int) async throws {}
-    func consume(group: String, topics: [String], batch: Int, subscriber: any EventSubscriber) async throws {}
-    func offsets(of topic: String, at time: Timestamp) async throws -> [Int: Int64] { [:] }
-    func bounds(of topic: String) async throws -> [Int: Range<Int64>] { [:] }
-    func isReachable() async -> Bool { true }
-    func close() async {}
 }

@@ -197,3 +197,16 @@ final class Collector: EventSubscriber {
 
     func receive(_ batch: [StoredRecord]) async throws { state.withLock { $0.records += batch } }
 }
+
+/// A log that only the relay's side of is of interest.
+protocol AppendOnlyLog: EventLog {}
+
+extension AppendOnlyLog {
+    var appendPace: Duration { .milliseconds(1) }
+    func createTopics(_ topics: [String], partitions: Int) async throws {}
+    func consume(group: String, topics: [String], batch: Int, subscriber: any EventSubscriber) async throws {}
+    func offsets(of topic: String, at time: Timestamp) async throws -> [Int: Int64] { [:] }
+    func bounds(of topic: String) async throws -> [Int: Range<Int64>] { [:] }
+    func isReachable() async -> Bool { true }
+    func close() async {}
+}

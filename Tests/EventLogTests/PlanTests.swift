@@ -92,7 +92,7 @@ import Values
         #expect(try CloudEvent(event.record, form: { _ in .nothing }).data == nil)
         for broken in ["ce_id", "ce_sequence", "ce_tenantid", "ce_specversion"] {
             var record = event.record
-            record.headers = HeaderBlock(record.headers.headers.filter { $0.name != broken })
+            record.headers = HeaderBlock(record.headers.fields.filter { $0.name != broken })
             #expect(throws: CloudEventError.self) { try CloudEvent(record) }
         }
         let received = ReceivedEvent(

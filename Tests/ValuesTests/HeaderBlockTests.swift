@@ -8,21 +8,21 @@ import Values
 
     @Test func keepsOrderRepeatedNamesAndBytesThatAreNoText() {
         let block = HeaderBlock(headers)
-        #expect(block.headers == headers)
+        #expect(block.fields == headers)
         #expect(HeaderBlock(bytes: block.bytes) == block)
-        #expect(HeaderBlock().headers.isEmpty)
+        #expect(HeaderBlock().fields.isEmpty)
         var appended = HeaderBlock(minimumCapacity: 100)
         appended.append("a", "值")
-        #expect(appended.headers == [EventHeader("a", "值")])
+        #expect(appended.fields == [EventHeader("a", "值")])
     }
 
     @Test func whatIsCutOffIsLeftOut() {
         let bytes = HeaderBlock(headers).bytes
         for count in 0..<bytes.count {
-            let cut = HeaderBlock(bytes: Array(bytes.prefix(count))).headers
+            let cut = HeaderBlock(bytes: Array(bytes.prefix(count))).fields
             #expect(cut == Array(headers.prefix(cut.count)) && cut.count < headers.count)
         }
-        #expect(HeaderBlock(bytes: [255, 255, 255, 255, 1]).headers.isEmpty)
+        #expect(HeaderBlock(bytes: [255, 255, 255, 255, 1]).fields.isEmpty)
     }
 
     @Test func anErrorOfTheReaderEndsTheReading() {

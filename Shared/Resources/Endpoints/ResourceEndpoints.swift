@@ -234,8 +234,7 @@ extension Call {
     public func write() async throws -> (body: JSON, context: WriteContext) {
         let body = try await json()
         // The fingerprint is of the meaning, not of the spaces.
-        let isRepeatable = request.headers.contains("Idempotency-Key")
-        return (body, try writeContext(body: isRepeatable ? body.serialize() : []))
+        return (body, try writeContext(body: body.serialize()))
     }
 }
 

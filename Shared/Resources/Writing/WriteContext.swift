@@ -79,13 +79,13 @@ public struct WriteContext: Sendable {
 extension Call {
     /// The context of a write that this call asks for.
     ///
-    /// - Parameter body: of the request; a repeated `Idempotency-Key` must come with the same.
-    public func writeContext(body: [UInt8] = []) throws(Problem) -> WriteContext {
+    /// - Parameter body: of the request; a repeated `Idempotency-Key` must come with the same. Made only where there is one.
+    public func writeContext(body: @autoclosure () -> [UInt8] = []) throws(Problem) -> WriteContext {
         let principal = try caller
         let key = request.method == .post ? try idempotencyKey() : nil
         return WriteContext(
             tenant: try tenant, principal: principal, now: Timestamp.now().wholeMilliseconds, occurredAt: nil,
             traceparent: TraceContext.current?.traceparent, ifMatch: try ifMatch(),
-            idempotency: key.map { IdempotencyClaim(key: $0, call: self, principal: principal, body: body) })
+            idempotency: key.map { IdempotencyClaim(key: $0, call: self, principal: principal, body: body()) })
     }
 }

@@ -57,14 +57,15 @@ public struct Writer: Sendable {
                 committed()
                 return write.response
             } catch let error as PostgresError {
+                switch SameRequest(error) {
+                case .isRunning: throw Problem(.requestInProgress, retryAfter: .seconds(1))
+                case .isDone: if let answer = try await stored(context) { return answer }
+                case nil: break
+                }
                 switch error.sqlState {
                 case WriteState.stale:
                     try await Self.pause(attempt)
                     continue
-                case WriteState.running: throw Problem(.requestInProgress, retryAfter: .seconds(1))
-                case WriteState.uniqueViolation where error.constraint == "idempotency_keys_pkey":
-                    // The same request committed between our look and our write.
-                    if let answer = try await stored(context) { return answer }
                 case WriteState.uniqueViolation where !hasCollided:
                     // Somebody else made it between our look and our write: decided anew, it may be the same thing.
                     hasCollided = true
