@@ -64,7 +64,8 @@ struct KafkaTests {
             await #expect(throws: KafkaError.self) { try await producer.send([large], to: topic) }
         }
         try await producer.send([KafkaMessage(key: [1], headers: [EventHeader("h", "v")], value: [1])], to: topic)
-        #expect(producer.pending == 0)
+        // A message is counted until librdkafka's event of its delivery is freed, a moment after the sender has heard of it.
+        while producer.pending > 0 { await Task.yield() }
         await producer.close()
         await loop.shutdown()
     }
