@@ -125,19 +125,44 @@ import Values
         }
     }
 
-    @Test func `two leads of one company at once are one account where duplicates are linked`() async throws {
-        try await CustomersFixture.with { fixture in
-            try await fixture.set(.link)
-            let ids = try await withThrowingTaskGroup(of: JSON?.self) { group in
-                for _ in 0..<6 {
-                    group.addTask {
-                        try await Steps(fixture: fixture).ask(.put, "account", ["name": "海风有限公司"]).body["id"]
-                    }
-                }
-                return try await group.reduce(into: Set<JSON?>()) { $0.insert($1) }
+    /// What is sent to `step` as many conversions at once: the objects they have then.
+    private func atOnce(_ step: String, _ body: JSON, _ fixture: CustomersFixture) async throws -> Set<JSON?> {
+        try await withThrowingTaskGroup(of: JSON?.self) { group in
+            for _ in 0..<6 {
+                group.addTask { try await Steps(fixture: fixture).ask(.put, step, body).body["id"] }
             }
-            #expect(ids.count == 1)
+            return try await group.reduce(into: Set<JSON?>()) { $0.insert($1) }
+        }
+    }
+
+    @Test(arguments: DuplicatePolicy.Action.allCases)
+    func `leads of one company at once are one account, whatever the policy`(
+        _ action: DuplicatePolicy.Action
+    ) async throws {
+        try await CustomersFixture.with { fixture in
+            try await fixture.set(action)
+            let ids = try await atOnce("account", ["name": "海风有限公司", "phone": "010-6552 9988"], fixture)
+            #expect(ids.count == 1 && !ids.contains(nil), "\(ids)")
             #expect(try await fixture.count("select count(*) from \(fixture.tenant.schema).accounts") == 1)
+        }
+    }
+
+    @Test(arguments: DuplicatePolicy.Action.allCases)
+    func `leads of one person at once are one account and one contact, whatever the policy`(
+        _ action: DuplicatePolicy.Action
+    ) async throws {
+        try await CustomersFixture.with { fixture in
+            try await fixture.set(action)
+            let person: JSONObject = ["name": "王伟", "phone": "13800138000"]
+            var account = person
+            account["kind"] = "person"
+            let accounts = try await atOnce("account", .object(account), fixture)
+            #expect(accounts.count == 1 && !accounts.contains(nil), "\(accounts)")
+            var contact = person
+            contact["accountId"] = accounts.first ?? .null
+            let contacts = try await atOnce("contact", .object(contact), fixture)
+            #expect(contacts.count == 1 && !contacts.contains(nil), "\(contacts)")
+            #expect(try await fixture.count("select count(*) from \(fixture.tenant.schema).contacts") == 1)
         }
     }
 
@@ -161,6 +186,19 @@ import Values
             let known = try await fixture.account("1")
             #expect(try await late.ask(.put, "account", ["id": known.id.json]).status == 422)
             #expect(try await steps.count("accounts") == 1)
+        }
+    }
+
+    @Test func `what another conversion found is taken back with the last of them`() async throws {
+        try await CustomersFixture.with { fixture in
+            let (first, second) = (Steps(fixture: fixture), Steps(fixture: fixture))
+            let made = try await first.ask(.put, "account", ["name": "海风"]).body
+            let found = try await second.ask(.put, "account", ["name": "海风"]).body
+            #expect(found["id"] == made["id"] && found["created"] == false)
+            #expect(try await first.ask(.delete, "").status == 204)
+            #expect(try await first.count("accounts") == 1)
+            #expect(try await second.ask(.delete, "").status == 204)
+            #expect(try await first.count("accounts") == 0)
         }
     }
 

@@ -16,10 +16,18 @@ struct Conversions: Sendable {
         SagaSteps(accounts.environment)
             .step(
                 "account", accounts, hints: ["contactId", "seenBy"], find: { try await account($0, $1) },
-                complete: { $0.leadID = Self.lead($1) }
+                guards: { account, schema in
+                    WriteTurn("accounts", keys: account.matchKeys.map(\.text))
+                        .guarding(found: [], matching: Self.matching(account, schema))
+                }, complete: { $0.leadID = Self.lead($1) }
             )
             .step(
                 "contact", contacts, hints: ["seenBy"], find: { try await contact($0, $1) },
+                guards: { contact, schema in
+                    guard let account = contact.accountID else { return [] }
+                    return WriteTurn("contacts", keys: contact.matchKeys.map(\.text)).guarding(
+                        found: [], matching: Contacts.matching(contact.matchKeys, of: account, schema))
+                },
                 complete: { $0.leadID = Self.lead($1) })
     }
 
@@ -61,19 +69,22 @@ struct Conversions: Sendable {
         var told = Account(id: UUIDv7.make(), at: context.now)
         told.kind = body["kind"]?.string.flatMap(Account.Kind.init) ?? .company
         (told.name, told.creditCode) = (body["name"]?.string ?? "", body["creditCode"]?.string)
-        // Many companies share a switchboard, but nobody shares his telephone.
-        if told.kind == .person { (told.phone, told.email) = (body["phone"]?.string, body["email"]?.string) }
-        let keys = told.matchKeys.map(\.text)
-        guard !keys.isEmpty else { return nil }
+        (told.phone, told.email) = (body["phone"]?.string, body["email"]?.string)
         let rows = try await accounts.environment.database.query(
-            context.tenant,
-            """
-            select id from \(schema: context.tenant).accounts
-            where match_keys && \(keys) and kind = \(told.kind.rawValue) and deleted_at is null
-            order by created_at limit 1
-            """)
+            context.tenant, Self.matching(told, SchemaName(context.tenant)))
         guard let row = rows.first else { return nil }
         return try await accounts.find(try row.get(0, as: UUID.self), tenant: context.tenant)
+    }
+
+    /// Selects the id of the account, if any, that one is.
+    private static func matching(_ account: Account, _ schema: SchemaName) -> SQL {
+        // Many companies share a switchboard, but nobody shares his telephone.
+        let keys = account.matchKeys.filter { account.kind == .person || [.name, .creditCode].contains($0.kind) }
+        return """
+            select id from \(schema).accounts
+            where match_keys && \(keys.map(\.text)) and kind = \(account.kind.rawValue) and deleted_at is null
+            order by created_at limit 1
+            """
     }
 
     /// The contact named, or the one of this account with the same phone or e-mail.

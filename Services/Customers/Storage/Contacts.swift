@@ -40,13 +40,18 @@ struct Contacts: Sendable {
     /// The one of an account who has one of these keys; the oldest.
     func find(account: UUID, _ keys: [MatchKey], _ tenant: TenantID) async throws -> Contact? {
         guard !keys.isEmpty else { return nil }
+        let schema = SchemaName(tenant)
         return try await environment.database.query(
-            tenant,
-            """
-            \(Self.table.select(SchemaName(tenant))) where account_id = \(account)
-            and match_keys && \(keys.map(\.text)) and deleted_at is null order by created_at limit 1
-            """
+            tenant, "\(Self.table.select(schema)) where id = (\(Self.matching(keys, of: account, schema)))"
         ).first.map { try Self.table.record($0) }
+    }
+
+    /// Selects the id of the oldest contact of an account, if any, who has one of these keys.
+    static func matching(_ keys: [MatchKey], of account: UUID, _ schema: SchemaName) -> SQL {
+        """
+        select id from \(schema).contacts where account_id = \(account)
+        and match_keys && \(keys.map(\.text)) and deleted_at is null order by created_at limit 1
+        """
     }
 
     // MARK: - Creation

@@ -34,13 +34,18 @@ public struct SagaSteps: Sendable {
     /// - Parameters:
     ///   - hints: members of a body for `find` alone, that are no fields.
     ///   - find: an object that is there already and is meant; nil makes a new one from the body.
+    ///   - guards: the first statements of the write of a new one: they raise ``WriteState/stale`` when what `find` looks
+    ///     for came in meanwhile, and it is looked for again.
     ///   - complete: sets what a body cannot, such as the lead it came from.
     public func step<Record: Aggregate>(
         _ name: String, _ resource: Resource<Record>, hints: [String] = [],
         find: @escaping @Sendable (JSON, WriteContext) async throws -> Record? = { _, _ in nil },
+        guards: @escaping @Sendable (Record, SchemaName) -> [SQL] = { _, _ in [] },
         complete: @escaping @Sendable (inout Record, JSON) -> Void = { _, _ in }
     ) -> SagaSteps {
         let environment = environment
+        let taking = Taking(
+            name: name, resource: resource, hints: hints, find: find, guards: guards, complete: complete)
         let endpoint = Endpoint(
             .put, "/internal/conversions/{saga}/\(name)", id: "convert\(name.capitalized)",
             summary: "Step of a conversion.", permission: Self.permission,
@@ -51,13 +56,7 @@ public struct SagaSteps: Sendable {
             let body = try await call.json()
             let context = try call.writeContext().begun(at: body["occurredAt"]?.string.flatMap { Timestamp($0) })
             if let done = try await Self.done(saga, name, environment, context.tenant) { return .json(done) }
-            if let found = try await find(body, context) {
-                try await Self.keep(found.id, found.version, saga, name, environment, context.tenant)
-            } else {
-                var members = body.object ?? [:]
-                for name in ["occurredAt", "leadId"] + hints { members[name] = nil }
-                try await Self.make(members, body, saga, name, resource, complete, context)
-            }
+            try await Self.take(taking, body, saga, context)
             guard let done = try await Self.done(saga, name, environment, context.tenant) else {
                 throw Problem(.conflict)
             }
@@ -74,27 +73,50 @@ public struct SagaSteps: Sendable {
 
     public var endpoints: [Endpoint] { steps.map(\.endpoint) + [compensation] }
 
-    // MARK: - Making
+    // MARK: - Taking
 
-    /// The record, its event and the step, once: a repeat that overtakes finds the step's row taken and keeps nothing.
-    private static func make<Record: Aggregate>(
-        _ members: JSONObject, _ body: JSON, _ saga: UUID, _ name: String, _ resource: Resource<Record>,
-        _ complete: (inout Record, JSON) -> Void, _ context: WriteContext
+    /// What a step is about: see ``step(_:_:hints:find:guards:complete:)``.
+    private struct Taking<Record: Aggregate>: Sendable {
+        let name: String
+        let resource: Resource<Record>
+        let hints: [String]
+        let find: @Sendable (JSON, WriteContext) async throws -> Record?
+        let guards: @Sendable (Record, SchemaName) -> [SQL]
+        let complete: @Sendable (inout Record, JSON) -> Void
+
+        func draft(_ body: JSON, _ context: WriteContext) async throws -> Draft<Record> {
+            var members = body.object ?? [:]
+            for name in ["occurredAt", "leadId"] + hints { members[name] = nil }
+            let custom = try await resource.custom(context.tenant)
+            var draft = try resource.draft(.object(members), context, custom: custom)
+            complete(&draft.record, body)
+            return draft
+        }
+    }
+
+    /// The record that is meant, or a new one with its event, and the step, once: a repeat that overtakes finds the
+    /// step's row taken and keeps nothing.
+    private static func take<Record: Aggregate>(
+        _ taking: Taking<Record>, _ body: JSON, _ saga: UUID, _ context: WriteContext
     ) async throws {
-        var draft = try resource.draft(.object(members), context, custom: try await resource.custom(context.tenant))
-        complete(&draft.record, body)
+        let (resource, name, tenant) = (taking.resource, taking.name, context.tenant)
         var hasCollided = false
         for attempt in 1... {
+            if let found = try await taking.find(body, context) {
+                return try await keep(found.id, found.version, saga, name, resource.environment, tenant)
+            }
+            let draft = try await taking.draft(body, context)
             switch try await resource.decide([draft]).first {
             case .create(let record, let guards, let statements, let happening, _)?:
-                let row = row(saga, name, record.id, record.version, made: true, context.tenant)
+                let row = row(saga, name, record.id, record.version, made: true, tenant)
                 let write = resource.insertion(record, statements + [row], happening, context)
                 do {
                     try await resource.environment.writer.commit(
-                        context.tenant, open(saga, context.tenant) + guards + write)
+                        tenant,
+                        open(saga, tenant) + taking.guards(record, SchemaName(tenant)) + guards + write)
                     return
                 } catch let error as PostgresError where error.sqlState == WriteState.stale {
-                    try await checkOpen(saga, resource.environment, context.tenant)
+                    try await checkOpen(saga, resource.environment, tenant)
                     guard attempt < Writer.attempts else { throw Problem(.conflict) }
                     try await Writer.pause(attempt)
                 } catch let error as PostgresError where error.sqlState == WriteState.uniqueViolation {
@@ -103,70 +125,14 @@ public struct SagaSteps: Sendable {
                     hasCollided = true
                 }
             case .unchanged(let record)?, .change(let record, _, _, _, _)?:
-                try await keep(record.id, record.version, saga, name, resource.environment, context.tenant)
-                return
-            case .refuse(let problem)?: throw problem
+                return try await keep(record.id, record.version, saga, name, resource.environment, tenant)
+            case .refuse(let problem)?:
+                // What it is refused for may be what was looked for, come in meanwhile.
+                guard let found = try await taking.find(body, context) else { throw problem }
+                return try await keep(found.id, found.version, saga, name, resource.environment, tenant)
             case nil: throw Problem(.internalError)
             }
         }
-    }
-
-    /// Notes what was there before.
-    private static func keep(
-        _ id: UUID, _ version: Int64, _ saga: UUID, _ step: String, _ environment: ResourceEnvironment,
-        _ tenant: TenantID
-    ) async throws {
-        let row = row(saga, step, id, version, made: false, tenant)
-        do {
-            try await environment.writer.commit(tenant, open(saga, tenant) + ["\(row) on conflict do nothing"])
-        } catch let error as PostgresError where error.sqlState == WriteState.stale {
-            try await checkOpen(saga, environment, tenant)
-            throw error
-        }
-    }
-
-    private static func checkOpen(_ saga: UUID, _ environment: ResourceEnvironment, _ tenant: TenantID) async throws {
-        guard try await done(saga, end, environment, tenant) != nil else { return }
-        throw Problem(.ruleViolated, .init(en: "This conversion was taken back.", zh: "该转化已撤销。"))
-    }
-
-    /// What a saga that was taken back leaves in place of a step: a command that was long on its way makes nothing.
-    private static let end = "end"
-
-    /// Holds the saga, and raises when it was taken back.
-    private static func open(_ saga: UUID, _ tenant: TenantID) -> [SQL] {
-        [
-            "select shared.take_turn('conversions', \([saga.lowercased]))",
-            """
-            select shared.require_rows((
-                select count(*) from \(schema: tenant).conversions where saga = \(saga) and step = \(end)), 0)
-            """,
-        ]
-    }
-
-    private static func row(
-        _ saga: UUID, _ step: String, _ id: UUID, _ version: Int64, made: Bool, _ tenant: TenantID
-    ) -> SQL {
-        """
-        insert into \(schema: tenant).conversions (saga, step, object_id, created, version)
-        values (\(saga), \(step), \(id), \(made), \(version))
-        """
-    }
-
-    /// What the step answered: `{id, version, created}`; nil when it was not taken yet.
-    private static func done(
-        _ saga: UUID, _ step: String, _ environment: ResourceEnvironment, _ tenant: TenantID
-    ) async throws -> JSON? {
-        let rows = try await environment.database.query(
-            tenant,
-            """
-            select object_id, version, created from \(schema: tenant).conversions where saga = \(saga) and step = \(step)
-            """)
-        guard let row = rows.first else { return nil }
-        return [
-            "id": try row.get(0, as: UUID.self).json, "version": .int(try row.get(1)),
-            "created": try row.get(2, as: Bool.self).json,
-        ]
     }
 
     // MARK: - Taking back
@@ -179,13 +145,21 @@ public struct SagaSteps: Sendable {
             let saga = try call.id("saga")
             let context = try call.writeContext()
             let mark = Self.row(saga, Self.end, saga, 0, made: false, context.tenant)
+            // What a conversion made and another found goes with the last of them that is taken back.
             let rows = try await environment.writer.commit(
                 context.tenant,
                 [
                     "select shared.take_turn('conversions', \([saga.lowercased]))", "\(mark) on conflict do nothing",
                     """
-                    select step, object_id, version from \(schema: context.tenant).conversions
-                    where saga = \(saga) and created order by object_id desc
+                    select step, object_id, version from \(schema: context.tenant).conversions made
+                    where created
+                        and object_id in (select object_id from \(schema: context.tenant).conversions where saga = \(saga))
+                        and not exists (
+                            select from \(schema: context.tenant).conversions other
+                            where other.object_id = made.object_id and not exists (
+                                select from \(schema: context.tenant).conversions
+                                where saga = other.saga and step = \(Self.end)))
+                    order by object_id desc
                     """,
                 ])[2]
             for row in rows {
