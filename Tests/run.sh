@@ -33,14 +33,15 @@ swift_tests() {
     # Not all at once: on few processors each would wait for the others longer than for what it tests.
     swift test --skip-build --disable-xctest --experimental-maximum-parallelization-width 12 >"$log" 2>&1 && local ok=1 || local ok=0
     grep -E '✘|recorded an issue|skipped|error:' "$log" | head -n 80 || true
-    local line; line=$(grep -E 'Test run with [0-9]+ test' "$log" | tail -n 1)
+    # None when the tests' process did not live to the end.
+    local line; line=$(grep -E 'Test run with [0-9]+ test' "$log" | tail -n 1 || true)
     say "$line"
     local total bad
     total=$(sed -nE 's/.*Test run with ([0-9]+) tests?.*/\1/p' <<<"$line")
     bad=$(grep -E '^✘ Test .* failed after' "$log" | grep -vc '^✘ Test run' || true)
     if [ "$ok" = 1 ] && [ -n "$total" ]; then pass "$total"
     else
-        [ -n "$line" ] || tail -n 30 "$log"
+        [ -n "$line" ] || grep -E -A 12 'Program crashed|crashed:|Fatal error' "$log" | head -n 60 || tail -n 30 "$log"
         pass $(( ${total:-0} > bad ? ${total:-0} - bad : 0 ))
         fail "Swift tests ($bad of ${total:-?} failed)"
         failed=$((failed + (bad > 1 ? bad - 1 : 0)))
