@@ -14,7 +14,9 @@ final class ClientLoop: @unchecked Sendable {
     private var idle: [UnsafeMutableRawPointer] = []
     private var transfers: [UnsafeMutableRawPointer: Transfer] = [:]
     private var watchers: [curl_socket_t: DescriptorWatcher] = [:]
-    /// Sockets that libcurl does not wait for at present.
+    /// Descriptors of connections: the others are libcurl's own, for lookups of names.
+    private var connections: Set<curl_socket_t> = []
+    /// Connections that libcurl does not wait for at present.
     private var resting: Set<curl_socket_t> = []
     private var timer: (timer: ScheduledTimer, at: ContinuousClock.Instant)?
     /// When libcurl next wants to be called; the timer may be set earlier, and then is set again.
@@ -135,6 +137,8 @@ final class ClientLoop: @unchecked Sendable {
 
     // MARK: - Sockets
 
+    var watchedDescriptors: Int { watchers.count }
+
     private func watch(_ socket: curl_socket_t, _ what: Int32) {
         let events: DescriptorWatcher.Events =
             switch what {
@@ -144,18 +148,24 @@ final class ClientLoop: @unchecked Sendable {
             default: []
             }
         if let watcher = watchers[socket] {
-            // An idle connection goes on being watched, since the next request will ask for the same: that spares the
-            // kernel two calls a request. Should something come meanwhile, watching ends (see `ready`).
-            guard !events.isEmpty else {
-                resting.insert(socket)
-                return
-            }
+            guard !events.isEmpty else { return rest(socket) }
             resting.remove(socket)
             watcher.change(to: events)
         } else if !events.isEmpty, let watcher = try? DescriptorWatcher(loop: loop, descriptor: socket) {
             // A socket that cannot be watched is left to the transfer's time-out.
             watchers[socket] = watcher
             watcher.start(events) { [unowned self] events in ready(socket, events) }
+        }
+    }
+
+    private func rest(_ socket: curl_socket_t) {
+        // An idle connection goes on being watched, since the next request will ask for the same: that spares the kernel
+        // two calls a request. Should something come meanwhile, watching ends (see `ready`). What libcurl opened by
+        // itself it closes by itself, next and without a word.
+        if connections.contains(socket) {
+            resting.insert(socket)
+        } else {
+            watchers.removeValue(forKey: socket)?.close()
         }
     }
 
@@ -172,10 +182,18 @@ final class ClientLoop: @unchecked Sendable {
         act(socket, mask)
     }
 
+    /// For `CURLOPT_OPENSOCKETFUNCTION`.
+    func openSocket(_ address: curl_sockaddr) -> curl_socket_t {
+        let socket = Glibc.socket(address.family, address.socktype | Int32(SOCK_CLOEXEC.rawValue), address.protocol)
+        if socket != CURL_SOCKET_BAD { connections.insert(socket) }
+        return socket
+    }
+
     /// `CURLOPT_CLOSESOCKETFUNCTION`: a watcher lives as long as its descriptor, also while the connection is idle.
     func closeSocket(_ socket: curl_socket_t) -> Int32 {
         watchers.removeValue(forKey: socket)?.close()
         resting.remove(socket)
+        connections.remove(socket)
         return Glibc.close(socket)
     }
 

@@ -92,6 +92,15 @@ public final class HTTPClient: Sendable {
         return .stream(length: head.length) { try await reader.next() }
     }
 
+    /// How many descriptors the client's loops watch.
+    func watchedDescriptors() async -> Int {
+        var count = 0
+        for engine in engines.values {
+            count += await withTaskExecutorPreference(engine.loop) { engine.watchedDescriptors }
+        }
+        return count
+    }
+
     /// Fails what is under way and closes every connection. Call it before the loops are shut down.
     public func shutdown() async {
         for engine in engines.values {

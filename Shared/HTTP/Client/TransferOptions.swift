@@ -77,8 +77,7 @@ extension Transfer {
             isForbidden = true
             return CURL_SOCKET_BAD
         }
-        let type = address.pointee.socktype | Int32(SOCK_CLOEXEC.rawValue)
-        return socket(address.pointee.family, type, address.pointee.protocol)
+        return engine.openSocket(address.pointee)
     }
 
     private func setMethod(_ easy: UnsafeMutableRawPointer) {
