@@ -14,9 +14,9 @@ final class ClientLoop: @unchecked Sendable {
     private var idle: [UnsafeMutableRawPointer] = []
     private var transfers: [UnsafeMutableRawPointer: Transfer] = [:]
     private var watchers: [curl_socket_t: DescriptorWatcher] = [:]
-    /// Descriptors of connections: the others are libcurl's own, for lookups of names.
-    private var connections: Set<curl_socket_t> = []
-    /// Connections that libcurl does not wait for at present.
+    /// Connections that were made: their end comes through ``closeSocket(_:)``.
+    private var established: Set<curl_socket_t> = []
+    /// Those that libcurl does not wait for at present.
     private var resting: Set<curl_socket_t> = []
     private var timer: (timer: ScheduledTimer, at: ContinuousClock.Instant)?
     /// When libcurl next wants to be called; the timer may be set earlier, and then is set again.
@@ -147,6 +147,9 @@ final class ClientLoop: @unchecked Sendable {
             case CURL_POLL_INOUT: [.readable, .writable]
             default: []
             }
+        if events.contains(.readable), !established.contains(socket), Self.isConnected(socket) {
+            established.insert(socket)
+        }
         if let watcher = watchers[socket] {
             guard !events.isEmpty else { return rest(socket) }
             resting.remove(socket)
@@ -160,13 +163,21 @@ final class ClientLoop: @unchecked Sendable {
 
     private func rest(_ socket: curl_socket_t) {
         // An idle connection goes on being watched, since the next request will ask for the same: that spares the kernel
-        // two calls a request. Should something come meanwhile, watching ends (see `ready`). What libcurl opened by
-        // itself it closes by itself, next and without a word.
-        if connections.contains(socket) {
+        // two calls a request. Should something come meanwhile, watching ends (see `ready`). All else libcurl closes
+        // without a word (sockets that did not connect, its own for lookups of names), and libuv stops the program when
+        // it is to watch what is closed.
+        if established.contains(socket) {
             resting.insert(socket)
         } else {
             watchers.removeValue(forKey: socket)?.close()
         }
+    }
+
+    private static func isConnected(_ socket: curl_socket_t) -> Bool {
+        var peer = sockaddr()
+        var length = socklen_t(MemoryLayout<sockaddr>.size)
+        let families = [sa_family_t(AF_INET), sa_family_t(AF_INET6)]
+        return getpeername(socket, &peer, &length) == 0 && families.contains(peer.sa_family)
     }
 
     private func ready(_ socket: curl_socket_t, _ events: DescriptorWatcher.Events) {
@@ -182,18 +193,11 @@ final class ClientLoop: @unchecked Sendable {
         act(socket, mask)
     }
 
-    /// For `CURLOPT_OPENSOCKETFUNCTION`.
-    func openSocket(_ address: curl_sockaddr) -> curl_socket_t {
-        let socket = Glibc.socket(address.family, address.socktype | Int32(SOCK_CLOEXEC.rawValue), address.protocol)
-        if socket != CURL_SOCKET_BAD { connections.insert(socket) }
-        return socket
-    }
-
     /// `CURLOPT_CLOSESOCKETFUNCTION`: a watcher lives as long as its descriptor, also while the connection is idle.
     func closeSocket(_ socket: curl_socket_t) -> Int32 {
         watchers.removeValue(forKey: socket)?.close()
         resting.remove(socket)
-        connections.remove(socket)
+        established.remove(socket)
         return Glibc.close(socket)
     }
 

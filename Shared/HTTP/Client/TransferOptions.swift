@@ -77,7 +77,8 @@ extension Transfer {
             isForbidden = true
             return CURL_SOCKET_BAD
         }
-        return engine.openSocket(address.pointee)
+        let type = address.pointee.socktype | Int32(SOCK_CLOEXEC.rawValue)
+        return socket(address.pointee.family, type, address.pointee.protocol)
     }
 
     private func setMethod(_ easy: UnsafeMutableRawPointer) {
