@@ -118,8 +118,12 @@ final class KafkaHandle: @unchecked Sendable {
 
     /// Makes the loop look at the queue.
     func nudge() {
-        var one: UInt64 = 1
-        _ = write(wake, &one, 8)
+        usage.withLock { usage in
+            // The number may be somebody else's by then.
+            guard !usage.isClosed else { return }
+            var one: UInt64 = 1
+            _ = write(wake, &one, 8)
+        }
     }
 
     private func serve(tick: Bool) {

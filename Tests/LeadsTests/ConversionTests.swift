@@ -269,7 +269,8 @@ import Values
             let log = FileManager.default.temporaryDirectory.appending(path: "conversions-\(UUIDv7.make().lowercased)")
             #expect(FileManager.default.createFile(atPath: log.path, contents: nil))
             let file = try FileHandle(forWritingTo: log)
-            let runner = try fixture.restarted(log: LogSink(descriptor: file.fileDescriptor))
+            let sink = LogSink(descriptor: file.fileDescriptor)
+            let runner = try fixture.restarted(log: sink)
             async let round: Void = runner.pass(tenant, now: .now() + .seconds(120))
             let patience = Deadline.after(.seconds(20))
             while try await tried() == 0, !patience.isPassed { try await Task.sleep(for: .milliseconds(5)) }
@@ -278,11 +279,8 @@ import Values
             for lead in leads { #expect(try await fixture.get(lead)["status"] == "converted") }
             #expect(try await tried() == 1)
             #expect(try await fixture.conversions().filter { $0 == "running" }.count == 1)
-            func lines() throws -> String { try String(contentsOf: log, encoding: .utf8) }
-            while try !lines().contains("waits for another round"), !patience.isPassed {
-                try await Task.sleep(for: .milliseconds(5))
-            }
-            #expect(try lines().contains("waits for another round"))
+            sink.flush()
+            #expect(try String(contentsOf: log, encoding: .utf8).contains("waits for another round"))
             try file.close()
             try FileManager.default.removeItem(at: log)
         }

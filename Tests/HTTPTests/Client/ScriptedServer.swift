@@ -8,6 +8,8 @@ final class ScriptedServer: Sendable {
     /// How many connections were accepted.
     let accepted = Atomic<Int>(0)
     private let listener: Int32
+    /// The accepting thread closes the listener, once it was shut down.
+    private let isListening = Atomic<Bool>(true)
 
     var url: String { "http://127.0.0.1:\(port)" }
 
@@ -30,23 +32,24 @@ final class ScriptedServer: Sendable {
         Thread.detachNewThread { [weak self] in
             while true {
                 let descriptor = accept(listener, nil, nil)
-                guard descriptor >= 0 else { return }
+                guard descriptor >= 0 else { break }
                 self?.accepted.add(1, ordering: .sequentiallyConsistent)
                 Thread.detachNewThread {
                     script(Connection(descriptor: descriptor))
                     close(descriptor)
                 }
             }
+            close(listener)
         }
     }
 
-    deinit {
-        stopListening()
-        close(listener)
-    }
+    deinit { stopListening() }
 
     /// From now on connections are refused; those that are there stay.
-    func stopListening() { shutdown(listener, Int32(SHUT_RDWR)) }
+    func stopListening() {
+        guard isListening.exchange(false, ordering: .sequentiallyConsistent) else { return }
+        shutdown(listener, Int32(SHUT_RDWR))
+    }
 
     /// One accepted connection, read and written blocking.
     struct Connection: Sendable {
