@@ -161,6 +161,43 @@ import Values
         }
     }
 
+    @Test func `a key is answered though the lead is gone by now`() async throws {
+        try await ConversionFixture.with { fixture in
+            let lead = try await fixture.lead()
+            let first = try await fixture.convert(lead, key: "k")
+            #expect(first.status == 201)
+            let tenant = fixture.service.tenant
+            try await fixture.service.environment.writer.commit(
+                tenant.id, ["update \(tenant.schema).leads set deleted_at = now() where id = \(UUID(uuidString: lead))"]
+            )
+            #expect(try await fixture.convert(lead).status == 404)
+            let second = try await fixture.convert(lead, key: "k")
+            #expect(second.status == 201 && second.replayed)
+            #expect(second.body["accountId"] == first.body["accountId"])
+        }
+    }
+
+    /// Sent again while the first is being stored: the conversion is the one that was stored.
+    @Test func `a key sent many times at once is one conversion`() async throws {
+        try await ConversionFixture.with { fixture in
+            for _ in 0..<8 {
+                let lead = try await fixture.lead()
+                let answers = try await withThrowingTaskGroup(of: (Int, JSON).self) { group in
+                    for _ in 0..<8 {
+                        group.addTask {
+                            let answer = try await fixture.convert(lead, key: "k")
+                            return (answer.status, answer.body)
+                        }
+                    }
+                    return try await group.reduce(into: []) { $0.append($1) }
+                }
+                let done = answers.filter { $0.0 == 201 }
+                #expect(!done.isEmpty && done.allSatisfy { $0.1 == done[0].1 })
+                #expect(answers.filter { $0.0 != 201 }.allSatisfy { $0.1["code"] == "requestInProgress" }, "\(answers)")
+            }
+        }
+    }
+
     // MARK: - Half-way
 
     @Test(arguments: steps)

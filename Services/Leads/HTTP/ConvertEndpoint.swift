@@ -57,13 +57,14 @@ struct ConvertEndpoint: Sendable {
     private func convert(
         _ key: String, _ request: ConversionRequest, _ context: WriteContext
     ) async throws -> HTTPResponse {
-        let lead = try await leads.visible(key, context.principal, tenant: context.tenant)
+        // First, as in every write: what was answered is answered again, whatever has become of the lead since.
         if let first = try await leads.environment.writer.stored(context) {
             guard let id = Self.conversion(of: first) else { return first }
             var response = try await outcome(of: id, context)
             response.headers["Idempotency-Replayed"] = "true"
             return response
         }
+        let lead = try await leads.visible(key, context.principal, tenant: context.tenant)
         return try await outcome(of: try await begin(lead, request, context), context)
     }
 
@@ -93,7 +94,7 @@ struct ConvertEndpoint: Sendable {
         let conversion = request.conversion(of: lead, context)
         let saga = conversion.saga
         do {
-            _ = try await leads.change(
+            let stored = try await leads.change(
                 lead.id.lowercased, context, answer: { _, _ in Self.reference(to: saga.id) },
                 decide: { old in
                     var modification = try LeadActs.modification(of: old, .startConversion(saga: saga.id), context)
@@ -102,7 +103,8 @@ struct ConvertEndpoint: Sendable {
                         runner.store.insert(conversion, SchemaName(context.tenant), at: context.now))
                     return modification
                 })
-            return saga.id
+            // Another's, when the same request was committed since we looked.
+            return Self.conversion(of: stored) ?? saga.id
         } catch let refusal as Refusal where ["leadConverting", "leadConverted"].contains(refusal.code) {
             // Another request was faster: there is one conversion, and it is the answer to both.
             let now = try await leads.visible(lead.id.lowercased, context.principal, tenant: context.tenant)
@@ -113,8 +115,10 @@ struct ConvertEndpoint: Sendable {
 
     /// Stores the key of a request that finds its conversion there.
     private func join(_ id: UUID, _ context: WriteContext) async throws -> UUID {
-        _ = try await leads.environment.writer.write(context) { PreparedWrite([], response: Self.reference(to: id)) }
-        return id
+        let stored = try await leads.environment.writer.write(context) {
+            PreparedWrite([], response: Self.reference(to: id))
+        }
+        return Self.conversion(of: stored) ?? id
     }
 
     /// What is stored under a key; the answer itself comes from the conversion.
