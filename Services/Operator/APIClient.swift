@@ -2,6 +2,7 @@ import HTTP
 import JSON
 import Runtime
 import ServiceKit
+import Values
 
 /// The API as the operators' tool speaks it: JSON in and out, refusals as sentences.
 struct APIClient: Sendable {
@@ -46,6 +47,33 @@ struct APIClient: Sendable {
         return answer
     }
 
+    /// How often a request that may be sent again is, a second after the other: longer than a service takes to start.
+    private static let attempts = 15
+
+    /// Sends what must have one effect: under an Idempotency-Key, and again when the connection broke or a server is
+    /// away.
+    ///
+    /// - Parameter body: makes the body anew for each attempt.
+    func sendOnce(
+        _ method: HTTPMethod, _ path: String, query: [(name: String, value: String?)] = [], headers: HTTPHeaders,
+        patience: Duration, body: () throws -> HTTPBody
+    ) async throws -> JSON {
+        var headers = headers
+        headers["Idempotency-Key"] = UUIDv7.make().lowercased
+        for attempt in 1... {
+            let mayTryAgain = attempt < Self.attempts
+            do {
+                return try await send(
+                    method, path, query: query, headers: headers, body: try body(), patience: patience)
+            } catch let failure as CommandFailure where failure.code == .unavailable && mayTryAgain {
+                try await Task.sleep(for: .seconds(1))
+            } catch let refusal as APIRefusal where refusal.isForNow && mayTryAgain {
+                try await Task.sleep(for: .seconds(1))
+            }
+        }
+        throw CancellationError()
+    }
+
     /// The whole answer; one that says "too fast" is waited out.
     private func exchange(_ request: ClientRequest, _ patience: Duration) async throws -> (HTTPStatus, [UInt8]) {
         do {
@@ -87,6 +115,8 @@ struct APIClient: Sendable {
 /// What the API answered instead of doing what was asked.
 struct APIRefusal: Error, CustomStringConvertible {
     let status: HTTPStatus
+    /// Names the problem, as `docs/api.md` lists them.
+    let code: String
     /// What is wrong in one line, with each field and the request's id to look it up.
     let description: String
 
@@ -101,11 +131,17 @@ struct APIRefusal: Error, CustomStringConvertible {
         }
         if let id = problem["requestId"]?.string { text += " (request \(id))" }
         (self.status, description) = (status, text)
+        code = problem["code"]?.string ?? ""
     }
+
+    /// Sent again, the request may be answered otherwise: a server is away, or the same request is still at work.
+    var isForNow: Bool { isUnavailable || code == "requestInProgress" }
+
+    private var isUnavailable: Bool { [429, 502, 503, 504].contains(status.code) }
 
     /// How the command ends by it.
     var failure: CommandFailure {
-        CommandFailure(description, code: [429, 502, 503, 504].contains(status.code) ? .unavailable : .failure)
+        CommandFailure(description, code: isUnavailable ? .unavailable : .failure)
     }
 }
 

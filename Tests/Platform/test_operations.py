@@ -227,6 +227,29 @@ def test_a_file_of_json_lines_is_imported(system, tenant, tmp_path):
     assert "takes no rows" in guanxi(system, "import", "nothing", str(file), "-t", "works", code=2)[1]
 
 
+def test_json_lines_are_imported_once_though_the_connection_breaks(system, tenant, tmp_path):
+    """Rows that nothing tells apart: only the batch's Idempotency-Key says that they are there already."""
+    file = tmp_path / "leads.ndjson"
+    file.write_text("".join(f'{{"company": "Cut {n}", "source": "cut"}}\n' for n in range(8000)))
+    table = f"t_{tenant['id']}.leads"
+
+    def stored():
+        return int(psql(system, "guanxi_leads", f"select count(*) from {table} where source = 'cut'"))
+
+    tool = subprocess.Popen(
+        [str(BIN / "guanxi"), "import", "leads", str(file), "-t", "works", "--batch", "4000"],
+        env=system.known, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    # In the middle of a batch: some of its rows are committed, and nobody was told so.
+    wait_for(lambda: stored() % 4000 or tool.poll() is not None)
+    assert tool.poll() is None, tool.communicate()
+    system.kill("gateway")
+    system.restart("gateway")
+    out, err = tool.communicate(timeout=120)
+    assert tool.returncode == 0, out + err
+    assert "8000 rows: 8000 created, 0 were there already, 0 refused" in out
+    assert stored() == 8000
+
+
 def test_a_reader_that_goes_away_is_no_failure(system, tenant):
     tool = subprocess.Popen(
         [str(BIN / "guanxi"), "status", "--json"], env=system.known, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

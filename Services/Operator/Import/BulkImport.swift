@@ -43,12 +43,12 @@ struct BulkImport: Sendable {
     }
 
     private func send(_ batch: ArraySlice<(line: Int, bytes: [UInt8])>) async throws -> JSON {
+        let lines = Array(batch.map(\.bytes).joined(separator: [UInt8(ascii: "\n")]))
         do {
-            return try await api.send(
+            return try await api.sendOnce(
                 .post, "/v1/\(PercentCoding.encode(request.collection))/bulk",
-                headers: ["Content-Type": "application/x-ndjson"],
-                body: .bytes(Array(batch.map(\.bytes).joined(separator: [UInt8(ascii: "\n")]))),
-                patience: .seconds(300))
+                headers: ["Content-Type": "application/x-ndjson"], patience: .seconds(300)
+            ) { .bytes(lines) }
         } catch let refusal as APIRefusal where refusal.status == .notFound || refusal.status == .methodNotAllowed {
             throw CommandFailure.usage("\"\(request.collection)\" takes no rows: /docs shows those with …/bulk")
         }

@@ -49,29 +49,23 @@ struct ImportRun: Sendable {
 
     // MARK: - Sending
 
-    /// Sends the file; a broken connection is tried again under the same Idempotency-Key.
     private func send(_ file: ImportFile) async throws -> String {
-        let key = UUID().uuidString.lowercased()
         var query: [(name: String, value: String?)] = [("encoding", request.encoding)]
         if !request.mapping.isEmpty {
             query.append(("mapping", String(decoding: JSON.object(request.mapping).serialize(), as: UTF8.self)))
         }
         let progress = Mutex(Progress("sending (bytes)", total: file.bytes, console: console))
-        for attempt in 1... {
-            let body = try file.body { sent in progress.withLock { $0.update(sent) } }
-            do {
-                let job = try await api.send(
-                    .post, path, query: query, headers: ["Content-Type": "text/csv", "Idempotency-Key": key],
-                    body: body, patience: .seconds(1800))
-                progress.withLock { $0.finish(file.bytes) }
-                return job.cell("id")
-            } catch let failure as CommandFailure where failure.code == .unavailable && attempt < 3 {
-                try await Task.sleep(for: .seconds(1))
-            } catch let refusal as APIRefusal where refusal.status == .notFound || refusal.status == .methodNotAllowed {
-                throw CommandFailure.usage("\"\(request.collection)\" takes no CSV: /docs shows those with …/imports")
+        do {
+            let job = try await api.sendOnce(
+                .post, path, query: query, headers: ["Content-Type": "text/csv"], patience: .seconds(1800)
+            ) {
+                try file.body { sent in progress.withLock { $0.update(sent) } }
             }
+            progress.withLock { $0.finish(file.bytes) }
+            return job.cell("id")
+        } catch let refusal as APIRefusal where refusal.status == .notFound || refusal.status == .methodNotAllowed {
+            throw CommandFailure.usage("\"\(request.collection)\" takes no CSV: /docs shows those with …/imports")
         }
-        throw CancellationError()
     }
 
     // MARK: - Watching
