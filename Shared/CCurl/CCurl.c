@@ -55,6 +55,13 @@ CURLMcode ccurl_multi_set_callbacks(
     return code;
 }
 
+CURLMcode ccurl_multi_socket_all(CURLM *multi, int *running) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+    return curl_multi_socket_all(multi, running);
+#pragma GCC diagnostic pop
+}
+
 CURL *ccurl_multi_next_finished(CURLM *multi, CURLcode *result) {
     int left;
     CURLMsg *message;

@@ -27,7 +27,8 @@ public final class DescriptorWatcher: @unchecked Sendable {
     public let descriptor: Int32
     private let handle = UVHandle<uv_poll_t>()
     private var action: (@Sendable (Events) -> Void)?
-    private var interest: Events = []
+    /// What is watched for at present.
+    public private(set) var interest: Events = []
     private var isClosed = false
 
     public init(loop: EventLoop, descriptor: Int32) throws(NotWatchable) {
@@ -55,15 +56,17 @@ public final class DescriptorWatcher: @unchecked Sendable {
     public func change(to events: Events) {
         loop.preconditionOnLoop()
         guard !isClosed, events != interest else { return }
-        interest = events
         guard !events.isEmpty else {
+            interest = []
             uv_poll_stop(handle.pointer)
             return
         }
-        uv_poll_start(handle.pointer, events.rawValue) { handle, status, events in
+        let status = uv_poll_start(handle.pointer, events.rawValue) { handle, status, events in
             guard let watcher = UVHandle<uv_poll_t>.owner(handle, as: DescriptorWatcher.self) else { return }
             watcher.fire(status < 0 ? [.readable, .writable, .failed] : Events(rawValue: events))
         }
+        // What did not start can be asked for again.
+        interest = status == 0 ? events : []
     }
 
     private func fire(_ events: Events) {

@@ -165,6 +165,8 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
 
     // MARK: Stopping
 
+    var isStopping: Bool { state.withLock { $0.stopping } }
+
     /// Stops the loop and waits for its thread to end. Call it off the loop, after the loop's tasks have ended:
     /// work that is still suspended will never go on.
     public func shutdown() async {
@@ -181,16 +183,32 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
         }
     }
 
-    private func finish() {
-        // What was queued together with the stop still runs: completions that tasks elsewhere wait for.
-        takeInbox()
-        drain()
+    /// Runs what waits and what comes of it, then takes no more from other threads. A task that never ends is left.
+    private func runRest() {
+        for _ in 0..<Self.lastTurns {
+            takeInbox()
+            drain()
+            guard local.isEmpty else { continue }
+            let isOver = inbox.withLock { inbox in
+                inbox.isClosed = inbox.items.isEmpty
+                return inbox.isClosed
+            }
+            if isOver { return }
+        }
         inbox.withLock { $0.isClosed = true }
+    }
+
+    private static let lastTurns = 1024
+
+    private func finish() {
+        // What was queued by then still runs, also by closing handles: completions that tasks elsewhere wait for.
+        runRest()
         wake.close()
         prepare.close()
         check.close()
         idle.close()
         uv_run(raw, UV_RUN_NOWAIT)
+        runRest()
         // Handles that their owners left open keep libuv's memory in use; it is then left to the end of the process.
         if uv_loop_close(raw) == 0 { raw.deallocate() }
         let waiters = state.withLock { state in

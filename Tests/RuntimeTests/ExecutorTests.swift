@@ -1,6 +1,7 @@
-import Runtime
 import Synchronization
 import Testing
+
+@testable import Runtime
 
 /// Runs `body` on a loop of its own.
 func onLoop<Value: Sendable>(
@@ -51,6 +52,22 @@ private actor Ledger {
             return seen.value
         }
         #expect(order == Array(0..<3000))
+    }
+
+    @Test func whatWaitsWhenTheLoopIsStoppedStillRuns() async {
+        let loop = EventLoop(name: "test")
+        let done = Number()
+        let links = 20_000
+        loop.execute {
+            while !loop.isStopping {}
+            link(links)
+        }
+        @Sendable func link(_ left: Int) {
+            done.value.add(1, ordering: .relaxed)
+            if left > 1 { loop.execute { link(left - 1) } }
+        }
+        await loop.shutdown()
+        #expect(done.value.load(ordering: .relaxed) == links)
     }
 
     @Test func workThatNeverEndsDoesNotStarveTimers() async throws {

@@ -30,6 +30,9 @@ CURLMcode ccurl_multi_set_long(CURLM *multi, CURLMoption option, long value);
 CURLMcode ccurl_multi_set_callbacks(
     CURLM *multi, ccurl_socket_callback socket, ccurl_timer_callback timer, void *context);
 
+/// Lets every transfer look at its sockets and its time. (Deprecated in libcurl for what it costs with many transfers.)
+CURLMcode ccurl_multi_socket_all(CURLM *multi, int *running);
+
 /// The next finished transfer, or null when there is none; its result goes to `result`.
 CURL *ccurl_multi_next_finished(CURLM *multi, CURLcode *result);
 

@@ -13,16 +13,15 @@ final class ClientLoop: @unchecked Sendable {
     /// Handles that are set up but for what differs from request to request.
     private var idle: [UnsafeMutableRawPointer] = []
     private var transfers: [UnsafeMutableRawPointer: Transfer] = [:]
-    private var watchers: [curl_socket_t: DescriptorWatcher] = [:]
-    /// Connections that were made: their end comes through ``closeSocket(_:)``.
-    private var established: Set<curl_socket_t> = []
-    /// Those that libcurl does not wait for at present.
-    private var resting: Set<curl_socket_t> = []
-    private var timer: (timer: ScheduledTimer, at: ContinuousClock.Instant)?
-    /// When libcurl next wants to be called; the timer may be set earlier, and then is set again.
-    private var wakeUp: ContinuousClock.Instant?
+    private let names: NameLookup
+    /// Transfers whose host is being looked up, and for how long.
+    private var lookingUp: [ObjectIdentifier: (transfer: Transfer, until: ContinuousClock.Instant)] = [:]
+    let sockets: ClientSockets
+    private let timer: ClientTimer
     /// Transfers whose head came in the present turn: told after it, so that a short body comes with the head.
     private var heads: [Transfer] = []
+    /// When the limits of what is under way are looked at next.
+    private var nextSweep: ContinuousClock.Instant?
     private var isClosed = false
 
     private static let idleLimit = 64
@@ -32,17 +31,23 @@ final class ClientLoop: @unchecked Sendable {
         self.options = options
         guard let multi = curl_multi_init() else { preconditionFailure("libcurl has no memory") }
         self.multi = multi
+        names = NameLookup(loop: loop, function: options.lookUp)
+        sockets = ClientSockets(loop: loop)
+        timer = ClientTimer(loop: loop)
+        timer.onDue = { [weak self] in self?.act(CURL_SOCKET_TIMEOUT, 0) }
+        sockets.onReady = { [weak self] in self?.act($0, $1) }
+        sockets.onGivenUp = { [weak self] in self?.lookAgain() }
         ccurl_multi_set_long(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, options.connections)
         ccurl_multi_set_long(multi, CURLMOPT_MAX_HOST_CONNECTIONS, options.connectionsPerHost)
         ccurl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, options.connections)
         ccurl_multi_set_callbacks(
             multi,
             { _, socket, what, context, _ in
-                ClientLoop.from(context).watch(socket, what)
+                ClientLoop.from(context).sockets.watch(socket, what)
                 return 0
             },
             { _, milliseconds, context in
-                ClientLoop.from(context).setTimer(milliseconds)
+                ClientLoop.from(context).timer.set(milliseconds)
                 return 0
             }, Unmanaged.passUnretained(self).toOpaque())
     }
@@ -56,32 +61,54 @@ final class ClientLoop: @unchecked Sendable {
 
     func start(_ transfer: Transfer, _ head: CheckedContinuation<Transfer.Head, any Error>) {
         loop.preconditionOnLoop()
-        guard !isClosed else { return head.resume(throwing: HTTPClientError(.closed, "the client was shut down")) }
+        guard !isClosed else { return head.resume(throwing: Self.wasClosed) }
         guard !transfer.isOver else { return head.resume(throwing: CancellationError()) }
+        transfer.waitForHead(head)
+        if let host = names.host(of: transfer.request.url) { lookUp(host, for: transfer) } else { begin(transfer) }
+    }
+
+    private func lookUp(_ host: HostName, for transfer: Transfer) {
+        let until = min(transfer.deadline.instant, .now + options.connectTimeout)
+        lookingUp[ObjectIdentifier(transfer)] = (transfer, until)
+        sweep(by: until)
+        names.lookUp(host.name) { [weak self] result in
+            guard let self, lookingUp.removeValue(forKey: ObjectIdentifier(transfer)) != nil else { return }
+            switch result {
+            case .success(let addresses):
+                transfer.addresses = host.line(addresses)
+                begin(transfer)
+            case .failure(let failure):
+                cancel(transfer, HTTPClientError(.unreachable, "\(host.name): \(failure.description)"))
+            }
+        }
+    }
+
+    private func begin(_ transfer: Transfer) {
         guard let easy = idle.popLast() ?? makeHandle() else {
-            return head.resume(throwing: HTTPClientError(.unreachable, "libcurl has no memory"))
+            return cancel(transfer, HTTPClientError(.unreachable, "libcurl has no memory"))
         }
         do throws(HTTPClientError) {
             try transfer.prepare(easy)
         } catch {
             curl_easy_cleanup(easy)
-            return head.resume(throwing: error)
+            return cancel(transfer, error)
         }
         transfers[easy] = transfer
-        transfer.waitForHead(head)
+        sweep(by: transfer.deadline.instant)
         curl_multi_add_handle(multi, easy)
     }
 
-    /// Ends a transfer whose task was cancelled, whose reader is gone or whose upload failed.
+    /// Ends a transfer whose task was cancelled, whose time is up, whose reader is gone or whose upload failed.
     func cancel(_ transfer: Transfer, _ error: any Error = CancellationError()) {
         loop.preconditionOnLoop()
-        guard let easy = transfer.easy else { return transfer.finish(.failure(error)) }
-        remove(easy, mayBeUsedAgain: false)
+        lookingUp[ObjectIdentifier(transfer)] = nil
+        if let easy = transfer.easy { remove(easy, mayBeUsedAgain: false) }
         transfer.finish(.failure(error))
-        transfer.tellHead()
     }
 
     func headArrived(_ transfer: Transfer) { heads.append(transfer) }
+
+    private static let wasClosed = HTTPClientError(.closed, "the client was shut down")
 
     /// - Parameter mayBeUsedAgain: false unless the transfer ended well. After a connection that broke and could not be
     ///   made anew the handle still knows of a body to send again, and fails its next one (curl/curl#18206).
@@ -119,123 +146,54 @@ final class ClientLoop: @unchecked Sendable {
         settle()
     }
 
+    /// Lets libcurl look at all it has, once it has returned.
+    private func lookAgain() {
+        loop.execute { [weak self] in
+            guard let self, !isClosed else { return }
+            var running: Int32 = 0
+            ccurl_multi_socket_all(multi, &running)
+            settle()
+        }
+    }
+
     func close() {
         loop.preconditionOnLoop()
         guard !isClosed else { return }
-        for transfer in Array(transfers.values) {
-            cancel(transfer, HTTPClientError(.closed, "the client was shut down"))
-        }
+        for transfer in Array(transfers.values) + lookingUp.values.map(\.transfer) { cancel(transfer, Self.wasClosed) }
         isClosed = true
         for easy in idle { curl_easy_cleanup(easy) }
         idle = []
         curl_multi_cleanup(multi)
-        for watcher in watchers.values { watcher.close() }
-        watchers = [:]
-        timer?.timer.cancel()
-        timer = nil
+        sockets.closeAll()
+        timer.cancel()
     }
 
-    // MARK: - Sockets
+    var watchedDescriptors: Int { sockets.count }
 
-    var watchedDescriptors: Int { watchers.count }
+    // MARK: - Deadlines
 
-    private func watch(_ socket: curl_socket_t, _ what: Int32) {
-        let events: DescriptorWatcher.Events =
-            switch what {
-            case CURL_POLL_IN: .readable
-            case CURL_POLL_OUT: .writable
-            case CURL_POLL_INOUT: [.readable, .writable]
-            default: []
-            }
-        if events.contains(.readable), !established.contains(socket), Self.isConnected(socket) {
-            established.insert(socket)
+    /// One timer for all: most transfers are over long before their deadline. libcurl's own time-out does not end a
+    /// transfer that waits for a connection.
+    private func sweep(by instant: ContinuousClock.Instant) {
+        if let nextSweep, nextSweep <= instant { return }
+        nextSweep = instant
+        loop.schedule(after: ContinuousClock.now.duration(to: instant)) { [weak self] in self?.sweep(due: instant) }
+    }
+
+    private func sweep(due: ContinuousClock.Instant) {
+        // Another, earlier one may have been asked for since.
+        guard nextSweep == due, !isClosed else { return }
+        nextSweep = nil
+        for (transfer, until) in lookingUp.values where until <= .now {
+            cancel(transfer, transfer.deadline.isPassed ? DeadlineExceeded() : Self.lookupTimeOut(transfer))
         }
-        if let watcher = watchers[socket] {
-            guard !events.isEmpty else { return rest(socket) }
-            resting.remove(socket)
-            watcher.change(to: events)
-        } else if !events.isEmpty, let watcher = try? DescriptorWatcher(loop: loop, descriptor: socket) {
-            // A socket that cannot be watched is left to the transfer's time-out.
-            watchers[socket] = watcher
-            watcher.start(events) { [unowned self] events in ready(socket, events) }
-        }
+        for transfer in transfers.values where transfer.deadline.isPassed { cancel(transfer, DeadlineExceeded()) }
+        let left = lookingUp.values.map(\.until) + transfers.values.map(\.deadline.instant)
+        if let earliest = left.min() { sweep(by: earliest) }
     }
 
-    private func rest(_ socket: curl_socket_t) {
-        // An idle connection goes on being watched, since the next request will ask for the same: that spares the kernel
-        // two calls a request. Should something come meanwhile, watching ends (see `ready`). All else libcurl closes
-        // without a word (sockets that did not connect, its own for lookups of names), and libuv stops the program when
-        // it is to watch what is closed.
-        if established.contains(socket) {
-            resting.insert(socket)
-        } else {
-            watchers.removeValue(forKey: socket)?.close()
-        }
-    }
-
-    private static func isConnected(_ socket: curl_socket_t) -> Bool {
-        var peer = sockaddr()
-        var length = socklen_t(MemoryLayout<sockaddr>.size)
-        let families = [sa_family_t(AF_INET), sa_family_t(AF_INET6)]
-        return getpeername(socket, &peer, &length) == 0 && families.contains(peer.sa_family)
-    }
-
-    private func ready(_ socket: curl_socket_t, _ events: DescriptorWatcher.Events) {
-        guard !resting.contains(socket) else {
-            // Closed by the server, most likely; libcurl looks before it uses the connection again.
-            watchers[socket]?.stop()
-            return
-        }
-        var mask: Int32 = 0
-        if events.contains(.readable) { mask |= CURL_CSELECT_IN }
-        if events.contains(.writable) { mask |= CURL_CSELECT_OUT }
-        if events.contains(.failed) { mask |= CURL_CSELECT_ERR }
-        act(socket, mask)
-    }
-
-    /// `CURLOPT_CLOSESOCKETFUNCTION`: a watcher lives as long as its descriptor, also while the connection is idle.
-    func closeSocket(_ socket: curl_socket_t) -> Int32 {
-        watchers.removeValue(forKey: socket)?.close()
-        resting.remove(socket)
-        established.remove(socket)
-        return Glibc.close(socket)
-    }
-
-    // MARK: - Time-outs
-
-    private func setTimer(_ milliseconds: Int) {
-        guard milliseconds >= 0 else {
-            wakeUp = nil
-            return
-        }
-        let due = ContinuousClock.now + .milliseconds(milliseconds)
-        wakeUp = due
-        if milliseconds == 0 {
-            // Never from within libcurl's callback.
-            loop.execute { [weak self] in self?.timeOut() }
-        } else if timer.map({ $0.at > due }) ?? true {
-            arm(due)
-        }
-    }
-
-    private func arm(_ due: ContinuousClock.Instant) {
-        timer?.timer.cancel()
-        let delay = ContinuousClock.now.duration(to: due)
-        timer = (
-            loop.schedule(after: delay) { [weak self] in
-                self?.timer = nil
-                self?.timeOut()
-            }, due
-        )
-    }
-
-    private func timeOut() {
-        guard let due = wakeUp, !isClosed else { return }
-        if due > .now {
-            if timer == nil { arm(due) }
-            return
-        }
-        wakeUp = nil
-        act(CURL_SOCKET_TIMEOUT, 0)
+    private static func lookupTimeOut(_ transfer: Transfer) -> HTTPClientError {
+        let origin = HTTPClientError.origin(of: transfer.request.url)
+        return HTTPClientError(.unreachable, "no answer from the name server (\(origin))")
     }
 }

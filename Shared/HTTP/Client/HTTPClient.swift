@@ -25,6 +25,8 @@ public final class HTTPClient: Sendable {
         /// tenants choose.
         public var forbidsPrivateAddresses = false
         public var userAgent = "Guanxi"
+        /// For tests: looks up a name, blocking.
+        var lookUp: NameLookup.Function = NameLookup.systemLookup
 
         public init() {}
     }

@@ -21,10 +21,13 @@ final class Transfer: @unchecked Sendable {
 
     let request: ClientRequest
     let deadline: Deadline
-    unowned let engine: ClientLoop
+    let engine: ClientLoop
     private(set) var easy: UnsafeMutableRawPointer?
     /// The request's header lines; libcurl reads them until the transfer is over.
     var headerList: UnsafeMutablePointer<curl_slist>?
+    /// Those of the host, when it is a name, as `CURLOPT_RESOLVE` has them.
+    var addresses: String?
+    var addressList: UnsafeMutablePointer<curl_slist>?
     var upload: Upload
     var isForbidden = false
 
@@ -57,7 +60,8 @@ final class Transfer: @unchecked Sendable {
     func detach() {
         easy = nil
         curl_slist_free_all(headerList)
-        headerList = nil
+        curl_slist_free_all(addressList)
+        (headerList, addressList) = (nil, nil)
         let pull = upload.takeTask()
         pull?.cancel()
     }
@@ -96,7 +100,6 @@ final class Transfer: @unchecked Sendable {
             .failure(
                 HTTPClientError(
                     .forbiddenAddress, "not a public address (\(HTTPClientError.origin(of: request.url)))"))
-        case CURLE_OPERATION_TIMEDOUT where deadline.isPassed: .failure(DeadlineExceeded())
         case CURLE_OPERATION_TIMEDOUT:
             .failure(
                 HTTPClientError(

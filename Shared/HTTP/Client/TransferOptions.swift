@@ -25,7 +25,7 @@ extension ClientLoop {
             return size * count
         }
         ccurl_set_close_socket(
-            easy, { ClientLoop.from($0).closeSocket($1) }, Unmanaged.passUnretained(self).toOpaque())
+            easy, { ClientLoop.from($0).sockets.close($1) }, Unmanaged.passUnretained(self).toOpaque())
         return easy
     }
 }
@@ -37,13 +37,14 @@ extension Transfer {
         attach(easy)
         setReceiver(easy)
         setMethod(easy)
-        ccurl_set_long(easy, CURLOPT_TIMEOUT_MS, deadline.remaining.milliseconds)
         let code = ccurl_set_string(easy, CURLOPT_URL, request.url)
         guard code == CURLE_OK else {
             detach()
             throw HTTPClientError(code, url: request.url)
         }
         ccurl_set_string(easy, CURLOPT_REQUEST_TARGET, request.target)
+        if let addresses { addressList = curl_slist_append(nil, addresses) }
+        ccurl_set_list(easy, CURLOPT_RESOLVE, addressList)
         makeHeaders()
         ccurl_set_list(easy, CURLOPT_HTTPHEADER, headerList)
     }
@@ -78,7 +79,9 @@ extension Transfer {
             return CURL_SOCKET_BAD
         }
         let type = address.pointee.socktype | Int32(SOCK_CLOEXEC.rawValue)
-        return socket(address.pointee.family, type, address.pointee.protocol)
+        let descriptor = socket(address.pointee.family, type, address.pointee.protocol)
+        if descriptor >= 0 { engine.sockets.opened(descriptor) }
+        return descriptor
     }
 
     private func setMethod(_ easy: UnsafeMutableRawPointer) {
@@ -128,7 +131,7 @@ extension Transfer {
 }
 
 extension Duration {
-    /// The next whole millisecond: libcurl takes 0 for no limit, and a deadline must have passed when it gives up.
+    /// The next whole millisecond: libcurl takes 0 for no limit.
     fileprivate var milliseconds: Int {
         let (seconds, attoseconds) = components
         return Int(clamping: min(seconds, 1 << 31) * 1000 + attoseconds / 1_000_000_000_000_000 + 1)

@@ -15,6 +15,8 @@ final class Connection: @unchecked Sendable {
     private var isAdmitted = false
     private var task: Task<Void, Never>?
     private var puller: CheckedContinuation<[UInt8]?, any Error>?
+    /// How many pulls there were: the number of the last one.
+    private var pulls = 0
     private var isAdvancing = false
     private var isLingering = false
     private var watch: DeadlineWatch
@@ -145,6 +147,8 @@ final class Connection: @unchecked Sendable {
             // A handler that left the loop, for an actor with its own executor for instance.
             return try await Task(executorPreference: loop) { try await self.pull(request: request) }.value
         }
+        pulls += 1
+        let number = pulls
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 if Task.isCancelled { return continuation.resume(throwing: CancellationError()) }
@@ -161,12 +165,13 @@ final class Connection: @unchecked Sendable {
                 advance()
             }
         } onCancel: {
-            loop.execute { self.cancelPull() }
+            loop.execute { self.cancelPull(number) }
         }
     }
 
-    private func cancelPull() {
-        guard puller != nil else { return }
+    /// The cancellation of a pull may come when that has ended and the next one waits.
+    private func cancelPull(_ number: Int) {
+        guard number == pulls, puller != nil else { return }
         machine.cancelPull()
         take(&puller)?.resume(throwing: CancellationError())
     }

@@ -33,7 +33,11 @@ final class LoopListener: @unchecked Sendable {
     func listen(on address: ListenAddress) throws(HTTPServerError) -> Int {
         loop.preconditionOnLoop()
         let storage = try ListeningSocket.resolve(address)
-        uv_tcp_init_ex(loop.raw, handle.pointer, UInt32(storage.ss_family))
+        let made = uv_tcp_init_ex(loop.raw, handle.pointer, UInt32(storage.ss_family))
+        guard made == 0 else {
+            handle.discard()
+            throw ListeningSocket.failure(address, -made)
+        }
         handle.own(self)
         isListening = true
         do throws(HTTPServerError) {

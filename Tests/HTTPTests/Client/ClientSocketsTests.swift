@@ -1,3 +1,4 @@
+import CCurl
 import Foundation
 import Glibc
 import Runtime
@@ -48,6 +49,24 @@ import Testing
         }
     }
 
+    /// libcurl then asks for no more than it had asked for the closed one.
+    @Test(.timeLimit(.minutes(1))) func aSocketThatGetsTheNumberOfAClosedOneIsWatched() async throws {
+        let loop = EventLoop()
+        try await withTaskExecutorPreference(loop) {
+            let sockets = ClientSockets(loop: loop)
+            let first = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
+            await sockets.isWritable(first, after: { sockets.watch(first, CURL_POLL_OUT) })
+            var pair: [Int32] = [0, 0]
+            try #require(socketpair(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0, &pair) == 0)
+            // Closes the first without a word.
+            dup2(pair[0], first)
+            await sockets.isWritable(first, after: { sockets.opened(first) })
+            #expect(sockets.close(first) == 0)
+            for descriptor in pair { close(descriptor) }
+        }
+        await loop.shutdown()
+    }
+
     /// libuv begins to watch at the end of a turn, and stops the program when the descriptor is closed by then.
     @Test func aRequestThatIsCancelledInTheTurnInWhichItConnects() async throws {
         let full = try FullServer()
@@ -69,9 +88,21 @@ import Testing
     }
 }
 
+extension ClientSockets {
+    /// Waits until a socket can be written to, after `begin`.
+    fileprivate nonisolated(nonsending) func isWritable(_ socket: curl_socket_t, after begin: () -> Void) async {
+        let ready = AsyncStream<curl_socket_t>.makeStream()
+        onReady = { socket, _ in ready.continuation.yield(socket) }
+        begin()
+        var sockets = ready.stream.makeAsyncIterator()
+        #expect(await sockets.next() == socket)
+    }
+}
+
 /// Listens and has no room for one more: who connects waits.
-private final class FullServer: Sendable {
-    let url: String
+final class FullServer: Sendable {
+    let port: UInt16
+    var url: String { "http://127.0.0.1:\(port)" }
     private let descriptors: [Int32]
 
     init() throws {
@@ -93,7 +124,7 @@ private final class FullServer: Sendable {
             }
         }
         try #require(isListening)
-        url = "http://127.0.0.1:\(UInt16(bigEndian: address.sin_port))"
+        port = UInt16(bigEndian: address.sin_port)
         descriptors = [listener] + clients
     }
 

@@ -83,6 +83,24 @@ func eventually(_ condition: () -> Bool) async throws {
         #expect((1...4).contains(server.accepted.load(ordering: .relaxed)))
     }
 
+    /// Also while nothing else happens: the one connection is busy and says nothing.
+    @Test func aRequestThatWaitsForAConnectionHasADeadline() async throws {
+        let server = try ScriptedServer { connection in
+            while connection.request() != nil {}
+        }
+        try await withClient {
+            $0.connectionsPerHost = 1
+        } _: { client in
+            let first = Task { try await client.send(ClientRequest(.get, server.url)) }
+            while server.accepted.load(ordering: .relaxed) == 0 { await Task.yield() }
+            await #expect(throws: DeadlineExceeded.self) {
+                try await client.send(ClientRequest(.get, server.url, deadline: .after(.milliseconds(30))))
+            }
+            first.cancel()
+            await #expect(throws: CancellationError.self) { try await first.value }
+        }
+    }
+
     @Test func aStreamIsSentInChunksAndAsFastAsItIsTaken() async throws {
         let received = Atomic<Int>(0)
         let server = try ScriptedServer { connection in

@@ -340,6 +340,33 @@ private let isSanitized = ProcessInfo.processInfo.environment["GUANXI_SANITIZER"
         }
     }
 
+    /// A cancellation is told to the loop, and comes when the next one reads already.
+    @Test func aReaderThatWasCancelledTakesNobodyWithIt() async throws {
+        let reads = Facts<Void>()
+        try await serving({ request in
+            guard case .stream(_, let next) = request.body.content, let loop = EventLoop.current else {
+                return HTTPResponse(.badRequest)
+            }
+            let reader = Task(executorPreference: loop) {
+                while !Task.isCancelled { await Task.yield() }
+                await #expect(throws: CancellationError.self) { _ = try await next() }
+                return await Task.immediate(executorPreference: loop) {
+                    let chunk = try? await next()
+                    return chunk?.count ?? -1
+                }.value
+            }
+            reader.cancel()
+            loop.execute { loop.execute { reads.tell.yield() } }
+            return HTTPResponse(.ok, body: .text("\(await reader.value > 0)"))
+        }).run { server in
+            let client = try RawClient(port: server.boundPort)
+            try await client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1048576\r\n\r\n")
+            await reads.next()
+            try await client.send([UInt8](repeating: 1, count: 1 << 20))
+            #expect(try await client.receive(until: "e").hasSuffix("true"))
+        }
+    }
+
     @Test func aHandlerThatDoesNotReadStopsTheSender() async throws {
         let size = 1 << 25
         let facts = Facts<Void>()
