@@ -10,8 +10,8 @@ import Synchronization
 /// Nothing may block a loop; see ``Blocking`` for work that does, and ``lag`` for how it shows.
 public final class EventLoop: TaskExecutor, @unchecked Sendable {
     // @unchecked: `inbox` and `state` are locked, `meter` is atomic, the other stored properties are constants. What
-    // they point to (libuv's loop and its handles, `local`, `lingering`) is touched only by the loop's own thread, but for
-    // `uv_async_send`, which libuv documents as callable from any thread.
+    // they point to (libuv's loop and its handles, `local`, `lingering`) and `tasksToEnd` are touched only by the loop's own
+    // thread, but for `uv_async_send`, which libuv documents as callable from any thread.
 
     /// What waits to run on the loop.
     enum Item {
@@ -24,6 +24,7 @@ public final class EventLoop: TaskExecutor, @unchecked Sendable {
     package let raw: UnsafeMutablePointer<uv_loop_t>
     private let local = LocalQueue()
     private let lingering = Lingering()
+    private(set) lazy var tasksToEnd = TasksToEnd(loop: self)
     private let inbox = Mutex(Inbox())
     private let state = Mutex(State())
     let meter = LagMeter()

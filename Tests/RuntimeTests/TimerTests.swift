@@ -62,6 +62,54 @@ import Testing
         }
     }
 
+    @Test func aTaskEndsAtItsDeadlineAndOthersAtTheirs() async throws {
+        try await onLoop { loop in
+            // The later is asked for first: the timer is set for it and must be set again.
+            let tasks = [40, 5, 20].map { milliseconds in
+                Task.immediate(executorPreference: loop) {
+                    await #expect(throws: DeadlineExceeded.self) {
+                        try await endingTask(at: .after(.milliseconds(milliseconds))) {
+                            try await Task.sleep(for: .seconds(600))
+                        }
+                    }
+                    return Task.isCancelled && loop.isCurrent
+                }
+            }
+            for task in tasks { #expect(await task.value) }
+        }
+    }
+
+    @Test func aTaskThatIsInTimeGoesOn() async throws {
+        try await onLoop { loop in
+            let value = try await endingTask(at: .after(.milliseconds(1))) { 7 }
+            #expect(value == 7)
+            try await Task.sleep(for: .milliseconds(5))
+            #expect(!Task.isCancelled)
+            await #expect(throws: CancellationError.self) {
+                try await endingTask(at: .after(.seconds(60))) { throw CancellationError() }
+            }
+            await #expect(throws: DeadlineExceeded.self) {
+                try await endingTask(at: .after(.zero)) { Issue.record("ran after its deadline") }
+            }
+        }
+    }
+
+    @Test func aTaskThatLeftTheLoopIsForgottenThere() async throws {
+        let other = EventLoop(name: "other")
+        try await onLoop { loop in
+            // Has no loop of its own: goes on wherever there is room.
+            let task = Task.immediate {
+                try await endingTask(at: .after(.milliseconds(5))) {
+                    await withCheckedContinuation { continuation in other.execute { continuation.resume() } }
+                }
+                return !loop.isCurrent
+            }
+            #expect(try await task.value)
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        await other.shutdown()
+    }
+
     @Test func cancellingTheCallerReachesTheOperation() async throws {
         try await onLoop { loop in
             let task = Task.immediate(executorPreference: loop) {

@@ -20,8 +20,8 @@ final class ClientLoop: @unchecked Sendable {
     private let timer: ClientTimer
     /// Transfers whose head came in the present turn: told after it, so that a short body comes with the head.
     private var heads: [Transfer] = []
-    /// When the limits of what is under way are looked at next.
-    private var nextSweep: ContinuousClock.Instant?
+    /// libcurl's own time-out does not end a transfer that waits for a connection.
+    private let limits: Sweep
     private var isClosed = false
 
     private static let idleLimit = 64
@@ -34,6 +34,8 @@ final class ClientLoop: @unchecked Sendable {
         names = NameLookup(loop: loop, function: options.lookUp)
         sockets = ClientSockets(loop: loop)
         timer = ClientTimer(loop: loop)
+        limits = Sweep(loop: loop)
+        limits.action = { [weak self] in self?.endOverdue() }
         timer.onDue = { [weak self] in self?.act(CURL_SOCKET_TIMEOUT, 0) }
         sockets.onReady = { [weak self] in self?.act($0, $1) }
         sockets.onGivenUp = { [weak self] in self?.lookAgain() }
@@ -70,7 +72,7 @@ final class ClientLoop: @unchecked Sendable {
     private func lookUp(_ host: HostName, for transfer: Transfer) {
         let until = min(transfer.deadline.instant, .now + options.connectTimeout)
         lookingUp[ObjectIdentifier(transfer)] = (transfer, until)
-        sweep(by: until)
+        limits.note(until)
         names.lookUp(host.name) { [weak self] result in
             guard let self, lookingUp.removeValue(forKey: ObjectIdentifier(transfer)) != nil else { return }
             switch result {
@@ -94,7 +96,7 @@ final class ClientLoop: @unchecked Sendable {
             return cancel(transfer, error)
         }
         transfers[easy] = transfer
-        sweep(by: transfer.deadline.instant)
+        limits.note(transfer.deadline.instant)
         curl_multi_add_handle(multi, easy)
     }
 
@@ -166,30 +168,21 @@ final class ClientLoop: @unchecked Sendable {
         curl_multi_cleanup(multi)
         sockets.closeAll()
         timer.cancel()
+        limits.cancel()
     }
 
     var watchedDescriptors: Int { sockets.count }
 
     // MARK: - Deadlines
 
-    /// One timer for all: most transfers are over long before their deadline. libcurl's own time-out does not end a
-    /// transfer that waits for a connection.
-    private func sweep(by instant: ContinuousClock.Instant) {
-        if let nextSweep, nextSweep <= instant { return }
-        nextSweep = instant
-        loop.schedule(after: ContinuousClock.now.duration(to: instant)) { [weak self] in self?.sweep(due: instant) }
-    }
-
-    private func sweep(due: ContinuousClock.Instant) {
-        // Another, earlier one may have been asked for since.
-        guard nextSweep == due, !isClosed else { return }
-        nextSweep = nil
+    /// - Returns: when the next is due.
+    private func endOverdue() -> ContinuousClock.Instant? {
         for (transfer, until) in lookingUp.values where until <= .now {
             cancel(transfer, transfer.deadline.isPassed ? DeadlineExceeded() : Self.lookupTimeOut(transfer))
         }
         for transfer in transfers.values where transfer.deadline.isPassed { cancel(transfer, DeadlineExceeded()) }
         let left = lookingUp.values.map(\.until) + transfers.values.map(\.deadline.instant)
-        if let earliest = left.min() { sweep(by: earliest) }
+        return left.min()
     }
 
     private static func lookupTimeOut(_ transfer: Transfer) -> HTTPClientError {

@@ -76,11 +76,7 @@ public struct Router: Sendable {
             case .found(let route, let names, let values):
                 operation = route.id
                 let call = try call(request, route, PathParameters(names: names, segments: values), start)
-                // A deadline costs a task and a timer.
-                response =
-                    if route.timeout == nil { try await route.run(call) } else {
-                        try await withDeadline(call.deadline) { try await route.run(call) }
-                    }
+                response = try await run(route, call)
             case .answer(let answer): response = answer
             case .problem(let problem): throw problem
             }
@@ -90,6 +86,14 @@ public struct Router: Sendable {
                     language: Language(acceptLanguage: request.headers["Accept-Language"]), requestID: request.id)
         }
         events.answered(request, operation, response.status, start.duration(to: .now))
+        return response
+    }
+
+    private func run(_ route: Route, _ call: Call) async throws -> HTTPResponse {
+        guard route.timeout != nil else { return try await route.run(call) }
+        let response = try await endingTask(at: call.deadline) { try await route.run(call) }
+        // A body that is still to be read cannot be, in a task that was cancelled.
+        if Task.isCancelled, case .stream = response.body.content { throw DeadlineExceeded() }
         return response
     }
 

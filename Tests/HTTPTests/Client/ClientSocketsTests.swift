@@ -1,4 +1,3 @@
-import CCurl
 import Foundation
 import Glibc
 import Runtime
@@ -55,7 +54,7 @@ import Testing
         try await withTaskExecutorPreference(loop) {
             let sockets = ClientSockets(loop: loop)
             let first = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
-            await sockets.isWritable(first, after: { sockets.watch(first, CURL_POLL_OUT) })
+            await sockets.isWritable(first, after: { sockets.watch(first, ClientSockets.pollOut) })
             var pair: [Int32] = [0, 0]
             try #require(socketpair(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0, &pair) == 0)
             // Closes the first without a word.
@@ -89,9 +88,12 @@ import Testing
 }
 
 extension ClientSockets {
+    /// `CURL_POLL_OUT`. libcurl's module is not imported here: it would take the C library's names from the other tests.
+    fileprivate static let pollOut: Int32 = 2
+
     /// Waits until a socket can be written to, after `begin`.
-    fileprivate nonisolated(nonsending) func isWritable(_ socket: curl_socket_t, after begin: () -> Void) async {
-        let ready = AsyncStream<curl_socket_t>.makeStream()
+    fileprivate nonisolated(nonsending) func isWritable(_ socket: Int32, after begin: () -> Void) async {
+        let ready = AsyncStream<Int32>.makeStream()
         onReady = { socket, _ in ready.continuation.yield(socket) }
         begin()
         var sockets = ready.stream.makeAsyncIterator()
