@@ -49,6 +49,22 @@ import Values
         #expect(queue.finish("many", took: .zero, now: start) == [4])
     }
 
+    /// What is kept for others is of use only while there are some.
+    @Test func whoIsAloneMayHaveAll() {
+        var options = AdmissionOptions()
+        (options.limit, options.bounds) = (4, 4...4)
+        var queue = AdmissionQueue<String>(options, now: start)
+        for id in 1...4 { #expect(queue.arrive(UInt64(id), of: "many", now: start).0 == .runs) }
+        #expect(queue.arrive(5, of: "many", now: start).0 == .waits(options.patience))
+        // Another comes: it is next, and the many have three until it has been away for a while.
+        #expect(queue.arrive(6, of: "few", now: start).0 == .waits(options.patience))
+        #expect(queue.finish("many", took: .zero, now: start) == [6])
+        #expect(queue.finish("few", took: .zero, now: start) == [])
+        let later = start + .seconds(10)
+        #expect(queue.arrive(7, of: "many", now: later).0 == .runs)
+        #expect(queue.finish("many", took: .zero, now: later) == [5])
+    }
+
     /// The queue is full of one tenant's: its newest gives way to another's first.
     @Test func whoWaitsMostGivesWay() {
         var queue = queue(1, waiting: 3)

@@ -79,7 +79,6 @@ final class AdmissionLane: Sendable {
 
     private struct State {
         var queue: AdmissionQueue<TenantID?>
-        var arrivals = LatestArrivals<TenantID?>()
         var nextID: UInt64 = 0
         var waiters: [UInt64: Waiter] = [:]
         /// What was decided of requests that had not begun to wait.
@@ -113,7 +112,7 @@ final class AdmissionLane: Sendable {
     }
 
     func latest(besides tenant: TenantID) -> ContinuousClock.Instant? {
-        state.withLock { $0.arrivals.latest(besides: tenant) }
+        state.withLock { $0.queue.latest(besides: tenant) }
     }
 
     /// Runs `body` when it is its turn.
@@ -141,7 +140,6 @@ final class AdmissionLane: Sendable {
         let (id, arrival, evicted) = state.withLock { state in
             let now = ContinuousClock.now
             state.nextID += 1
-            state.arrivals.note(tenant, at: now)
             let (arrival, evicted) = state.queue.arrive(state.nextID, of: tenant, now: now)
             return (state.nextID, arrival, evicted)
         }

@@ -7,8 +7,10 @@ public struct AdmissionOptions: Sendable, Hashable {
     public var bounds = 8.0...512.0
     /// Half of the requests should take no longer. When they do, fewer are let in.
     public var target = Duration.milliseconds(80)
-    /// Of the limit, what one tenant may have while others have nothing.
+    /// Of the limit, what one tenant may have while others have nothing, so that they need not wait.
     public var share = 0.75
+    /// Who has been alone for so long may have all of it; nil for never.
+    public var aloneAfter: Duration? = .seconds(10)
     /// Requests that wait, of all tenants.
     public var waiting = 256
     /// How long a request may wait: in a burst, and when there has been a queue for a while already.
@@ -23,6 +25,8 @@ public struct AdmissionOptions: Sendable, Hashable {
         options.limit = Double(count)
         options.bounds = Double(count)...Double(count)
         options.share = share
+        // Who comes would wait for something long.
+        options.aloneAfter = nil
         options.waiting = 4 * count
         (options.patience, options.shortPatience) = (patience, patience)
         return options
@@ -54,6 +58,7 @@ struct AdmissionQueue<Key: Hashable & Sendable>: Sendable {
     private(set) var waiting = 0
     private var parties: [Key: Party] = [:]
     private var turns = 0
+    private var arrivals = LatestArrivals<Key>()
     private var pace: Pace
     /// When nobody waited last.
     private var wasEmpty: ContinuousClock.Instant
@@ -65,14 +70,24 @@ struct AdmissionQueue<Key: Hashable & Sendable>: Sendable {
         wasEmpty = now
     }
 
-    /// What one party may have running.
-    private var share: Int { max(1, Int(limit * options.share)) }
+    /// When somebody else than this one came last.
+    func latest(besides key: Key) -> ContinuousClock.Instant? { arrivals.latest(besides: key) }
+
+    /// What a party may have running.
+    private func share(of key: Key, now: ContinuousClock.Instant) -> Int {
+        if let aloneAfter = options.aloneAfter {
+            let isAlone = arrivals.latest(besides: key).map { $0 + aloneAfter <= now } ?? true
+            if isAlone { return Int(limit) }
+        }
+        return max(1, Int(limit * options.share))
+    }
 
     /// A request wants to run. Also answers who has to go for it, among those that wait.
     mutating func arrive(_ id: UInt64, of key: Key, now: ContinuousClock.Instant) -> (Arrival, evicted: UInt64?) {
         let party = parties[key] ?? Party()
+        arrivals.note(key, at: now)
         // With room left, all who wait have their share already.
-        if running < Int(limit), party.running < share {
+        if running < Int(limit), party.running < share(of: key, now: now) {
             letIn(key)
             return (.runs, nil)
         }
@@ -109,8 +124,9 @@ struct AdmissionQueue<Key: Hashable & Sendable>: Sendable {
         limit = pace.note(duration, limit: limit, options, now: now)
         var next: [UInt64] = []
         while waiting > 0, running < Int(limit) {
-            let share = share
-            let candidates = parties.filter { !$0.value.waiting.isEmpty && $0.value.running < share }
+            let candidates = parties.filter {
+                !$0.value.waiting.isEmpty && $0.value.running < share(of: $0.key, now: now)
+            }
             guard let first = candidates.min(by: Self.isBefore) else { break }
             next.append(parties[first.key, default: Party()].waiting.removeFirst())
             letIn(first.key)
