@@ -63,6 +63,19 @@ import Values
         }
     }
 
+    @Test func `another owner brings his own team`() async throws {
+        try await ConversionFixture.with { fixture in
+            let (north, south) = (UUIDv7.make(), UUIDv7.make())
+            let ann = try await fixture.service.hire("ann", team: north)
+            let bo = try await fixture.service.hire("bo", team: south)
+            let lead = try await fixture.lead(["company": "North", "person": "李", "ownerId": ann.json])
+            #expect(try await fixture.convert(lead, ["account": ["ownerId": bo.json]]).status == 201)
+            let bodies = fixture.neighbours.state.withLock { $0.bodies }
+            #expect(bodies["account"]?["ownerId"] == bo.json && bodies["account"]?.object?["teamId"] == nil)
+            #expect(bodies["contact"]?["ownerId"] == ann.json && bodies["contact"]?["teamId"] == north.json)
+        }
+    }
+
     @Test func `whoever is named as an owner is there`() async throws {
         try await ConversionFixture.with { fixture in
             let lead = try await fixture.lead()
@@ -92,6 +105,10 @@ import Values
             ["accountId": "nonsense"], ["account": "海风"],
             ["accountId": "0192f0c0-0000-7000-8000-000000000001", "account": [:]],
             ["contact": []], ["color": "red"],
+            ["account": ["leadId": "0192f0c0-0000-7000-8000-000000000001"]],
+            ["contact": ["accountId": "0192f0c0-0000-7000-8000-000000000001"]],
+            ["opportunity": ["leadId": "0192f0c0-0000-7000-8000-000000000001"]],
+            ["opportunity": ["contactId": "0192f0c0-0000-7000-8000-000000000001"]],
         ] as [JSON])
     func `a body that cannot be meant is refused, and nothing begins`(body: JSON) async throws {
         try await ConversionFixture.with { fixture in

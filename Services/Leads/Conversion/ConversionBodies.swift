@@ -13,7 +13,8 @@ struct ConversionBodies: Sendable {
             if body[name]?.isNull ?? true, !value.isNull { body[name] = value }
         }
         fill("ownerId", lead.ownerID.json)
-        fill("teamId", lead.teamID.json)
+        // Another owner brings his own team.
+        if [nil, .null, lead.ownerID.json].contains(body["ownerId"]) { fill("teamId", lead.teamID.json) }
         fill("leadId", lead.id.json)
         switch step {
         case .account:

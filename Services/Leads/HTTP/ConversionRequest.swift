@@ -30,6 +30,11 @@ struct ConversionRequest: Sendable {
                 "occurredAt", .timestamp, zh: "发生时间", en: "Occurred at", help: "For the past; needs backdate."),
         ])
 
+    private static let links = [
+        "account": ["leadId"], "contact": ["leadId", "accountId"],
+        "opportunity": ["leadId", "accountId", "contactId"],
+    ]
+
     static let schema = Schema(body.name, body.jsonSchema(.create))
 
     /// - Throws: ``ValidationFailure`` with everything that is wrong.
@@ -43,6 +48,13 @@ struct ConversionRequest: Sendable {
             if value.object == nil, !value.isNull {
                 issues.append(
                     FieldIssue("/\(name)", "wrongType", "Write an object here, or null.", zh: "此处须为对象或 null。"))
+            }
+            // What the three are to one another the conversion says.
+            for link in Self.links[name, default: []] where !(value[link]?.isNull ?? true) {
+                issues.append(
+                    FieldIssue(
+                        "/\(name)/\(link)", "readOnly", "The conversion sets this: leave it out.",
+                        zh: "此项由转化设置，请勿填写。"))
             }
             if let id = members["\(name)Id"], !id.isNull, !value.isNull {
                 issues.append(
