@@ -37,7 +37,7 @@ public struct FieldIssue: Error, Sendable, Hashable {
             zh: "此处没有字段“\(name.prefix(60))”\(close.map { "，是否指“\($0)”？" } ?? "。")")
     }
 
-    static func readOnly(_ path: JSONPointer) -> FieldIssue {
+    public static func readOnly(_ path: JSONPointer) -> FieldIssue {
         FieldIssue(path, "readOnly", "The system sets this: leave it out.", zh: "此项由系统设置，请勿填写。")
     }
 

@@ -33,6 +33,8 @@ final class TasksToEnd {
         limits.action = { [unowned loop] in loop.tasksToEnd.endOverdue() }
     }
 
+    var isEmpty: Bool { tasks.isEmpty }
+
     /// The task must be removed before it ends.
     func add(_ task: UnsafeCurrentTask, _ deadline: Deadline) -> Int {
         lastNumber += 1

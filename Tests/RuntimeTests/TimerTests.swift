@@ -1,5 +1,6 @@
-import Runtime
 import Testing
+
+@testable import Runtime
 
 @Suite struct TimerTests {
     @Test func timersFireByTimeRepeatAndStop() async throws {
@@ -83,8 +84,7 @@ import Testing
         try await onLoop { loop in
             let value = try await endingTask(at: .after(.milliseconds(1))) { 7 }
             #expect(value == 7)
-            try await Task.sleep(for: .milliseconds(5))
-            #expect(!Task.isCancelled)
+            #expect(loop.tasksToEnd.isEmpty)
             await #expect(throws: CancellationError.self) {
                 try await endingTask(at: .after(.seconds(60))) { throw CancellationError() }
             }
@@ -104,8 +104,9 @@ import Testing
                 }
                 return !loop.isCurrent
             }
-            #expect(try await task.value)
-            try await Task.sleep(for: .milliseconds(10))
+            let hasLeft = try await task.value
+            #expect(hasLeft)
+            #expect(loop.tasksToEnd.isEmpty)
         }
         await other.shutdown()
     }

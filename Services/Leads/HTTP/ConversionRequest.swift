@@ -51,10 +51,7 @@ struct ConversionRequest: Sendable {
             }
             // What the three are to one another the conversion says.
             for link in Self.links[name, default: []] where !(value[link]?.isNull ?? true) {
-                issues.append(
-                    FieldIssue(
-                        "/\(name)/\(link)", "readOnly", "The conversion sets this: leave it out.",
-                        zh: "此项由转化设置，请勿填写。"))
+                issues.append(.readOnly(JSONPointer([name, link])))
             }
             if let id = members["\(name)Id"], !id.isNull, !value.isNull {
                 issues.append(

@@ -5,9 +5,8 @@ import Runtime
 /// Looks up the names of hosts for one ``ClientLoop``. Belongs on its loop.
 ///
 /// libcurl's own lookups stop the loop: to cancel one it waits for the C library, which may be waiting for a name server.
-/// So it is given the addresses (`CURLOPT_RESOLVE`). An answer is used for a minute. An older one is used once more while
-/// a new one is looked for, so that requests to a server that is known neither wait for the name server nor fail
-/// with it.
+/// So it is given the addresses (`CURLOPT_RESOLVE`). An answer is used for a minute, and up to ten while a new one is looked
+/// for, so that requests to a server that is known neither wait for the name server nor fail with it.
 final class NameLookup: @unchecked Sendable {
     // @unchecked: everything but the constants is touched on the loop's thread only, which each entry checks.
 
@@ -51,6 +50,7 @@ final class NameLookup: @unchecked Sendable {
 
     /// The part of a URL that has to be looked up, nil when there is none.
     func host(of url: String) -> HostName? {
+        loop.preconditionOnLoop()
         if let host = hosts[url] { return host }
         if hosts.count >= Self.entryLimit { hosts = [:] }
         let host = HostName(url: url)

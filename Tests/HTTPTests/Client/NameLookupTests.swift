@@ -34,16 +34,9 @@ import Testing
     @Test func aLookupTakesNoLongerThanAConnectionMay() async throws {
         let names = HangingNames()
         defer { names.answer() }
-        try await withClient {
+        try await isUnreachable("slow.test", "no answer from the name server (http://slow.test)") {
             $0.lookUp = names.lookUp
             $0.connectTimeout = .milliseconds(20)
-            $0.retries = 0
-        } _: { client in
-            let error = await #expect(throws: HTTPClientError.self) {
-                try await client.send(ClientRequest(.get, "http://slow.test/"))
-            }
-            #expect(error?.reason == .unreachable)
-            #expect(error?.description == "no answer from the name server (http://slow.test)")
         }
     }
 
@@ -62,15 +55,23 @@ import Testing
     }
 
     @Test func aNameThatDoesNotExist() async throws {
+        try await isUnreachable("nobody.test", "nobody.test: Name or service not known") {
+            $0.lookUp = { _ in .failure(NameLookup.Failure(description: "Name or service not known")) }
+        }
+    }
+
+    private func isUnreachable(
+        _ host: String, _ why: String, _ change: (inout HTTPClient.Options) -> Void
+    ) async throws {
         try await withClient {
             $0.retries = 0
-            $0.lookUp = { _ in .failure(NameLookup.Failure(description: "Name or service not known")) }
+            change(&$0)
         } _: { client in
             let error = await #expect(throws: HTTPClientError.self) {
-                try await client.send(ClientRequest(.get, "http://nobody.test/"))
+                try await client.send(ClientRequest(.get, "http://\(host)/"))
             }
             #expect(error?.reason == .unreachable)
-            #expect(error?.description == "nobody.test: Name or service not known")
+            #expect(error?.description == why)
         }
     }
 

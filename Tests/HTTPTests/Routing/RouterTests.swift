@@ -174,6 +174,22 @@ extension Router {
         #expect(try await router.json(.get, "/open").status == 200)
     }
 
+    /// Its task was cancelled: what the body would read cannot be read in it any more.
+    @Test func aBodyThatBeginsAfterTheDeadlineIsNotBegun() async throws {
+        let router = try router([
+            endpoint(.get, "/late", id: "late", timeout: .milliseconds(20)) { _ in
+                try? await Task.sleep(for: .seconds(60))
+                return HTTPResponse(.ok, body: .stream { nil })
+            }
+        ])
+        let loop = EventLoop()
+        let status = await Task(executorPreference: loop) {
+            await router.respond(to: HTTPRequest(.get, "/late")).status
+        }.value
+        #expect(status == 503)
+        await loop.shutdown()
+    }
+
     @Test func errorsBecomeAnswersInOnePlace() async throws {
         struct Secret: Error { let password = "hunter2" }
         struct Down: Error {}
