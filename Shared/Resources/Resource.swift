@@ -102,12 +102,13 @@ public struct Resource<Record: Aggregate>: Sendable {
         return try rows.map { try table.record($0) }
     }
 
-    /// The record that another system knows by `id`; nil when there is none. Deleted ones are found too: their
+    /// The record that another system knows by this; nil when there is none. Deleted ones are found too: their
     /// identity is still taken.
-    public func find(externalSystem system: String, id: String, tenant: TenantID) async throws -> Record? {
-        try await first(
+    public func find(_ key: ExternalKey, tenant: TenantID) async throws -> Record? {
+        let system: SQL = key.system.map { "= \($0)" } ?? "is null"
+        return try await first(
             tenant,
-            "\(table.select(SchemaName(tenant))) where external_system = \(system) and external_id = \(id)")
+            "\(table.select(SchemaName(tenant))) where external_id = \(key.id) and external_system \(system)")
     }
 
     /// The record of a path's `{id}`: an id or, where the resource has them, a readable code.

@@ -55,6 +55,58 @@ import Values
         }
     }
 
+    @Test(arguments: [JSON.string("shop"), .null])
+    func anOrderToldAnewInOneBatchIsTheLastOfThem(system: JSON) async throws {
+        try await CustomersFixture.with { fixture in
+            let account = try await fixture.account("2")
+            let rows = try ["10.00", "20.00", "20.00", "30.00"].map { amount in
+                var row = try #require(try fixture.orderRows(1, of: "2")[0].get().object)
+                row["accountExternalSystem"] = "shop"
+                row["externalSystem"] = system
+                row["amount"] = ["amount": .string(amount), "currency": "USD"]
+                return Result<JSON, Problem>.success(.object(row))
+            }
+            let results = try await fixture.orders.resource.createMany(rows, fixture.context())
+            #expect(results.map(\.status) == [201, 200, 200, 200])
+            // None of them was in the way of another: all went at the first try, together.
+            let commits = try await fixture.environment.database.database.query(
+                "select count(distinct xmin::text) from shared.outbox where type like 'order.%'",
+                role: fixture.environment.database.outboxRole)
+            #expect(try commits.single().get(0, as: Int64.self) == 1)
+            let again = try await fixture.orders.resource.createMany(rows, fixture.context())
+            #expect(again.map(\.status) == [200, 200, 200, 200])
+            let stored = try await fixture.stored(account)
+            #expect(stored.orderCount == 1 && stored.orderValue == Money(minorUnits: 3000, currency: .usd))
+            let orders = try await fixture.environment.database.query(
+                fixture.tenant.id, "select id, version from \(fixture.tenant.schema).orders")
+            let (id, version): (UUID, Int64) = (try orders.single().get(0), try orders.single().get(1))
+            #expect(version == 6)
+            let sequences = try await fixture.events().filter { $0.aggregate == id.lowercased }.map(\.sequence)
+            #expect(sequences == Array(1...version))
+        }
+    }
+
+    @Test func anOrderThatWasDeletedIsRefusedAndMovesNoFigures() async throws {
+        try await CustomersFixture.with { fixture in
+            let account = try await fixture.account("2")
+            let rows = fixture.orderRows(2, of: "2")
+            let results = try await fixture.orders.resource.createMany(rows, fixture.context())
+            guard case .created(let id, _) = results[0].outcome else { return #expect(Bool(false)) }
+            _ = try await fixture.orders.resource.delete(id.lowercased, fixture.context())
+            let before = try await fixture.stored(account)
+            var row = try #require(try rows[0].get().object)
+            row["amount"] = ["amount": "99.00", "currency": "USD"]
+            let again = try await fixture.orders.resource.createMany(
+                [.success(.object(row))] + fixture.orderRows(1, of: "2", from: 3), fixture.context())
+            #expect(again.map(\.status) == [409, 201])
+            guard case .refused(let problem) = again[0].outcome else { return #expect(Bool(false)) }
+            #expect(problem.detail.english.contains("POST /v1/orders/\(id.lowercased)/restore"))
+            let stored = try await fixture.stored(account)
+            #expect(stored.orderCount == before.orderCount + 1)
+            #expect(stored.orderValue?.minorUnits == (before.orderValue?.minorUnits ?? 0) + 1000)
+        }
+    }
+
     /// Batches that all hang on one account meet at its version: each order is placed once, and none is refused.
     @Test func batchesOfOneAccountBesideEachOtherAllSucceed() async throws {
         try await CustomersFixture.with { fixture in

@@ -173,6 +173,30 @@ def test_an_external_id_is_one_object(api):
     assert again[0] == 200 and again[2]["id"] == made[2]["id"] and again[2]["name"] == "Second name"
 
 
+@pytest.mark.parametrize("path, row", [
+    ("/v1/leads", {"company": "Numbered"}),
+    ("/v1/accounts", {"name": "Numbered"}),
+    ("/v1/contacts", {"name": "Numbered"}),
+    ("/v1/opportunities", {"name": "Numbered"}),
+    ("/v1/orders", {"orderedOn": "2026-01-05", "amount": {"amount": "10.00", "currency": "USD"}}),
+])
+def test_an_external_id_without_a_system_is_one_object(api, path, row):
+    row = {**row, "externalId": f"numbered-{path}"}
+    if path == "/v1/orders":
+        row["accountId"] = api.ok("POST", "/v1/accounts", {"name": "Buyer"})["id"]
+    sent = [api.ok("POST", f"{path}/bulk", [row, row])["items"] for _ in range(2)]
+    assert [[result["status"] for result in results] for results in sent] == [[201, 200], [200, 200]]
+    assert len({result["id"] for results in sent for result in results}) == 1
+    status, _, one = api.send("POST", path, row)
+    assert (status, one["id"]) == (200, sent[0][0]["id"])
+    assert api.send("DELETE", f"{path}/{one['id']}")[0] == 204
+    status, _, problem = api.send("POST", path, row)
+    assert (status, problem["code"]) == (409, "duplicate")
+    assert api.ok("POST", f"{path}/bulk", [row])["items"][0]["status"] == 409
+    assert api.ok("POST", f"{path}/{one['id']}/restore")["id"] == one["id"]
+    assert api.send("POST", path, row)[0] == 200
+
+
 def test_an_external_id_sent_by_many_at_once_is_one_object(api):
     answers = []
 

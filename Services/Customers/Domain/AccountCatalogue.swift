@@ -4,7 +4,7 @@ import Foundation
 import JSON
 import Values
 
-extension Account: Aggregate {
+extension Account: Aggregate, ExternallyKnown {
     init(id: UUID, at now: Timestamp) {
         self.init(id: id, code: "", name: "", createdAt: now, updatedAt: now)
     }
@@ -70,7 +70,7 @@ extension LifecycleState: LabelledChoice {
     }
 }
 
-extension Contact: Aggregate {
+extension Contact: Aggregate, ExternallyKnown {
     init(id: UUID, at now: Timestamp) { self.init(id: id, name: "", createdAt: now, updatedAt: now) }
 
     static let catalogue = Entity<Contact>(
@@ -92,7 +92,7 @@ extension Contact: Aggregate {
         ])
 }
 
-extension Order: Aggregate {
+extension Order: Aggregate, ExternallyKnown {
     init(id: UUID, at now: Timestamp) {
         self.init(
             id: id, accountID: nil, externalSystem: nil, externalID: nil, orderedOn: now.date(in: .gmt),

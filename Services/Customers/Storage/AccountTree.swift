@@ -55,8 +55,9 @@ struct AccountTree: Sendable {
             """)
         for row in rows {
             let id: UUID = try row.get(0)
-            let external = ExternalKey(system: try row.get(1), id: try row.get(2))
-            if external.id != nil { parents.byName[external] = id }
+            if let number = try row.get(2, as: String?.self) {
+                parents.byName[ExternalKey(system: try row.get(1), id: number)] = id
+            }
             parents.depths[id] = Int(try row.get(3, as: Int64.self))
         }
         return parents

@@ -113,13 +113,7 @@ private struct AccountDoor {
     }
 
     mutating func decide(_ account: Account, _ context: WriteContext) -> Creation<Account> {
-        if account.externalID != nil,
-            let same = known.first(where: {
-                $0.externalID == account.externalID && $0.externalSystem == account.externalSystem
-            })
-        {
-            return .unchanged(same)
-        }
+        if let same = known.first(knownAs: account) { return .unchanged(same) }
         let decision = DuplicateDecision.decide(
             account.matchKeys, candidates: candidates.map { ($0.id, keys[$0.id] ?? []) }, policy: policy,
             canLink: { id in account.externalID == nil || candidates.first { $0.id == id }?.externalID == nil })

@@ -73,7 +73,9 @@ struct Contacts: Sendable {
         var accounts: [ExternalKey: UUID] = [:]
         var ids: Set<UUID> = []
         for row in owners[0] {
-            accounts[ExternalKey(system: try row.get(0), id: try row.get(1))] = try row.get(2)
+            if let number = try row.get(1, as: String?.self) {
+                accounts[ExternalKey(system: try row.get(0), id: number)] = try row.get(2)
+            }
             ids.insert(try row.get(2))
         }
         let policy = try DuplicatePolicy.read(owners[1])
@@ -125,13 +127,7 @@ private struct ContactDoor {
     var candidates: [Contact]
 
     mutating func decide(_ contact: Contact) -> Creation<Contact> {
-        if contact.externalID != nil,
-            let same = known.first(where: {
-                $0.externalID == contact.externalID && $0.externalSystem == contact.externalSystem
-            })
-        {
-            return .unchanged(same)
-        }
+        if let same = known.first(knownAs: contact) { return .unchanged(same) }
         let others = candidates.filter { $0.accountID == contact.accountID && contact.accountID != nil }
         let decision = DuplicateDecision.decide(
             contact.matchKeys, candidates: others.map { ($0.id, $0.matchKeys) }, policy: policy,

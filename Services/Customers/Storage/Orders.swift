@@ -31,7 +31,7 @@ struct Orders: Sendable {
     private func create(_ drafts: [Draft<Order>]) async throws -> [Creation<Order>] {
         guard let context = drafts.first?.context else { return [] }
         let tenant = try await environment.database.directory.active(context.tenant)
-        let lookups = try await lookUp(drafts, tenant)
+        var lookups = try await lookUp(drafts, tenant)
         var told: [Result<Order, Problem>] = []
         for draft in drafts { told.append(lookups.resolve(draft, tenant)) }
         let touched = Set(told.compactMap { try? $0.get().accountID } + lookups.existing.values.compactMap(\.accountID))
@@ -39,13 +39,13 @@ struct Orders: Sendable {
         var creations: [Creation<Order>] = []
         var changed: Set<UUID> = []
         for (draft, result) in zip(drafts, told) {
-            creations.append(decide(result, draft, lookups, tenant, &ledger, &changed))
+            creations.append(decide(result, draft, &lookups, tenant, &ledger, &changed))
         }
         return attach(ledger.statements(for: changed, accounts, context), to: creations)
     }
 
     private func decide(
-        _ told: Result<Order, Problem>, _ draft: Draft<Order>, _ lookups: OrderLookups, _ tenant: Tenant,
+        _ told: Result<Order, Problem>, _ draft: Draft<Order>, _ lookups: inout OrderLookups, _ tenant: Tenant,
         _ ledger: inout OrderLedger, _ changed: inout Set<UUID>
     ) -> Creation<Order> {
         do {
@@ -53,7 +53,7 @@ struct Orders: Sendable {
             guard let account = order.accountID, ledger.account(account) != nil else {
                 return .refuse(Accounts.unknown("/accountId", order.accountID?.lowercased ?? ""))
             }
-            let existing = lookups.existing[ExternalKey(order)]
+            let existing = order.externalKey.flatMap { lookups.existing[$0] }
             // Told again, it stays with the team that its owner had then.
             if let existing, existing.ownerID == order.ownerID, !draft.given.contains("teamId") {
                 order.teamID = existing.teamID
@@ -63,13 +63,18 @@ struct Orders: Sendable {
             case .place(let order):
                 ledger.apply(before: nil, after: order)
                 changed.insert(account)
+                lookups.keep(order)
                 return .create(order)
             case .correct(var order):
                 order.version = existing?.version ?? order.version
                 guard let existing else { return .create(order) }
                 ledger.apply(before: existing, after: order)
                 changed.formUnion(OrderDecision.touchedAccounts(before: existing, after: order))
-                return .change(from: existing, to: order)
+                let creation = Creation.change(from: existing, to: order)
+                // As it will be written: it may be told once more in this batch.
+                (order.version, order.updatedAt) = (existing.version + 1, draft.context.now)
+                lookups.keep(order)
+                return creation
             case .repeated(let order): return .unchanged(order)
             }
         } catch {
@@ -112,8 +117,7 @@ struct Orders: Sendable {
             ], options: .read)
         var lookups = OrderLookups()
         for row in results[0] {
-            let order = try resource.table.record(row)
-            lookups.existing[ExternalKey(order)] = order
+            lookups.keep(try resource.table.record(row))
         }
         for row in results[1] {
             lookups.accounts[ExternalKey(system: try row.get(0), id: try row.get(1))] = try row.get(2)
@@ -147,20 +151,15 @@ struct Orders: Sendable {
     }
 }
 
-/// What another system calls something.
-struct ExternalKey: Sendable, Hashable {
-    let system: String?
-    let id: String?
-
-    init(system: String?, id: String?) { (self.system, self.id) = (system, id) }
-    init(_ order: Order) { self.init(system: order.externalSystem, id: order.externalID) }
-}
-
 /// What a batch of told orders refers to.
 struct OrderLookups: Sendable {
-    /// Orders told before, by their number.
+    /// Orders told before, also by this batch, by their number.
     var existing: [ExternalKey: Order] = [:]
     var accounts: [ExternalKey: UUID] = [:]
+
+    mutating func keep(_ order: Order) {
+        if let key = order.externalKey { existing[key] = order }
+    }
 
     /// The order with its account found by number.
     func resolve(_ draft: Draft<Order>, _ tenant: Tenant) -> Result<Order, Problem> {

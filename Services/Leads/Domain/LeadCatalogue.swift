@@ -3,7 +3,7 @@ import Foundation
 import JSON
 import Values
 
-extension Lead: Aggregate {
+extension Lead: Aggregate, ExternallyKnown {
     init(id: UUID, at now: Timestamp) {
         self.init(id: id, lastTouchAt: now, createdAt: now, updatedAt: now)
     }

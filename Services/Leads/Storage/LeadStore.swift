@@ -124,8 +124,7 @@ struct LeadStore: Sendable {
 
     /// The same record of the same system sent again: a repeated import doubles nothing.
     private static func same(_ lead: Lead, _ known: [KnownLead]) -> Lead? {
-        guard let id = lead.externalID else { return nil }
-        return known.first { $0.lead.externalID == id && $0.lead.externalSystem == lead.externalSystem }?.lead
+        known.lazy.map(\.lead).first(knownAs: lead)
     }
 
     private func decide(

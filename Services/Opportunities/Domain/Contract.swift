@@ -5,7 +5,7 @@ import JSON
 import Values
 
 /// A signed contract 合同 of a won opportunity, with its payment plan 回款计划.
-struct Contract: Aggregate {
+struct Contract: Aggregate, ExternallyKnown {
     var id: UUID
     var version: Int64 = 1
     /// `CON-2026-000123`.

@@ -4,7 +4,7 @@ import Foundation
 import JSON
 import Values
 
-extension Opportunity: Aggregate {
+extension Opportunity: Aggregate, ExternallyKnown {
     init(id: UUID, at now: Timestamp) {
         self.init(
             id: id, code: "", name: "", pipelineID: id, pipelineVersion: 1, stage: "", stageEnteredAt: now,
@@ -65,7 +65,7 @@ extension Opportunity.Status: LabelledChoice {
     }
 }
 
-extension Product: Aggregate {
+extension Product: Aggregate, ExternallyKnown {
     init(id: UUID, at now: Timestamp) { self.init(id: id, name: "", createdAt: now, updatedAt: now) }
 
     static let catalogue = Entity<Product>(

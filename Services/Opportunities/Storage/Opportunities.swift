@@ -56,18 +56,18 @@ struct Opportunities: Sendable {
                 """,
                 "\(table.select(schema)) where external_id = any(\(drafts.compactMap(\.record.externalID)))",
             ])
-        let known = try results[1].map { try table.record($0) }
+        var known = try results[1].map { try table.record($0) }
         let sold = try await products.find(matching: names.map(Product.matchKey), tenant: tenant)
         let active = try await pipelines.active(tenant)
         let home = try await environment.database.directory.active(tenant)
         return zip(drafts, results[0]).map { draft, row in
-            if let existing = known.first(where: {
-                $0.externalID == draft.record.externalID && $0.externalSystem == draft.record.externalSystem
-            }), draft.record.externalID != nil {
-                return .unchanged(existing)
-            }
+            if let existing = known.first(knownAs: draft.record) { return .unchanged(existing) }
             do {
-                return try place(draft, number: try row.get(0), products: sold, pipelines: active, home)
+                let placed = try place(draft, number: try row.get(0), products: sold, pipelines: active, home)
+                // It may be told once more in this batch.
+                if placed.externalKey != nil { known.append(placed) }
+                let line = placed.creation(by: draft.context.principal.subjectID)
+                return .create(placed, statements: [StageHistory.insert(line, of: placed, schema)])
             } catch {
                 return .refuse(Problem(translating: error) ?? Problem(.internalError))
             }
@@ -76,7 +76,7 @@ struct Opportunities: Sendable {
 
     private func place(
         _ draft: Draft<Opportunity>, number: Int64, products: [Product], pipelines: [PipelineRecord], _ tenant: Tenant
-    ) throws -> Creation<Opportunity> {
+    ) throws -> Opportunity {
         var opportunity = draft.record
         let wanted = draft.given.contains("pipelineId") ? opportunity.pipelineID : nil
         let candidates = pipelines.filter { wanted == nil || $0.id == wanted }
@@ -108,8 +108,7 @@ struct Opportunities: Sendable {
         opportunity.enter(stage)
         opportunity.stageEnteredAt = draft.context.occurredAt
         opportunity.openedAt = draft.context.occurredAt
-        let line = opportunity.creation(by: draft.context.principal.subjectID)
-        return .create(opportunity, statements: [StageHistory.insert(line, of: opportunity, tenant.schema)])
+        return opportunity
     }
 
     // MARK: - Owners

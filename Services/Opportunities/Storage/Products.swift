@@ -28,12 +28,7 @@ struct Products: Sendable {
         var owners = try await find(matching: drafts.flatMap(\.record.matchKeys), tenant: tenant)
         return drafts.map { draft in
             let product = draft.record
-            if let same = owners.first(where: {
-                $0.externalID != nil && $0.externalID == product.externalID
-                    && $0.externalSystem == product.externalSystem
-            }) {
-                return .unchanged(same)
-            }
+            if let same = owners.first(knownAs: product) { return .unchanged(same) }
             do {
                 try product.checkNames(against: owners)
                 owners.append(product)

@@ -189,9 +189,8 @@ extension Resource {
                 errors: [.notFound]
             ) { call in
                 let (principal, tenant) = (try call.caller, try call.tenant)
-                let found = try await find(
-                    externalSystem: call.path.string("system"), id: call.path.string("externalId"),
-                    tenant: tenant)
+                let key = ExternalKey(system: call.path.string("system"), id: call.path.string("externalId"))
+                let found = try await find(key, tenant: tenant)
                 guard let found, found.deletedAt == nil, try await admits(principal, found, tenant: tenant) else {
                     throw Problem(.notFound)
                 }

@@ -18,7 +18,7 @@ extension Resource {
     /// The domain's answers to drafts, those that name nobody refused in their places.
     func decide(_ drafts: [Draft<Record>]) async throws -> [Creation<Record>] {
         guard let context = drafts.first?.context, let directory = environment.directory else {
-            return try await rules.creating(drafts)
+            return try await answers(to: drafts)
         }
         let people = try await directory.people(
             Set(drafts.flatMap { named(in: $0).map(\.id) + [caller($0)].compactMap(\.self) }),
@@ -26,13 +26,32 @@ extension Resource {
             tenant: context.tenant, asked: context.principal.kind == .service ? nil : context.askedAt)
         var placed = drafts.map { draft in Result { () throws(Problem) in try place(draft, people) } }
         try await readmit(&placed, drafts, people)
-        var decided = try await rules.creating(placed.compactMap { try? $0.get() })[...]
+        var decided = try await answers(to: placed.compactMap { try? $0.get() })[...]
         return placed.map { draft in
             switch draft {
             case .failure(let problem): .refuse(problem)
             case .success: decided.popFirst() ?? .refuse(Problem(.internalError))
             }
         }
+    }
+
+    /// The domain's answers to drafts: what was told before and deleted since is taken up by nothing.
+    private func answers(to drafts: [Draft<Record>]) async throws -> [Creation<Record>] {
+        try await rules.creating(drafts).map { creation in
+            switch creation {
+            case .unchanged(let record) where record.deletedAt != nil: .refuse(deletedSince(record))
+            case .change(let old, _, _, _, _) where old.deletedAt != nil: .refuse(deletedSince(old))
+            default: creation
+            }
+        }
+    }
+
+    /// 409 for somebody who tells again what was deleted.
+    func deletedSince(_ record: Record) -> Problem {
+        let way = "POST \(path)/\(record.id.lowercased)/restore"
+        return Problem(
+            .duplicate,
+            .init(en: "This was deleted; restore it with \(way).", zh: "该对象已被删除，可用 \(way) 恢复。"))
     }
 
     /// The people whom a draft names by id.
@@ -80,23 +99,17 @@ extension Resource {
         _ placed: inout [Result<Draft<Record>, Problem>], _ drafts: [Draft<Record>], _ people: Directory.People
     ) async throws {
         guard hasExternalID else { return }
-        var refused: [(index: Int, system: String, id: String)] = []
+        var refused: [(index: Int, key: ExternalKey)] = []
         for (index, draft) in placed.enumerated() {
-            guard case .failure = draft, case .string(let id)? = external("externalId", drafts[index]),
-                case .string(let system)? = external("externalSystem", drafts[index])
-            else { continue }
-            refused.append((index, system, id))
+            guard case .failure = draft, let key = Self.externalKey(of: drafts[index].record) else { continue }
+            refused.append((index, key))
         }
         guard !refused.isEmpty, let tenant = drafts.first?.context.tenant else { return }
         let rows = try await database.query(
-            tenant, "\(table.select(SchemaName(tenant))) where external_id = any(\(refused.map(\.id)))")
+            tenant, "\(table.select(SchemaName(tenant))) where external_id = any(\(refused.map(\.key.id)))")
         let known = try rows.map { try table.record($0) }
-        for (index, system, id) in refused {
-            let same = known.first {
-                entity.value(of: "externalId", in: $0) == .string(id)
-                    && entity.value(of: "externalSystem", in: $0) == .string(system)
-            }
-            guard let same else { continue }
+        for (index, key) in refused {
+            guard let same = known.first(where: { Self.externalKey(of: $0) == key }) else { continue }
             let told = Result { () throws(Problem) in try place(drafts[index], people, checking: false) }
             guard let record = try? told.get().record,
                 personFields.allSatisfy({ entity.value(of: $0, in: same) == entity.value(of: $0, in: record) })
@@ -105,8 +118,8 @@ extension Resource {
         }
     }
 
-    private func external(_ field: String, _ draft: Draft<Record>) -> FieldValue? {
-        entity.value(of: field, in: draft.record)
+    private static func externalKey(of record: Record) -> ExternalKey? {
+        (record as? any ExternallyKnown)?.externalKey
     }
 
     // MARK: - Change

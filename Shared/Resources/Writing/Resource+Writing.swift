@@ -143,10 +143,11 @@ extension Resource {
             members[name] = .string(value)
         }
         for attempt in 1... {
-            if let found = try await find(externalSystem: system, id: id, tenant: context.tenant) {
-                guard found.deletedAt == nil, try await admits(context.principal, found, tenant: context.tenant) else {
+            if let found = try await find(ExternalKey(system: system, id: id), tenant: context.tenant) {
+                guard try await admits(context.principal, found, tenant: context.tenant) else {
                     throw Problem(.duplicate)
                 }
+                guard found.deletedAt == nil else { throw deletedSince(found) }
                 let fields = members.filter {
                     entity[$0.name]?.traits.contains(.createOnly) == false || $0.name == "custom"
                 }

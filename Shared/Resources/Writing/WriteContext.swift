@@ -73,6 +73,13 @@ public struct WriteContext: Sendable {
             traceparent: traceparent, ifMatch: ifMatch, idempotency: idempotency)
     }
 
+    /// The same write, of this version of the object alone.
+    func requiring(version: Int64) -> WriteContext {
+        WriteContext(
+            tenant: tenant, principal: principal, now: now, occurredAt: occurredAt, askedAt: askedAt,
+            traceparent: traceparent, ifMatch: .oneOf([version]), idempotency: idempotency)
+    }
+
     private static let earliest = CalendarDate(days: 7305).start(in: .gmt)
 }
 
