@@ -39,7 +39,8 @@ public enum OpportunitiesService {
             internalEndpoints: SagaSteps(environment)
                 .step(
                     "opportunity", opportunities.resource,
-                    complete: { $0.leadID = $1["leadId"]?.string.flatMap { UUID($0) } }
+                    complete: { $0.leadID = $1["leadId"]?.string.flatMap { UUID($0) } },
+                    retire: { $0.giveUpExternalKey() }
                 ).endpoints,
             consumers: [backbone.directoryConsumer(name)],
             components: [imports], seed: { try await pipelines.seed($0) })

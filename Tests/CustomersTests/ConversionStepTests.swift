@@ -202,6 +202,76 @@ import Values
         }
     }
 
+    @Test func `taken back, its number elsewhere is free for the next`() async throws {
+        try await CustomersFixture.with { fixture in
+            let body: JSON = ["name": "海风", "externalSystem": "web", "externalId": "7"]
+            for _ in 0..<2 {
+                let steps = Steps(fixture: fixture)
+                let made = try await steps.ask(.put, "account", body)
+                #expect(made.status == 200 && made.body["created"] == true)
+                #expect(try await steps.ask(.delete, "").status == 204)
+            }
+            // What somebody deleted is not taken for a customer, and not made a second time.
+            let stood = try await fixture.account("1")
+            _ = try await fixture.accounts.delete(stood.id.lowercased, fixture.context())
+            let refused = try await Steps(fixture: fixture).ask(
+                .put, "account", ["name": "Customer 1", "externalSystem": "shop", "externalId": "1"])
+            #expect(refused.status == 409 && refused.body["detail"]?.string?.contains("restore") == true)
+        }
+    }
+
+    @Test func `what another conversion takes at the moment of taking back stays`() async throws {
+        try await CustomersFixture.with { fixture in
+            let (first, second) = (Steps(fixture: fixture), Steps(fixture: fixture))
+            let made = try await first.ask(.put, "account", ["name": "海风"]).body
+            let id = try #require(made["id"]?.string.flatMap { UUID($0) })
+            let status = try await fixture.whileHeld(
+                ["select shared.take_turn('conversion-objects', \([id.lowercased]))"],
+                then: [
+                    """
+                    insert into \(fixture.tenant.schema).conversions (saga, step, object_id, created, version)
+                    values (\(second.saga), 'account', \(id), false, 1)
+                    """
+                ]
+            ) { try await first.ask(.delete, "").status }
+            #expect(status == 204)
+            #expect(try await first.count("accounts") == 1)
+            #expect(try await second.ask(.delete, "").status == 204)
+            #expect(try await first.count("accounts") == 0)
+        }
+    }
+
+    @Test func `what is archived at the moment of being found is made anew`() async throws {
+        try await CustomersFixture.with { fixture in
+            let (first, second) = (Steps(fixture: fixture), Steps(fixture: fixture))
+            let made = try await first.ask(.put, "account", ["name": "海风"]).body
+            let id = try #require(made["id"]?.string.flatMap { UUID($0) })
+            let taken = try await fixture.whileHeld(
+                ["select shared.take_turn('conversion-objects', \([id.lowercased]))"],
+                then: ["update \(fixture.tenant.schema).accounts set deleted_at = now() where id = \(id)"]
+            ) { try await second.ask(.put, "account", ["name": "海风"]) }
+            #expect(taken.status == 200 && taken.body["created"] == true && taken.body["id"] != made["id"])
+        }
+    }
+
+    @Test func `what is touched at the moment of taking back stays`() async throws {
+        try await CustomersFixture.with { fixture in
+            let steps = Steps(fixture: fixture)
+            let made = try await steps.ask(.put, "account", ["name": "海风"]).body
+            let id = try #require(made["id"]?.string.flatMap { UUID($0) })
+            let status = try await fixture.whileHeld(
+                [
+                    """
+                    update \(fixture.tenant.schema).accounts set industry = 'music', version = version + 1
+                    where id = \(id)
+                    """
+                ]
+            ) { try await steps.ask(.delete, "").status }
+            #expect(status == 204)
+            #expect(try await steps.count("accounts") == 1)
+        }
+    }
+
     @Test func `what is named is taken, and what does not fit is refused`() async throws {
         try await CustomersFixture.with { fixture in
             let (one, two) = (try await fixture.account("1"), try await fixture.account("2"))

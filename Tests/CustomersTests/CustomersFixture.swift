@@ -24,7 +24,10 @@ struct CustomersFixture: Sendable {
     var contacts: Resource<Contact> { Contacts.resource(environment) }
     var lifecycle: LifecycleStore { LifecycleStore(environment: environment) }
 
-    static func with(_ body: @escaping @Sendable (CustomersFixture) async throws -> Void) async throws {
+    /// - Parameter release: the tenant has so many of the service's migrations; nil = all.
+    static func with(
+        release: Int? = nil, _ body: @escaping @Sendable (CustomersFixture) async throws -> Void
+    ) async throws {
         let server = try await TestPostgres.shared()
         let name = server.freshName()
         let group = EventLoopGroup(count: 1, name: "customers")
@@ -34,7 +37,11 @@ struct CustomersFixture: Sendable {
         let database = TenantDatabase(
             database: PostgresDatabase(
                 group: group, configuration: server.superuser.with(database: name, login: "none")))
-        let tenant = try await TenantProvisioner(database, sets: sets).provision(
+        let old = try sets.map { set in
+            guard let release, set.name == CustomersService.name else { return set }
+            return try MigrationSet(name: set.name, shared: set.shared, tenant: Array(set.tenant.prefix(release)))
+        }
+        let tenant = try await TenantProvisioner(database, sets: old).provision(
             TenantDescription(slug: "music", name: "Music", timeZone: "UTC", currency: "USD"))
         let environment = ResourceEnvironment(
             writer: Writer(database: database, committed: {}), cursors: Cursors(secret: "test"), source: "/customers",
@@ -78,7 +85,7 @@ struct CustomersFixture: Sendable {
             ["name": "Customer \(number)", "externalSystem": "shop", "externalId": .string(number)], context())
         #expect(answer.status == 201)
         return try #require(
-            try await accounts.find(externalSystem: "shop", id: number, tenant: tenant.id))
+            try await accounts.find(ExternalKey(system: "shop", id: number), tenant: tenant.id))
     }
 
     /// Rows of orders of one account, a day apart, the last yesterday.
@@ -115,6 +122,39 @@ struct CustomersFixture: Sendable {
             for number in 0..<count { group.addTask { try await status { try await body(number) }.code } }
             return try await group.reduce(into: []) { $0.append($1) }.sorted()
         }
+    }
+
+    /// What `other` answers that waits for what a transaction holds by `first`; once it waits, `then` is done and
+    /// committed.
+    func whileHeld<Value: Sendable>(
+        _ first: [SQL], then: [SQL] = [], _ other: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value {
+        let (held, continuation) = AsyncStream<Void>.makeStream()
+        let holding: @Sendable (TenantTransaction) async throws -> Void = { transaction in
+            try await transaction.pipeline(first)
+            continuation.finish()
+            let patience = Deadline.after(.seconds(20))
+            while try await isNobodyWaiting(), !patience.isPassed {
+                try await Task.sleep(for: .milliseconds(2))
+            }
+            try await transaction.pipeline(then)
+        }
+        async let transaction: Void = environment.database.write(tenant.id, holding)
+        for await _ in held {}
+        let value = try await other()
+        try await transaction
+        return value
+    }
+
+    /// Whether nobody waits for a lock in this database.
+    private func isNobodyWaiting() async throws -> Bool {
+        try await environment.database.database.query(
+            """
+            select from pg_locks waiting where not granted and exists (
+                select from pg_locks held where held.pid = waiting.pid
+                    and held.database = (select oid from pg_database where datname = current_database()))
+            """, role: environment.database.outboxRole
+        ).isEmpty
     }
 
     func set(_ action: DuplicatePolicy.Action) async throws {

@@ -225,6 +225,9 @@ import Values
             let answer = try await fixture.convert(lead)
             #expect(answer.status == 422 && answer.body["detail"]?.string?.contains("not this one") == true)
             #expect(fixture.neighbours.standing.isEmpty)
+            // Each that was asked, also the one that refused, is told once.
+            let asked = fixture.neighbours.state.withLock { $0.asked }
+            #expect(asked.filter { $0 == "undo" }.count == asked.filter { $0 != "undo" }.count)
             let stored = try await fixture.get(lead)
             #expect(stored["status"] == "qualified" && stored["accountId"] == .null && stored["conversionId"] == .null)
             #expect(try await fixture.told(lead).last == "lead.conversion-failed")

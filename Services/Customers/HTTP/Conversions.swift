@@ -19,7 +19,7 @@ struct Conversions: Sendable {
                 guards: { account, schema in
                     WriteTurn("accounts", keys: account.matchKeys.map(\.text))
                         .guarding(found: [], matching: Self.matching(account, schema))
-                }, complete: { $0.leadID = Self.lead($1) }
+                }, complete: { $0.leadID = Self.lead($1) }, retire: { $0.giveUpExternalKey() }
             )
             .step(
                 "contact", contacts, hints: ["seenBy"], find: { try await contact($0, $1) },
@@ -28,7 +28,7 @@ struct Conversions: Sendable {
                     return WriteTurn("contacts", keys: contact.matchKeys.map(\.text)).guarding(
                         found: [], matching: Contacts.matching(contact.matchKeys, of: account, schema))
                 },
-                complete: { $0.leadID = Self.lead($1) })
+                complete: { $0.leadID = Self.lead($1) }, retire: { $0.giveUpExternalKey() })
     }
 
     private static func lead(_ body: JSON) -> UUID? { uuid(body["leadId"]) }
@@ -56,11 +56,9 @@ struct Conversions: Sendable {
             }
             return found
         }
-        if let system = body["externalSystem"]?.string, let id = body["externalId"]?.string,
-            let found = try await accounts.find(externalSystem: system, id: id, tenant: context.tenant),
-            found.deletedAt == nil
-        {
-            return found
+        if let id = body["externalId"]?.string {
+            let key = ExternalKey(system: body["externalSystem"]?.string, id: id)
+            if let found = try await accounts.find(key, tenant: context.tenant), found.deletedAt == nil { return found }
         }
         return try await matching(body, context)
     }

@@ -128,8 +128,8 @@ struct ConversionRunner: Component {
         _ action: ConversionSaga.Action, _ conversion: StoredConversion, _ tenant: TenantID, until deadline: Deadline?
     ) async throws -> ConversionSaga.Event {
         switch action {
-        case .perform(let step, _): return try await ask(step, conversion, tenant, until: deadline)
-        case .undo(let step, _, _): return try await undo(step, conversion, tenant)
+        case .perform(let step): return try await ask(step, conversion, tenant, until: deadline)
+        case .undo(let step): return try await undo(step, conversion, tenant)
         case .finish(let account, let contact, let opportunity):
             try await close(
                 conversion,

@@ -101,11 +101,16 @@ struct ConversionStore: Sendable {
 extension ConversionSaga {
     var storedResults: JSON {
         var results = JSONObject()
-        for (step, result) in self.results {
-            results[step.rawValue] = [
-                "id": result.id.json, "isMade": result.isMade.json, "version": .int(result.version),
-                "isUndone": undone.contains(step).json,
-            ]
+        for step in steps {
+            var stored = JSONObject()
+            if let result = self.results[step] {
+                stored["id"] = result.id.json
+                stored["isMade"] = result.isMade.json
+                stored["version"] = .int(result.version)
+            }
+            // Of one that was refused this is all.
+            if undone.contains(step) { stored["isUndone"] = true }
+            if !stored.isEmpty { results[step.rawValue] = .object(stored) }
         }
         return .object(results)
     }

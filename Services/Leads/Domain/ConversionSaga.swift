@@ -4,8 +4,9 @@ import Values
 /// Turning a lead into customer, contact and opportunity, across three services, once.
 ///
 /// The stored state is all there is: after a crash `nextAction` says how to go on. Each command carries the saga's id,
-/// so that a service that has done it answers the same again. A step refused for good turns the saga round: what it made
-/// itself is archived, newest first, and the lead is qualified again with the reason.
+/// so that a service that has done it answers the same again. A step refused for good turns the saga round: every service
+/// that was asked is told so, newest first, and archives what nobody else has; then the lead is qualified again with the
+/// reason.
 struct ConversionSaga: Sendable, Hashable {
     enum Step: String, Sendable, Hashable, CaseIterable { case account, contact, opportunity }
 
@@ -13,9 +14,9 @@ struct ConversionSaga: Sendable, Hashable {
 
     struct Result: Sendable, Hashable {
         var id: UUID
-        /// false = it was there before; it is not ours to archive.
+        /// false = it was there before.
         var isMade: Bool
-        /// Its version when the saga left it; archiving asks for this one, so that what somebody touched stays.
+        /// Its version when the saga left it.
         var version: Int64
     }
 
@@ -25,7 +26,6 @@ struct ConversionSaga: Sendable, Hashable {
     let steps: [Step]
     private(set) var phase = Phase.running
     private(set) var results: [Step: Result] = [:]
-    /// Steps undone, or found touched and kept.
     private(set) var undone: Set<Step> = []
     private(set) var reason: String?
     /// Failed tries of the current action in a row.
@@ -39,10 +39,11 @@ struct ConversionSaga: Sendable, Hashable {
 
     /// What to do now.
     enum Action: Sendable, Hashable {
-        /// Ask the step's service, with this idempotency key.
-        case perform(Step, key: String)
-        /// Archive what the step made, if its version is still this one.
-        case undo(Step, Result, key: String)
+        /// Ask the step's service, which does it once.
+        case perform(Step)
+        /// Tell the step's service that it is taken back, whatever it answered: it knows what it made, and whether what
+        /// it found was made by another saga that was taken back and waits for this one.
+        case undo(Step)
         /// Mark the lead converted with the links.
         case finish(account: UUID, contact: UUID?, opportunity: UUID?)
         /// Return the lead to qualified with the reason.
@@ -56,8 +57,6 @@ struct ConversionSaga: Sendable, Hashable {
         /// Time-out, connection, 5xx: nobody knows whether it happened; the same command is sent again.
         case delayed
         case undid(Step)
-        /// Somebody had worked on it meanwhile: it stays.
-        case kept(Step)
         /// The lead was updated; nothing is left to do.
         case closed
     }
@@ -67,12 +66,13 @@ struct ConversionSaga: Sendable, Hashable {
         switch phase {
         case .completed, .failed: return nil
         case .running:
-            if let step = steps.first(where: { results[$0] == nil }) { return .perform(step, key: key(step, "do")) }
+            if let step = steps.first(where: { results[$0] == nil }) { return .perform(step) }
             guard let account = results[.account] else { return nil }
             return .finish(account: account.id, contact: results[.contact]?.id, opportunity: results[.opportunity]?.id)
         case .compensating:
-            let step = steps.last { results[$0]?.isMade == true && !undone.contains($0) }
-            if let step, let result = results[step] { return .undo(step, result, key: key(step, "undo")) }
+            // The one refused was asked, too: it may have been done by a try whose answer nobody heard.
+            let asked = steps.prefix(steps.prefix { results[$0] != nil }.count + 1)
+            if let step = asked.last(where: { !undone.contains($0) }) { return .undo(step) }
             return .giveUp(reason: reason ?? "refused")
         }
     }
@@ -94,7 +94,7 @@ struct ConversionSaga: Sendable, Hashable {
             next.phase = .compensating
             next.reason = reason
             next.attempts = 0
-        case (.undid(let step), .compensating), (.kept(let step), .compensating):
+        case (.undid(let step), .compensating):
             next.undone.insert(step)
             next.attempts = 0
         case (.delayed, .running), (.delayed, .compensating): next.attempts += 1
@@ -108,6 +108,4 @@ struct ConversionSaga: Sendable, Hashable {
     }
 
     private func isNext(_ step: Step) -> Bool { steps.first { results[$0] == nil } == step }
-
-    private func key(_ step: Step, _ verb: String) -> String { "\(id.lowercased)/\(step.rawValue)/\(verb)" }
 }

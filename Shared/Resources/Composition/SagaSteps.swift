@@ -37,11 +37,14 @@ public struct SagaSteps: Sendable {
     ///   - guards: the first statements of the write of a new one: they raise ``WriteState/stale`` when what `find` looks
     ///     for came in meanwhile, and it is looked for again.
     ///   - complete: sets what a body cannot, such as the lead it came from.
+    ///   - retire: what an object gives up when it is archived, such as a name that only one may have: the next
+    ///     conversion of the same lead makes another.
     public func step<Record: Aggregate>(
         _ name: String, _ resource: Resource<Record>, hints: [String] = [],
         find: @escaping @Sendable (JSON, WriteContext) async throws -> Record? = { _, _ in nil },
         guards: @escaping @Sendable (Record, SchemaName) -> [SQL] = { _, _ in [] },
-        complete: @escaping @Sendable (inout Record, JSON) -> Void = { _, _ in }
+        complete: @escaping @Sendable (inout Record, JSON) -> Void = { _, _ in },
+        retire: @escaping @Sendable (inout Record) -> Void = { _ in }
     ) -> SagaSteps {
         let environment = environment
         let taking = Taking(
@@ -62,13 +65,13 @@ public struct SagaSteps: Sendable {
             }
             return .json(done)
         }
-        let archive: @Sendable (UUID, Int64, WriteContext) async throws -> Void = { id, version, context in
-            guard let record = try await resource.find(id, tenant: context.tenant), record.deletedAt == nil,
-                record.version == version
-            else { return }
-            _ = try await resource.delete(id.lowercased, context)
-        }
-        return SagaSteps(environment, steps + [Step(name: name, endpoint: endpoint, archive: archive)])
+        return SagaSteps(
+            environment,
+            steps + [
+                Step(name: name, endpoint: endpoint) {
+                    try await Self.archive($0, version: $1, of: resource, retire, $2)
+                }
+            ])
     }
 
     public var endpoints: [Endpoint] { steps.map(\.endpoint) + [compensation] }
@@ -95,43 +98,46 @@ public struct SagaSteps: Sendable {
     }
 
     /// The record that is meant, or a new one with its event, and the step, once: a repeat that overtakes finds the
-    /// step's row taken and keeps nothing.
+    /// step's row taken and keeps nothing. Decided anew when what was found or missed has changed meanwhile.
     private static func take<Record: Aggregate>(
         _ taking: Taking<Record>, _ body: JSON, _ saga: UUID, _ context: WriteContext
     ) async throws {
-        let (resource, name, tenant) = (taking.resource, taking.name, context.tenant)
         var hasCollided = false
         for attempt in 1... {
-            if let found = try await taking.find(body, context) {
-                return try await keep(found.id, found.version, saga, name, resource.environment, tenant)
+            do {
+                return try await takeOnce(taking, body, saga, context)
+            } catch let error as PostgresError where error.sqlState == WriteState.stale {
+                try await checkOpen(saga, taking.resource.environment, context.tenant)
+                guard attempt < Writer.attempts else { throw Problem(.conflict) }
+                try await Writer.pause(attempt)
+            } catch let error as PostgresError where error.sqlState == WriteState.uniqueViolation {
+                if error.constraint == "conversions_pkey" { return }
+                guard !hasCollided else { throw error }
+                hasCollided = true
             }
-            let draft = try await taking.draft(body, context)
-            switch try await resource.decide([draft]).first {
-            case .create(let record, let guards, let statements, let happening, _)?:
-                let row = row(saga, name, record.id, record.version, made: true, tenant)
-                let write = resource.insertion(record, statements + [row], happening, context)
-                do {
-                    try await resource.environment.writer.commit(
-                        tenant,
-                        open(saga, tenant) + taking.guards(record, SchemaName(tenant)) + guards + write)
-                    return
-                } catch let error as PostgresError where error.sqlState == WriteState.stale {
-                    try await checkOpen(saga, resource.environment, tenant)
-                    guard attempt < Writer.attempts else { throw Problem(.conflict) }
-                    try await Writer.pause(attempt)
-                } catch let error as PostgresError where error.sqlState == WriteState.uniqueViolation {
-                    if error.constraint == "conversions_pkey" { return }
-                    guard !hasCollided else { throw error }
-                    hasCollided = true
-                }
-            case .unchanged(let record)?, .change(let record, _, _, _, _)?:
-                return try await keep(record.id, record.version, saga, name, resource.environment, tenant)
-            case .refuse(let problem)?:
-                // What it is refused for may be what was looked for, come in meanwhile.
-                guard let found = try await taking.find(body, context) else { throw problem }
-                return try await keep(found.id, found.version, saga, name, resource.environment, tenant)
-            case nil: throw Problem(.internalError)
-            }
+        }
+    }
+
+    private static func takeOnce<Record: Aggregate>(
+        _ taking: Taking<Record>, _ body: JSON, _ saga: UUID, _ context: WriteContext
+    ) async throws {
+        let (resource, name, tenant) = (taking.resource, taking.name, context.tenant)
+        if let found = try await taking.find(body, context) {
+            return try await keep(found, saga, name, resource, tenant)
+        }
+        switch try await resource.decide([taking.draft(body, context)]).first {
+        case .create(let record, let guards, let statements, let happening, _)?:
+            let row = row(saga, name, record.id, record.version, made: true, tenant)
+            let write = resource.insertion(record, statements + [row], happening, context)
+            try await resource.environment.writer.commit(
+                tenant, open(saga, tenant) + taking.guards(record, SchemaName(tenant)) + guards + write)
+        case .unchanged(let record)?, .change(let record, _, _, _, _)?:
+            try await keep(record, saga, name, resource, tenant)
+        case .refuse(let problem)?:
+            // What it is refused for may be what was looked for, come in meanwhile.
+            guard let found = try await taking.find(body, context) else { throw problem }
+            try await keep(found, saga, name, resource, tenant)
+        case nil: throw Problem(.internalError)
         }
     }
 
@@ -145,24 +151,13 @@ public struct SagaSteps: Sendable {
             let saga = try call.id("saga")
             let context = try call.writeContext()
             let mark = Self.row(saga, Self.end, saga, 0, made: false, context.tenant)
-            // What a conversion made and another found goes with the last of them that is taken back.
-            let rows = try await environment.writer.commit(
+            let made = try await environment.writer.commit(
                 context.tenant,
                 [
                     "select shared.take_turn('conversions', \([saga.lowercased]))", "\(mark) on conflict do nothing",
-                    """
-                    select step, object_id, version from \(schema: context.tenant).conversions made
-                    where created
-                        and object_id in (select object_id from \(schema: context.tenant).conversions where saga = \(saga))
-                        and not exists (
-                            select from \(schema: context.tenant).conversions other
-                            where other.object_id = made.object_id and not exists (
-                                select from \(schema: context.tenant).conversions
-                                where saga = other.saga and step = \(Self.end)))
-                    order by object_id desc
-                    """,
+                    Self.made(for: saga, context.tenant),
                 ])[2]
-            for row in rows {
+            for row in made {
                 let (name, id) = (try row.get(0, as: String.self), try row.get(1, as: UUID.self))
                 let step = steps.first { $0.name == name }
                 try await step?.archive(id, try row.get(2), context)
@@ -170,4 +165,29 @@ public struct SagaSteps: Sendable {
             return .noContent
         }
     }
+
+    /// Archives what a conversion made, unless somebody worked on it since or another conversion has it by now: then it
+    /// stays.
+    private static func archive<Record: Aggregate>(
+        _ id: UUID, version: Int64, of resource: Resource<Record>, _ retire: @escaping @Sendable (inout Record) -> Void,
+        _ context: WriteContext
+    ) async throws {
+        let context = context.requiring(version: version)
+        do {
+            _ = try await resource.change(id.lowercased, context) { old in
+                guard try await !isHeld(id, resource.environment, context.tenant) else { throw StillHeld() }
+                var new = old
+                new.deletedAt = context.now
+                retire(&new)
+                var modification = try await resource.rules.deleting(
+                    Modification(from: old, to: new, .deleted), context)
+                modification.statements += letGo(id, context.tenant)
+                return modification
+            }
+        } catch is StillHeld {
+        } catch let problem as Problem where [404, 409, 412, 422].contains(problem.type.status) {}
+    }
 }
+
+/// Another conversion has the object.
+private struct StillHeld: Error {}
