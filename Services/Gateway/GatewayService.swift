@@ -30,7 +30,8 @@ public enum GatewayService {
         let revocations = Revocations(database: database, cache: cache)
         let accounts = Accounts(database: database)
         let authenticator = Authenticator(
-            keys: keys, accounts: accounts, directory: database.directory, revocations: revocations, cache: cache)
+            keys: keys, accounts: accounts, directory: database.directory, revocations: revocations, cache: cache,
+            group: context.group)
         let passwords = Passwords(cost: settings.passwordCost)
         let sessions = Sessions(
             database: database, keys: keys, passwords: passwords, throttle: LoginThrottle(database: database),

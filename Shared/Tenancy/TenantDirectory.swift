@@ -35,6 +35,8 @@ public final class TenantDirectory: Sendable {
     private let database: PostgresDatabase
     private let role: DatabaseRole
     private let state = Mutex(State())
+    /// By the epoch from which it looks.
+    private let looks = JoinedWork<Int64, Void>()
 
     static let interval = Duration.milliseconds(250)
     /// What was seen longer ago than this is asked for again before it is believed.
@@ -65,11 +67,16 @@ public final class TenantDirectory: Sendable {
     }
 
     /// A tenant, suspended or not.
-    public func find(_ id: TenantID) async throws -> Tenant {
-        let (known, isFresh) = state.withLock { state in
-            (state.tenants[id], state.seen.map { $0.duration(to: .now) < Self.freshness } ?? false)
+    public func find(_ id: TenantID, now: ContinuousClock.Instant = .now) async throws -> Tenant {
+        let (known, isFresh, epoch) = state.withLock { state in
+            (state.tenants[id], state.seen.map { $0.duration(to: now) < Self.freshness } ?? false, state.epoch)
         }
         if let known, isFresh { return known }
+        if known != nil {
+            // Whoever asks while it is looked for changes needs no look of his own: under load there are hundreds.
+            try await looks.value(for: epoch, on: database.group.here) { [self] in try await refresh() }
+            if let tenant = state.withLock({ $0.tenants[id] }) { return tenant }
+        }
         // One that is unknown may have been made by another process a moment ago.
         try await refresh()
         guard let tenant = state.withLock({ $0.tenants[id] }) else { throw TenancyError.unknown(id) }

@@ -1,6 +1,8 @@
 import Foundation
 import HTTP
 import JSON
+import Postgres
+import Runtime
 import Security
 import Tenancy
 import Testing
@@ -249,8 +251,27 @@ import Values
         let authenticator = Authenticator(
             keys: SigningKeys(database: gateway.database, rotation: .seconds(86_400)),
             accounts: Accounts(database: gateway.database), directory: gateway.database.directory,
-            revocations: revocations, cache: cache)
+            revocations: revocations, cache: cache, group: gateway.database.database.group)
         return (authenticator, revocations)
+    }
+
+    /// A process that was just started knows no key yet, and its callers do not wait for each other.
+    @Test func aKeyThatComesManyTimesAtOnceIsLookedUpOnce() async throws {
+        let gateway = try await GatewayFixture.shared()
+        let unit = try await gateway.unit()
+        let (authenticator, revocations) = anotherInstance(gateway)
+        try await revocations.look()
+        let configuration = gateway.database.database.configuration
+        let count = 2 * (configuration.waitersPerLoop + configuration.connectionsPerLoop)
+        let tenants = try await withTaskExecutorPreference(gateway.database.database.group.next()) {
+            try await withThrowingTaskGroup(of: TenantID?.self) { group in
+                for _ in 0..<count {
+                    group.addTask { try await authenticator.identify(unit.key).principal.tenant }
+                }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+        }
+        #expect(tenants.count == count && Set(tenants) == [unit.id])
     }
 
     @Test func whoGuessesKeysSoonHearsToWaitAndOthersDoNot() async throws {

@@ -62,6 +62,24 @@ import Values
         }
     }
 
+    /// Of many who ask when it is too long ago that somebody looked, one looks.
+    @Test func aDirectoryThatIsOldIsLookedThroughOnceForAllWhoAsk() async throws {
+        try await TenancyFixture.with { fixture in
+            let tenant = try await fixture.makeTenant("a")
+            let database = fixture.tenants.database
+            let count = 2 * (database.configuration.waitersPerLoop + database.configuration.connectionsPerLoop)
+            let found = try await withTaskExecutorPreference(database.group.next()) {
+                try await withThrowingTaskGroup(of: Tenant.self) { group in
+                    for _ in 0..<count {
+                        group.addTask { try await fixture.tenants.directory.find(tenant.id, now: .now + .seconds(9)) }
+                    }
+                    return try await group.reduce(into: []) { $0.append($1) }
+                }
+            }
+            #expect(found == Array(repeating: tenant, count: count))
+        }
+    }
+
     @Test func aDirectoryReadsWhatChangedAndForgetsWhatWent() async throws {
         try await TenancyFixture.with { fixture in
             let provisioner = fixture.provisioner

@@ -1,5 +1,6 @@
 import Foundation
 import HTTP
+import Runtime
 import Security
 import Tenancy
 import Values
@@ -11,15 +12,24 @@ final class Authenticator: Sendable {
     private let directory: TenantDirectory
     private let revocations: Revocations
     private let cache: TokenCache<Identity>
+    private let group: EventLoopGroup
+    /// A token that nobody remembers is looked up once for all who come with it at that moment.
+    private let proofs = JoinedWork<Proof, Identity>()
     private let verifier = TokenVerifier(
         issuer: AccessToken.issuer, audience: AccessToken.audience, type: AccessToken.type)
 
+    private struct Proof: Hashable {
+        let token: Digest
+        /// What a revocation overtakes is not shared with those who come after it.
+        let epoch: UInt64
+    }
+
     init(
         keys: SigningKeys, accounts: Accounts, directory: TenantDirectory, revocations: Revocations,
-        cache: TokenCache<Identity>
+        cache: TokenCache<Identity>, group: EventLoopGroup
     ) {
         (self.keys, self.accounts, self.directory) = (keys, accounts, directory)
-        (self.revocations, self.cache) = (revocations, cache)
+        (self.revocations, self.cache, self.group) = (revocations, cache, group)
     }
 
     /// Who sent this token.
@@ -40,8 +50,11 @@ final class Authenticator: Sendable {
         }
         // Taken before looking: what a revocation overtakes is not remembered.
         let epoch = cache.epoch
-        let identity = try await verify(token, now: seconds)
-        cache.insert(identity, for: digest, until: identity.expires, epoch: epoch)
+        let identity = try await proofs.value(for: Proof(token: digest, epoch: epoch), on: group.here) { [self] in
+            let identity = try await verify(token, now: seconds)
+            cache.insert(identity, for: digest, until: identity.expires, epoch: epoch)
+            return identity
+        }
         if let tenant = identity.principal.tenant { try await requireActive(tenant) }
         return identity
     }
