@@ -80,6 +80,29 @@ import Values
         }
     }
 
+    @Test func `a name is one job, whoever sends it and however often at once`() async throws {
+        try await LeadsFixture.with { service in
+            let imports = Imports(service)
+            let (file, name) = (Array("company\nX\n".utf8), UUIDv7.make().lowercased)
+            let ids = try await withThrowingTaskGroup(of: String.self) { group in
+                for number in 0..<6 {
+                    group.addTask { try await imports.send(file, query: "?name=\(name)", key: "\(number)") }
+                }
+                return try await group.reduce(into: Set()) { $0.insert($1) }
+            }
+            #expect(ids.count == 1)
+            #expect(try await service.count("select count(*) from \(service.tenant.schema).imports") == 1)
+            while try await imports.worker.runOne(service.tenant.id) {}
+            for id in [name, ids.first ?? ""] {
+                #expect(try await imports.get("/v1/leads/imports/\(id)")["created"] == 1)
+                #expect(try await imports.get("/v1/leads/imports/\(id)/rows")["items"]?.array?.count == 1)
+            }
+            let other = try await imports.post(Array("company\nY\n".utf8), query: "?name=\(name)")
+            #expect(other.status == 422 && other.body["code"] == "idempotencyKeyReused")
+            #expect(try await imports.companies() == ["X"])
+        }
+    }
+
     @Test func `the same key and file is one job`() async throws {
         try await LeadsFixture.with { service in
             let imports = Imports(service)
@@ -117,15 +140,21 @@ private struct Imports: Sendable {
 
     /// Sends a file in pieces; answers the job's id.
     func send(_ bytes: [UInt8], query: String = "", key: String? = nil) async throws -> String {
+        let (status, job, location) = try await post(bytes, query: query, key: key)
+        try #require(status == 202, "\(job)")
+        let id = try #require(job["id"]?.string)
+        #expect(location == "/v1/leads/imports/\(id)" && job["status"] == "queued")
+        return id
+    }
+
+    func post(
+        _ bytes: [UInt8], query: String, key: String? = nil
+    ) async throws -> (status: Int, body: JSON, location: String?) {
         var headers: HTTPHeaders = ["Content-Type": "text/csv; charset=utf-8"]
         if let key { headers["Idempotency-Key"] = key }
         let response = try await answer(
             HTTPRequest(.post, "/v1/leads/imports\(query)", headers: headers, body: .bytes(bytes)))
-        let job = try service.read(response).body
-        try #require(response.status == .accepted, "\(job)")
-        let id = try #require(job["id"]?.string)
-        #expect(response.headers["Location"] == "/v1/leads/imports/\(id)" && job["status"] == "queued")
-        return id
+        return (response.status.code, try service.read(response).body, response.headers["Location"])
     }
 
     func get(_ path: String) async throws -> JSON {

@@ -218,6 +218,36 @@ def test_a_file_is_imported_once_whatever_happens_to_the_tool(system, tenant, tm
     assert (again["created"], again["existing"], again["refused"]) == (0, 2970, 30)
 
 
+@pytest.mark.parametrize("moment", ["before it is sent", "while it is received", "when it is there"])
+def test_a_file_is_imported_once_though_the_tool_is_killed(system, tenant, tmp_path, moment):
+    """Rows without an identity: sent twice they would be two."""
+    words = moment.replace(" ", "-")
+    file = tmp_path / f"{words}.csv"
+    file.write_text("company,region\n" + "".join(f"Killed {words} {n},{words}\n" for n in range(1000)))
+    command = ["import", "leads", str(file), "-t", "works"]
+    schema = psql(system, "guanxi_leads", "select 't_' || id from shared.tenants where slug = 'works'")
+    note = tmp_path / f"{words}.results.csv.job"
+
+    def jobs(status):
+        return int(psql(system, "guanxi_leads", f"select count(*) from {schema}.imports where status {status}"))
+
+    before = jobs("<> 'receiving'")
+    reached = {
+        "before it is sent": note.exists,
+        "while it is received": lambda: jobs("= 'receiving'") > 0,
+        "when it is there": lambda: jobs("<> 'receiving'") > before,
+    }[moment]
+    tool = subprocess.Popen([str(BIN / "guanxi"), *command], env=system.known, text=True, stderr=subprocess.DEVNULL)
+    # It may be faster than the look: then it was not killed, and the file is there, once, all the same.
+    wait_for(lambda: reached() or tool.poll() is not None)
+    tool.kill()
+    if tool.wait() != 0:
+        assert "1000 rows: 1000 created" in guanxi(system, *command)[0]
+    count = f"select count(*) from {schema}.leads where company like 'Killed {words} %'"
+    assert psql(system, "guanxi_leads", count) == "1000"
+    assert jobs("<> 'receiving'") == before + 1 and not note.exists()
+
+
 def test_a_file_of_json_lines_is_imported(system, tenant, tmp_path):
     file = tmp_path / "contacts.ndjson"
     file.write_text('{"name": "王芳", "externalSystem": "s", "externalId": "1"}\n\n{"name": 7}\n')

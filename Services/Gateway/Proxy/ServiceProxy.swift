@@ -25,9 +25,10 @@ enum Backend {
 
 /// Sends requests on to the services, in the caller's name.
 struct ServiceProxy: Sendable {
-    /// For an answer to an ordinary request, and to one that moves much data (bulk, imports).
+    /// For an answer to an ordinary request, and to one that moves much data (bulk, imports): a little longer than the
+    /// services take for one at most, so that they say what became of it.
     static let patience = Duration.seconds(30)
-    static let longPatience = Duration.seconds(600)
+    static let longPatience = Duration.seconds(1_810)
 
     let client: HTTPClient
     let keys: SigningKeys

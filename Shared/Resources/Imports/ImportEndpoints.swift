@@ -29,7 +29,12 @@ extension Resource {
             tags: [collection], permission: "import",
             parameters: [
                 .query("encoding", "utf-8, utf-16 or gb18030; found out when missing."),
-                .query("mapping", "A JSON object: field by heading, null to leave a column out."), .idempotencyKey,
+                .query("mapping", "A JSON object: field by heading, null to leave a column out."),
+                .query(
+                    "name",
+                    "A UUID by which the sender finds the job, too. Sent again under it, whoever sends it, the file is imported once.",
+                    schema: .uuidSchema),
+                .idempotencyKey,
             ], body: body,
             responses: [
                 ResponseSpec(202, "The job.", schema: ImportJob.schema, headers: ["Location": "The job's address."])
@@ -42,24 +47,16 @@ extension Resource {
             let encoding = try Self.encoding(call)
             let mapping = try await mapping(call, tenant)
             let store = ImportStore(writer: writer)
-            let id = UUIDv7.make()
+            let (id, name) = (UUIDv7.make(), try call.query.uuid("name"))
             try await store.begin(
                 id, collection, encoding: encoding, mapping: mapping, try call.caller, tenant: tenant)
             do {
-                let fingerprint = try await receive(call, id, store, tenant)
-                let context = try call.writeContext(
-                    body: fingerprint + Array("\(encoding ?? "") ".utf8) + JSON.object(mapping).serialize())
-                let queued = store.queue(id, SchemaName(tenant))
-                let job = try await database.query(
-                    tenant, "select \(ImportJob.columns) from \(schema: tenant).imports where id = \(id)"
-                ).single()
-                var shown = try ImportJob(job).json.object ?? [:]
-                shown["status"] = "queued"
-                let answer = HTTPResponse.json(
-                    .object(shown), status: .accepted, headers: ["Location": "\(path)/imports/\(id.lowercased)"])
-                let response = try await writer.write(context) { PreparedWrite([queued], response: answer) }
-                // The same request sent again: the first one's job stands.
-                if response.headers["Location"] != answer.headers["Location"] {
+                let digest = try await receive(call, id, store, tenant)
+                let sent = digest + Array("\(encoding ?? "") ".utf8) + JSON.object(mapping).serialize()
+                let response = try await queue(
+                    id, name: name, sent: sent, try call.writeContext(body: sent), store, tenant)
+                // The same file sent again: the first one's job stands.
+                if response.headers["Location"] != location(of: id) {
                     try await store.abandon(id, tenant: tenant)
                 }
                 worker.nudge(tenant)
@@ -71,6 +68,34 @@ extension Resource {
             }
         }
     }
+
+    /// Makes an upload a job, and answers it, or the job that it is already.
+    ///
+    /// - Parameter sent: what tells it from other files and ways to read them.
+    private func queue(
+        _ id: UUID, name: UUID?, sent: [UInt8], _ context: WriteContext, _ store: ImportStore, _ tenant: TenantID
+    ) async throws -> HTTPResponse {
+        let fingerprint = Digest.sha256(sent).bytes
+        let queued = store.queue(id, name: name, fingerprint: fingerprint, SchemaName(tenant))
+        let job = try await database.query(
+            tenant, "select \(ImportJob.columns) from \(schema: tenant).imports where id = \(id)"
+        ).single()
+        let answer = accepted(try ImportJob(job))
+        do {
+            return try await writer.write(context) { PreparedWrite([queued], response: answer) }
+        } catch let error as PostgresError where ImportStore.isNamed(error) {
+            guard let name else { throw error }
+            return accepted(try await store.named(name, collection, fingerprint: fingerprint, tenant: tenant))
+        }
+    }
+
+    private func accepted(_ job: ImportJob) -> HTTPResponse {
+        var shown = job.json.object ?? [:]
+        if job.status == "receiving" { shown["status"] = "queued" }
+        return .json(.object(shown), status: .accepted, headers: ["Location": location(of: job.id)])
+    }
+
+    private func location(of job: UUID) -> String { "\(path)/imports/\(job.lowercased)" }
 
     /// Stores the body in chunks as it comes; answers its digest.
     private func receive(_ call: Call, _ id: UUID, _ store: ImportStore, _ tenant: TenantID) async throws -> [UInt8] {
@@ -136,7 +161,8 @@ extension Resource {
     private var watch: Endpoint {
         Endpoint(
             .get, "\(path)/imports/{id}", id: "get\(typeName)Import", summary: "How far an import is",
-            tags: [collection], permission: "import", parameters: [.path("id", "The job's id.")],
+            tags: [collection], permission: "import",
+            parameters: [.path("id", "The job's id, or its sender's name for it.")],
             responses: [ResponseSpec(200, "The job.", schema: ImportJob.schema)], errors: [.notFound]
         ) { call in
             let job = try await ImportStore(writer: writer).find(
@@ -159,7 +185,7 @@ extension Resource {
             .get, "\(path)/imports/{id}/rows", id: "list\(typeName)ImportRows", summary: "What became of each row",
             tags: [collection], permission: "import",
             parameters: [
-                .path("id", "The job's id."),
+                .path("id", "The job's id, or its sender's name for it."),
                 .query(
                     "status", "Only these.", schema: ["type": "string", "enum": ["created", "existing", "refused"]]),
                 .query("limit", "Rows per page.", 1...500, default: 50),

@@ -45,8 +45,33 @@ struct ImportStore: Sendable {
             ])
     }
 
-    func queue(_ id: UUID, _ schema: SchemaName) -> SQL {
-        "update \(schema).imports set status = 'queued', leased_until = null where id = \(id)"
+    /// Makes an upload a job.
+    ///
+    /// - Parameter name: its sender's; another job that has it stops this one (``isNamed(_:)``).
+    func queue(_ id: UUID, name: UUID?, fingerprint: [UInt8], _ schema: SchemaName) -> SQL {
+        """
+        update \(schema).imports set status = 'queued', leased_until = null, name = \(name),
+            fingerprint = \(fingerprint)
+        where id = \(id)
+        """
+    }
+
+    static func isNamed(_ error: PostgresError) -> Bool {
+        error.sqlState == WriteState.uniqueViolation && error.constraint == "imports_name_key"
+    }
+
+    /// The job that has a name already.
+    ///
+    /// - Throws: 422 when something else was sent under it.
+    func named(_ name: UUID, _ collection: String, fingerprint: [UInt8], tenant: TenantID) async throws -> ImportJob {
+        let rows = try await database.query(
+            tenant,
+            """
+            select \(ImportJob.columns) from \(schema: tenant).imports
+            where name = \(name) and collection = \(collection) and fingerprint = \(fingerprint)
+            """)
+        guard let row = rows.first else { throw Problem(.idempotencyKeyReused) }
+        return try ImportJob(row)
     }
 
     /// Forgets an upload that never became a job.
@@ -155,7 +180,7 @@ struct ImportStore: Sendable {
             tenant,
             """
             select \(ImportJob.columns) from \(schema: tenant).imports
-            where id = \(id) and collection = \(collection) and status <> 'receiving'
+            where (id = \(id) or name = \(id)) and collection = \(collection) and status <> 'receiving'
                 and (created_by = \(principal.subject) or \(principal.visibility == .all))
             """)
         guard let row = rows.first else { throw Problem(.notFound) }
