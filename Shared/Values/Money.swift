@@ -17,6 +17,13 @@ public struct Money: Sendable, Hashable {
     /// no exponent, no grouping, no blank.
     public init(amount: String, currency: Currency, allowNegative: Bool = false) throws(ValueError) {
         minorUnits = try Money.minorUnits(of: amount, currency: currency, allowNegative: allowNegative)
+        guard minorUnits.magnitude <= Money.bound else { throw Money.tooLarge }
+        self.currency = currency
+    }
+
+    /// What was added up of many amounts, as a decimal string: it stops at the largest number instead of failing.
+    public init(sum: String, currency: Currency) throws(ValueError) {
+        minorUnits = try Money.minorUnits(of: sum, currency: currency, allowNegative: true)
         self.currency = currency
     }
 
@@ -36,14 +43,18 @@ public struct Money: Sendable, Hashable {
             let digit = byte &- 48
             guard digit < 10 else { throw malformed(currency) }
             if let count = fraction { fraction = count + 1 } else { whole += 1 }
-            total = total * 10 + Int64(digit)
-            guard total <= bound else { throw tooLarge }
+            total = times10(total, plus: Int64(digit))
         }
         guard whole > 0, fraction != 0 else { throw malformed(currency) }
         guard fraction ?? 0 <= currency.digits else { throw tooPrecise(currency) }
-        for _ in (fraction ?? 0)..<currency.digits { total *= 10 }
-        guard total <= bound else { throw tooLarge }
+        for _ in (fraction ?? 0)..<currency.digits { total = times10(total, plus: 0) }
         return negative ? -total : total
+    }
+
+    private static func times10(_ number: Int64, plus digit: Int64) -> Int64 {
+        let (product, overflow) = number.multipliedReportingOverflow(by: 10)
+        let (sum, isOver) = product.addingReportingOverflow(digit)
+        return overflow || isOver ? .max : sum
     }
 
     /// `1054.00`: always with the currency's digits.

@@ -107,6 +107,86 @@ import Values
         }
     }
 
+    @Test func anOrderThatComesBackCountsAgain() async throws {
+        try await CustomersFixture.with { fixture in
+            let account = try await fixture.account("1")
+            let results = try await fixture.orders.resource.createMany(fixture.orderRows(9, of: "1"), fixture.context())
+            let before = try await fixture.stored(account)
+            guard case .created(let id, _)? = results.last?.outcome else { return #expect(Bool(false)) }
+            _ = try await fixture.orders.resource.delete(id.lowercased, fixture.context())
+            #expect(try await fixture.stored(account).lifecycle == .developing)
+            _ = try await fixture.orders.resource.restore(id.lowercased, fixture.context())
+            let after = try await fixture.stored(account)
+            #expect(after.lifecycle == .stable && after.orderCount == 9 && after.orderValue == before.orderValue)
+        }
+    }
+
+    /// The account's figures go with the last row that is written, not with one that is refused.
+    @Test func aRefusedRowTakesNoFiguresWithIt() async throws {
+        try await CustomersFixture.with { fixture in
+            let account = try await fixture.account("2")
+            let rows = fixture.orderRows(2, of: "2")
+            let results = try await fixture.orders.resource.createMany(rows, fixture.context())
+            guard case .created(let id, _) = results[0].outcome else { return #expect(Bool(false)) }
+            _ = try await fixture.orders.resource.delete(id.lowercased, fixture.context())
+            var row = try #require(try rows[0].get().object)
+            row["amount"] = ["amount": "99.00", "currency": "USD"]
+            let again = try await fixture.orders.resource.createMany(
+                fixture.orderRows(1, of: "2", from: 3) + [.success(.object(row))], fixture.context())
+            #expect(again.map(\.status) == [201, 409])
+            #expect(try await fixture.stored(account).orderCount == 2)
+        }
+    }
+
+    /// What another system does not tell, somebody else may have entered.
+    @Test func anOrderToldAgainChangesOnlyWhatIsTold() async throws {
+        try await CustomersFixture.with { fixture in
+            let account = try await fixture.account("1")
+            let rows = fixture.orderRows(9, of: "1")
+            let results = try await fixture.orders.resource.createMany(rows, fixture.context())
+            guard case .created(let id, _)? = results.last?.outcome else { return #expect(Bool(false)) }
+            let (key, orders) = (id.lowercased, fixture.orders.resource)
+            _ = try await orders.patch(key, ["channel": "shop", "description": "gift"], fixture.context())
+            let context = fixture.context()
+            _ = try await orders.change(key, context) { try await fixture.orders.close($0, as: .returned, context) }
+            let before = try await fixture.events().count
+            #expect(try await orders.createMany(rows, fixture.context()).allSatisfy { $0.status == 200 })
+            #expect(try await fixture.events().count == before)
+            var row = try #require(try rows[8].get().object)
+            row["amount"] = ["amount": "11.00", "currency": "USD"]
+            _ = try await orders.createMany([.success(.object(row))], fixture.context())
+            let order = try #require(try await orders.find(id, tenant: fixture.tenant.id))
+            #expect(order.status == .returned && order.channel == "shop" && order.description == "gift")
+            #expect(order.amount.minorUnits == 1100)
+            #expect(try await fixture.stored(account).lifecycle == .developing)
+            // By its own number, too: whatever a PUT names is corrected, the customer with it.
+            let other = try await fixture.account("2")
+            row["accountExternalId"] = "2"
+            _ = try await orders.put(
+                externalSystem: "shop", id: "1-9", .object(row), fixture.context(ifMatch: .oneOf([order.version])))
+            #expect(try await orders.find(id, tenant: fixture.tenant.id)?.accountID == other.id)
+            await #expect(throws: Problem.self) {
+                try await orders.put(externalSystem: "shop", id: "1-9", .object(row), fixture.context(ifMatch: .oneOf([1])))
+            }
+            await #expect(throws: Refusal.self) {
+                try await orders.patch(key, ["orderedOn": "2199-12-31"], fixture.context())
+            }
+        }
+    }
+
+    @Test func figuresStopAtTheLargestAmount() async throws {
+        try await CustomersFixture.with { fixture in
+            let account = try await fixture.account("1")
+            _ = try await fixture.orders.resource.createMany(fixture.orderRows(2, of: "1"), fixture.context())
+            // As thousands of the largest orders would add up.
+            try await fixture.environment.writer.commit(
+                fixture.tenant.id, ["update \(fixture.tenant.schema).orders set amount_minor = \(Int64.max - 1)"])
+            let rows = fixture.orderRows(1, of: "1", from: 3)
+            #expect(try await fixture.orders.resource.createMany(rows, fixture.context()).map(\.status) == [201])
+            #expect(try await fixture.stored(account).orderValue?.minorUnits == Money.bound)
+        }
+    }
+
     /// Batches that all hang on one account meet at its version: each order is placed once, and none is refused.
     @Test func batchesOfOneAccountBesideEachOtherAllSucceed() async throws {
         try await CustomersFixture.with { fixture in

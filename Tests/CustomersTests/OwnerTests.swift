@@ -41,6 +41,38 @@ import Values
         }
     }
 
+    @Test(arguments: [DuplicatePolicy.Action.createAndFlag, .link, .block])
+    func `who tells what others own sees and changes nothing of it`(_ action: DuplicatePolicy.Action) async throws {
+        try await Staff.with { staff in
+            try await staff.fixture.set(action)
+            let told: JSON = [
+                "name": "海风有限公司", "phone": "010-6552 9988", "externalSystem": "erp", "externalId": "100023",
+            ]
+            let account = try await staff.made("accounts", told, by: staff.ann)
+            let contact = try await staff.made(
+                "contacts",
+                [
+                    "name": "Li", "phone": "13800138000", "accountId": account.id, "externalSystem": "erp",
+                    "externalId": "1",
+                ], by: staff.ann)
+            let tellings: [(path: String, body: JSON, of: JSON)] = [
+                ("accounts", ["name": "x", "externalSystem": "erp", "externalId": "100023"], account),
+                ("contacts", ["name": "x", "externalSystem": "erp", "externalId": "1", "accountId": account.id], contact),
+            ]
+            for (path, body, record) in tellings {
+                let answer = try await staff.send(.post, "/v1/\(path)", body, by: staff.bo)
+                #expect(answer.status == 409 && answer.body["code"] == "duplicate", "\(path)")
+                #expect(!"\(answer.body)".contains(record.key) && !"\(answer.body)".contains("13800138000"))
+                #expect(try await staff.send(.post, "/v1/\(path)", body, by: staff.ann).status == 200)
+            }
+            let alike = try await staff.send(
+                .post, "/v1/accounts", ["name": "海风股份有限公司", "email": "bo@example.com"], by: staff.bo)
+            #expect(alike.status == (action == .createAndFlag ? 201 : 409), "\(alike.body)")
+            let stored = try await staff.send(.get, "/v1/accounts/\(account.key)", by: staff.ann)
+            #expect(stored.body["version"] == 1 && stored.body["email"] == .null)
+        }
+    }
+
     @Test func `another owner brings his team, and giving customers away needs the permission`() async throws {
         try await Staff.with { staff in
             let account = try await staff.made("accounts", ["name": "A"], by: staff.ann)

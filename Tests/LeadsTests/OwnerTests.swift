@@ -71,6 +71,27 @@ import Values
 
     // MARK: - The copy is behind
 
+    @Test func `who enters a colleague's lead sees nothing of it`() async throws {
+        try await LeadsFixture.with { service in
+            func seller(_ name: String) async throws -> WriteContext {
+                let id = try await service.hire(name).lowercased
+                let principal = Principal(
+                    tenant: service.tenant.id, subject: id, kind: .user, role: "sales",
+                    permissions: ["leads.write", "leads.assign"], visibility: .own)
+                return WriteContext(tenant: service.tenant.id, principal: principal)
+            }
+            let (ann, bo) = (try await seller("ann"), try await seller("bo"))
+            let lead: JSON = ["company": "海风", "phone": "13800138000", "externalSystem": "web", "externalId": "1"]
+            var owned = try #require(lead.object)
+            owned["ownerId"] = ann.principal.subjectID.json
+            let made = try await service.leads.create(.object(owned), ann)
+            #expect(made.status == .created)
+            let problem = await #expect(throws: Problem.self) { try await service.leads.create(lead, bo) }
+            #expect(problem?.type == .duplicate)
+            #expect(try await service.leads.create(.object(owned), ann).status == .ok)
+        }
+    }
+
     @Test func `somebody made a moment ago is waited for`() async throws {
         try await LeadsFixture.with(patience: .seconds(60)) { service in
             let (ann, bo) = (UUIDv7.make(), UUIDv7.make())

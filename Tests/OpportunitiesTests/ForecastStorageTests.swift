@@ -54,6 +54,12 @@ import Values
             for bad: JSON in [
                 ["winRates": [["stage": "signed", "winRate": 50]]], ["winRates": [["stage": "needs", "winRate": 101]]],
                 ["amounts": [["opportunityId": "OPP-2026-999999", "amount": usd("1.00")]]], ["period": "soon"],
+                [
+                    "amounts": [
+                        ["opportunityId": ids[0].json, "amount": usd("1.00")],
+                        ["opportunityId": ids[0].json, "amount": usd("2.00")],
+                    ]
+                ],
             ] {
                 let answer = try await fixture.send(.post, "/v1/forecast/what-if", bad)
                 #expect([400, 422].contains(answer.status), "\(bad)")

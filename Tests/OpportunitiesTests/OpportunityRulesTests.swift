@@ -1,3 +1,4 @@
+import Contracts
 import Foundation
 import Testing
 import Values
@@ -81,7 +82,7 @@ private struct Deal {
         #expect(deal.opportunity.stage == "proposal" && deal.opportunity.competitor == "Rival")
         let events = try deal.apply(.reopen(reason: "new budget"), day: 11)
         #expect(deal.opportunity.status == .open && deal.opportunity.lostReason == nil)
-        guard case .reopened(let change)? = events.first else { return #expect(Bool(false)) }
+        guard case .reopened(let change, _)? = events.first else { return #expect(Bool(false)) }
         #expect(change.spent == .seconds(10 * 86_400))
         #expect(throws: Refusal.self) { try deal.apply(.reopen(), day: 12) }
     }
@@ -161,5 +162,27 @@ private struct Deal {
         for broken in ["", "OPP-2026-123", "OPP-26-000123", "-2026-000123", "OPP-2026-00012x", "OPP-2026--00001"] {
             #expect(ReadableCode(broken) == nil)
         }
+    }
+}
+
+@Suite struct ForecastQuestionTests {
+    private let stage = FunnelStage(key: "needs", winRate: 30)
+
+    @Test(arguments: [
+        ("2026-09-30", "2026-10-01"), ("2026-10-01", "1900-01-01"), ("2026-12-31", "1900-01-01"), ("2027-01-01", nil),
+    ])
+    func `what is overdue counts from the first day of the period to its last`(_ day: String, _ first: String?) throws {
+        let question = ForecastQuestion(
+            period: try #require(PeriodKey("2026-Q4")), categories: try ForecastCategories())
+        let days = question.openDays(today: try CalendarDate(parsing: day))
+        #expect(days?.lowerBound.description == first)
+        #expect(days.map { $0.upperBound.description } == (first == nil ? nil : "2026-12-31"))
+    }
+
+    @Test func `a what-if on more than a number holds stops at the largest`() {
+        var whatIf = WhatIf()
+        whatIf.amounts = [.init(stage: stage, old: 0, new: Money.bound), .init(stage: stage, old: 0, new: Money.bound)]
+        let changed = whatIf.applied(to: Forecast([.init(stage, count: 9_999, amount: .max - 1)], target: nil))
+        #expect(changed.openAmount == .max)
     }
 }

@@ -120,6 +120,46 @@ import Values
         }
     }
 
+    @Test func `a creation shows and gives nobody what he may not see or give`() async throws {
+        try await OpportunitiesFixture.with { fixture in
+            let (city, south) = (try await fixture.found("City"), try await fixture.found("South"))
+            let ann = fixture.person(.sales, id: try await fixture.hire("Ann", team: city))
+            let bo = fixture.person(.sales, id: try await fixture.hire("Bo", team: south))
+            let told: JSON = ["name": "Secret", "externalSystem": "erp", "externalId": "1001"]
+            let made = try await fixture.ok(.post, "/v1/opportunities", told, by: bo)
+            #expect(try await fixture.send(.post, "/v1/opportunities", told, by: bo).status == .ok)
+            for deleted in [false, true] {
+                if deleted { _ = try await fixture.send(.delete, "/v1/opportunities/\(made["id"]?.string ?? "")") }
+                let answer = try await fixture.send(.post, "/v1/opportunities", told, by: ann)
+                #expect(answer.status == 409 && answer.body["code"] == "duplicate")
+                #expect(!"\(answer.body)".contains(made["id"]?.string ?? "?") && !"\(answer.body)".contains("Secret"))
+                let put = try await fixture.send(
+                    .put, "/v1/opportunities/by-external/erp/1001", ["name": "x"], by: ann)
+                #expect(put.status == 409 && !"\(put.body)".contains(made["id"]?.string ?? "?"))
+            }
+            let elsewhere: JSON = ["name": "x", "teamId": south.json]
+            #expect(try await fixture.send(.post, "/v1/opportunities", elsewhere, by: ann).status == 403)
+            _ = try await fixture.ok(.post, "/v1/opportunities", ["name": "x", "teamId": city.json], by: ann)
+        }
+    }
+
+    @Test func `what is told anew is told by names that there are, and assigning names somebody`() async throws {
+        try await OpportunitiesFixture.with { fixture in
+            let bo = try await fixture.hire("bo")
+            let path = "/v1/opportunities/by-external/erp/7"
+            _ = try await fixture.ok(.put, path, ["name": "A", "stage": "contact"])
+            #expect(try await fixture.send(.put, path, ["name": "A", "amout": 7]).status == 422)
+            let told = try await fixture.ok(.put, path, ["name": "B", "stage": "contact", "ownerLogin": "bo"])
+            #expect(told["name"] == "B" && told["ownerId"] == bo.json)
+            #expect(try await fixture.send(.put, path, ["ownerLogin": "nobody"]).status == 422)
+            let assign = "/v1/opportunities/\(told["id"]?.string ?? "")/assign"
+            for nothing: JSON in [[:], ["reason": "x"]] {
+                #expect(try await fixture.send(.post, assign, nothing).status == 422)
+            }
+            #expect(try await fixture.ok(.post, assign, ["ownerId": .null])["ownerId"] == .null)
+        }
+    }
+
     @Test func `two who register at once do not both get it`() async throws {
         try await OpportunitiesFixture.with { fixture in
             let account = UUIDv7.make().json

@@ -90,6 +90,14 @@ import Values
         #expect(error?.code == code)
     }
 
+    @Test(arguments: [
+        ("10000000000000.00", 1_000_000_000_000_000), ("-1.05", -105), ("92233720368547758.07", .max),
+        ("92233720368547758.08", .max), ("99999999999999999999999999", .max), ("-99999999999999999999", -.max),
+    ])
+    func sumsStopAtTheLargestNumber(sum: String, minor: Int64) throws {
+        #expect(try Money(sum: sum, currency: .usd).minorUnits == minor)
+    }
+
     @Test func writesEveryDigitOfTheCurrency() throws {
         #expect(Money(minorUnits: 5, currency: .usd).amount == "0.05")
         #expect(Money(minorUnits: -105, currency: .usd).amount == "-1.05")

@@ -1,3 +1,4 @@
+import Contracts
 import Values
 
 /// What a quadrant report is asked.
@@ -22,7 +23,7 @@ struct QuadrantThresholds: Sendable, Hashable {
         let orders = buyers.reduce(0) { $0 + $1.orders }
         // Two at least: who bought once is a first buyer, whatever the mean.
         ordersFrom = question.ordersFrom ?? max(2, buyers.isEmpty ? 2 : (orders + buyers.count - 1) / buyers.count)
-        let sum = buyers.reduce(Int64(0)) { $0.addingReportingOverflow($1.sum).partialValue }
+        let sum = buyers.sum(\.sum)
         averageFrom = question.averageFrom?.minorUnits ?? (orders == 0 ? 0 : sum / Int64(orders))
     }
 }

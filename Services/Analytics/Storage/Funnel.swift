@@ -83,7 +83,7 @@ struct Funnel: Sendable {
                 and \(principal.ownershipCondition ?? "true") and (
                     (status = 'won' and close_date between \(first) and \(last))
                     or (status = 'open' and \(today <= last) and (expected_close_date is null
-                        or (expected_close_date <= \(last) and (\(today > first) or expected_close_date >= \(first))))))
+                        or (expected_close_date <= \(last) and (\(today >= first) or expected_close_date >= \(first))))))
             group by pipeline_id, stage, 4 order by pipeline_id, 4, stage
             """
     }
@@ -95,7 +95,7 @@ struct Funnel: Sendable {
             let stage = FunnelStage(
                 pipeline: try row.get(0), key: try row.get(1), zh: try row.get(2),
                 winRate: Int(try row.get(3, as: Int32.self)))
-            let amount = try Money(amount: row.get(5, as: String.self), currency: currency, allowNegative: true)
+            let amount = try Money(sum: row.get(5, as: String.self), currency: currency)
             let count = Int(try row.get(4, as: Int64.self))
             if let place = lines.firstIndex(where: {
                 $0.stage.pipeline == stage.pipeline && $0.stage.key == stage.key && $0.stage.winRate == stage.winRate

@@ -20,7 +20,7 @@ struct LifecycleStates: Sendable {
         let thresholds = try given.over(try Self.thresholds(results[0], currency))
         var result: (accounts: [UUID], states: [String]) = ([], [])
         for row in results[1] {
-            let value = try Money(amount: row.get(4, as: String.self), currency: currency, allowNegative: true)
+            let value = try Money(sum: row.get(4, as: String.self), currency: currency)
             let orders = OrderSummary(
                 count: Int(try row.get(1, as: Int64.self)), last: try row.get(2, as: CalendarDate?.self),
                 previous: try row.get(3, as: CalendarDate?.self), value: value.minorUnits)

@@ -24,7 +24,7 @@ struct Quadrants: Sendable {
             where not a.deleted group by a.id
             """)
         let customers = try rows.map { row in
-            let sum = try Money(amount: row.get(2, as: String.self), currency: currency, allowNegative: true)
+            let sum = try Money(sum: row.get(2, as: String.self), currency: currency)
             return (
                 id: try row.get(0, as: UUID.self), orders: Int(try row.get(1, as: Int64.self)), sum: sum.minorUnits,
                 everBought: try row.get(3, as: Bool.self)

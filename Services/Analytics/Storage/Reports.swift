@@ -20,7 +20,7 @@ struct Reports: Sendable {
         var groups: [[GroupKey]: Figures] = [:]
         for row in try await database.query(tenant.id, statement.sql) {
             let kind: String = try row["kind"]
-            let sum = try Money(amount: row.get("sum", as: String.self), currency: currency, allowNegative: true)
+            let sum = try Money(sum: row.get("sum", as: String.self), currency: currency)
             let buyers: Int64 = kind == "orders" ? try row["buyers"] : 0
             if try row.get("is_total", as: Bool.self) {
                 total.add(kind, try row["number"], sum, buyers: buyers)

@@ -44,17 +44,16 @@ enum OrderDecision: Sendable, Hashable {
 
     /// Pure and idempotent: telling an order again changes nothing, telling it otherwise corrects it.
     ///
-    /// - Parameter existing: the order with the same external system and number, if any.
+    /// - Parameters:
+    ///   - existing: the order with the same external system and number, if any.
+    ///   - told: what is known of it with what is told now.
     static func decide(existing: Order?, told: Order, today: CalendarDate) throws(Refusal) -> OrderDecision {
         guard told.amount.minorUnits >= 0 else {
             throw Refusal(
                 .rule, "negativeAmount", at: "/amount", "An amount is 0 or more; tell a return as status returned.",
                 zh: "金额不能为负；退货请将状态设为 returned。")
         }
-        // One day of grace: the other system may stand in another time zone.
-        guard told.orderedOn <= today.adding(days: 1) else {
-            throw Refusal(.rule, "future", at: "/orderedOn", "The order's date lies in the future.", zh: "订单日期不能晚于今天。")
-        }
+        try check(told.orderedOn, today: today)
         guard let existing else { return .place(told) }
         guard existing.amount.currency == told.amount.currency else {
             throw Refusal(
@@ -75,6 +74,13 @@ enum OrderDecision: Sendable, Hashable {
         merged.version += 1
         merged.updatedAt = told.updatedAt
         return .correct(merged)
+    }
+
+    static func check(_ orderedOn: CalendarDate, today: CalendarDate) throws(Refusal) {
+        // One day of grace: the other system may stand in another time zone.
+        guard orderedOn <= today.adding(days: 1) else {
+            throw Refusal(.rule, "future", at: "/orderedOn", "The order's date lies in the future.", zh: "订单日期不能晚于今天。")
+        }
     }
 
     /// The accounts whose lifecycle must be looked at again: both, when an order moves from one to the other.

@@ -31,6 +31,7 @@ struct Accounts: Sendable {
                     }
                     return try await AccountTree(environment: environment).checked(modification, context)
                 },
+                restoring: { try await accounts.restored($0, $1) },
                 columns: { [("search", "\(searchText($0))"), ("match_keys", "\($0.matchKeys.map(\.text))")] }),
             searchColumn: "search")
     }
@@ -79,6 +80,20 @@ struct Accounts: Sendable {
         return creations.guarded(
             by: WriteTurn("accounts", keys: keys).guarding(
                 found: stored.map(\.id), matching: "select id from \(schema).accounts \(matching)"))
+    }
+
+    /// Thresholds and days that came while it was deleted are looked at by the clock.
+    private func restored(
+        _ modification: Modification<Account>, _ context: WriteContext
+    ) async throws -> Modification<Account> {
+        let tenant = try await environment.database.directory.active(context.tenant)
+        var result = modification
+        result.statements.append(
+            """
+            update \(tenant.schema).accounts set next_check = \(context.now.date(in: tenant.zone))
+            where id = \(modification.new.id) and order_count > 0
+            """)
+        return result
     }
 
     static func unknown(_ path: String, _ value: String) -> Problem {

@@ -70,7 +70,8 @@ struct OrderLedger: Sendable {
         let counted = orders[id].map { Array($0.values) } ?? []
         var new = old
         new.orderCount = Int64(counted.count)
-        let value = counted.reduce(Int64(0)) { $0 + $1.minorUnits }
+        // As much as an amount can tell: more money nobody has.
+        let value = min(counted.sum(\.minorUnits), Money.bound)
         new.orderValue = counted.isEmpty ? nil : Money(minorUnits: value, currency: currency)
         new.firstOrderDate = counted.map(\.date).min()
         new.lastOrderDate = counted.map(\.date).max()

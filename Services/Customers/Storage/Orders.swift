@@ -22,8 +22,10 @@ struct Orders: Sendable {
             ],
             rules: ResourceRules(
                 creating: { try await create($0) },
+                corrects: true,
                 changing: { modification, _, context in try await change(modification, context) },
-                deleting: { modification, context in try await change(modification, context) }))
+                deleting: { modification, context in try await change(modification, context) },
+                restoring: { modification, context in try await change(modification, context) }))
     }
 
     // MARK: - Creation
@@ -36,6 +38,10 @@ struct Orders: Sendable {
         for draft in drafts { told.append(lookups.resolve(draft, tenant)) }
         let touched = Set(told.compactMap { try? $0.get().accountID } + lookups.existing.values.compactMap(\.accountID))
         var ledger = try await OrderLedger.load(Array(touched), tenant: tenant, accounts: accounts, now: context.now)
+        // Before they move the figures of an account.
+        for (key, known) in lookups.existing {
+            lookups.refusals[key] = try await resource.refusal(by: known, context)
+        }
         var creations: [Creation<Order>] = []
         var changed: Set<UUID> = []
         for (draft, result) in zip(drafts, told) {
@@ -53,11 +59,9 @@ struct Orders: Sendable {
             guard let account = order.accountID, ledger.account(account) != nil else {
                 return .refuse(Accounts.unknown("/accountId", order.accountID?.lowercased ?? ""))
             }
+            if let refusal = order.externalKey.flatMap({ lookups.refusals[$0] }) { return .refuse(refusal) }
             let existing = order.externalKey.flatMap { lookups.existing[$0] }
-            // Told again, it stays with the team that its owner had then.
-            if let existing, existing.ownerID == order.ownerID, !draft.given.contains("teamId") {
-                order.teamID = existing.teamID
-            }
+            if let existing { order = Self.told(order, draft.given, over: existing) }
             let today = draft.context.now.date(in: tenant.zone)
             switch try OrderDecision.decide(existing: existing, told: order, today: today) {
             case .place(let order):
@@ -80,6 +84,14 @@ struct Orders: Sendable {
         } catch {
             return .refuse(Problem(translating: error) ?? Problem(.internalError))
         }
+    }
+
+    /// What is known of an order with what is told of it now. Told again, it stays with the team that its owner had then.
+    private static func told(_ order: Order, _ given: Set<String>, over existing: Order) -> Order {
+        var told = Order.catalogue.taking(given, from: order, over: existing)
+        (told.accountID, told.updatedAt) = (order.accountID, order.updatedAt)
+        if told.ownerID != existing.ownerID, !given.contains("teamId") { told.teamID = order.teamID }
+        return told
     }
 
     /// The accounts' statements go with the last order that is written, so that all of the batch is before them.
@@ -131,6 +143,9 @@ struct Orders: Sendable {
     func change(_ modification: Modification<Order>, _ context: WriteContext) async throws -> Modification<Order> {
         let tenant = try await environment.database.directory.active(context.tenant)
         try OrderLookups.checkCurrency(modification.new, tenant)
+        if modification.new.orderedOn != modification.old.orderedOn {
+            try OrderDecision.check(modification.new.orderedOn, today: context.now.date(in: tenant.zone))
+        }
         let touched = OrderDecision.touchedAccounts(before: modification.old, after: modification.new)
         var ledger = try await OrderLedger.load(Array(touched), tenant: tenant, accounts: accounts, now: context.now)
         guard let account = modification.new.accountID, ledger.account(account) != nil else {
@@ -155,6 +170,8 @@ struct Orders: Sendable {
 struct OrderLookups: Sendable {
     /// Orders told before, also by this batch, by their number.
     var existing: [ExternalKey: Order] = [:]
+    /// Why some of them take up nothing.
+    var refusals: [ExternalKey: Problem] = [:]
     var accounts: [ExternalKey: UUID] = [:]
 
     mutating func keep(_ order: Order) {

@@ -91,3 +91,14 @@ struct Contract: Aggregate, ExternallyKnown {
         return checked
     }
 }
+
+extension Opportunity {
+    /// Refuses what is not won: it has no contract.
+    func checkWon() throws(Refusal) {
+        guard status == .won else {
+            throw Refusal(
+                .state, "opportunityNotWon", at: "/opportunityId", "Win the opportunity first: \(code).",
+                zh: "请先将商机 \(code) 标记为赢单。")
+        }
+    }
+}

@@ -53,7 +53,7 @@ struct ForecastQuestion: Sendable, Hashable {
     /// What is overdue may close today, what has no date at any time.
     func openDays(today: CalendarDate) -> ClosedRange<CalendarDate>? {
         guard today <= period.days.upperBound else { return nil }
-        return today > period.days.lowerBound ? Self.always...period.days.upperBound : period.days
+        return today >= period.days.lowerBound ? Self.always...period.days.upperBound : period.days
     }
 
     private static let always = CalendarDate(days: -25_567)  // 1900-01-01
@@ -77,7 +77,7 @@ struct WhatIf: Sendable, Hashable {
         var changed = forecast
         for amount in amounts {
             guard let index = changed.lines.firstIndex(where: { $0.stage == amount.stage }) else { continue }
-            changed.lines[index].amount += amount.new - amount.old
+            changed.lines[index].amount = [changed.lines[index].amount, -amount.old, amount.new].sum { $0 }
         }
         changed.target = target ?? changed.target
         return changed.withWinRates(winRates)

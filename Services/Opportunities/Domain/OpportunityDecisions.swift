@@ -27,7 +27,7 @@ enum OpportunityEvent: Sendable, Hashable {
     case moved(StageChange)
     case won(StageChange, amount: Money?)
     case lost(StageChange, reason: String, competitor: String?, nurtureOn: CalendarDate?)
-    case reopened(StageChange)
+    case reopened(StageChange, from: Opportunity.Status)
     case migrated(StageChange, pipelineID: UUID, pipelineVersion: Int)
 }
 
@@ -68,7 +68,7 @@ extension Opportunity {
             next.lostReason = reason
             next.competitor = competitor ?? next.competitor
             next.nurtureOn = nurtureOn
-        case .reopened(let change):
+        case .reopened(let change, _):
             enter(change)
             next.status = .open
             next.closedAt = nil
@@ -88,16 +88,18 @@ extension Opportunity {
     ) throws(Refusal) -> [OpportunityEvent] {
         let target = try stage(key, in: context.pipeline)
         try checkOpen()
-        if target.isSigned { return try win(amount: nil, context) }
+        if target.isSigned { return try win(amount: nil, reason: reason, context) }
         if key == stage { return [] }
         return [.moved(change(.moved, to: key, context, reason: reason))]
     }
 
-    private func win(amount: Money?, _ context: OpportunityContext) throws(Refusal) -> [OpportunityEvent] {
+    private func win(
+        amount: Money?, reason: String? = nil, _ context: OpportunityContext
+    ) throws(Refusal) -> [OpportunityEvent] {
         if status == .won, amount == nil || amount == self.amount { return [] }
         try checkOpen()
         guard let signed = context.pipeline.signed else { return [] }
-        return [.won(change(.won, to: signed.key, context), amount: amount)]
+        return [.won(change(.won, to: signed.key, context, reason: reason), amount: amount)]
     }
 
     private func lose(
@@ -125,7 +127,7 @@ extension Opportunity {
             throw Refusal(
                 .rule, "signedStage", at: "/stage", "Reopen it in a stage before signing.", zh: "请选择签单之前的阶段重新打开。")
         }
-        return [.reopened(change(.reopened, to: back, context, reason: reason))]
+        return [.reopened(change(.reopened, to: back, context, reason: reason), from: status)]
     }
 
     private func migrate(

@@ -27,8 +27,7 @@ extension Opportunity {
     func clashes(with other: Opportunity, on day: CalendarDate) -> Bool {
         guard id != other.id, other.status == .open, other.deletedAt == nil, let accountID,
             accountID == other.accountID, ownerID != other.ownerID,
-            other.registration == .registered || other.registration == .disputed,
-            let end = other.protectedUntil, end >= day
+            other.isRegistered, other.isProtected(on: day)
         else { return false }
         let (mine, theirs) = (
             Set(productLines.compactMap(\.productID)), Set(other.productLines.compactMap(\.productID))
@@ -51,10 +50,32 @@ extension Opportunity {
                 "Only an opportunity of a customer, with an owner, can be registered.", zh: "报备的商机须有客户和负责人。")
         }
         var new = self
-        new.registration = clashing ? .disputed : .registered
+        // What stands already stands on: who came later is disputed.
+        let stands = registration == .registered && isProtected(on: day)
+        new.registration = clashing && !stands ? .disputed : .registered
         new.registeredAt = registration == nil ? time : registeredAt
         new.protectedUntil = day.adding(days: days)
         return new
+    }
+
+    /// Whether it stands or is disputed.
+    var isRegistered: Bool { registration == .registered || registration == .disputed }
+
+    private func isProtected(on day: CalendarDate) -> Bool { protectedUntil.map { $0 >= day } ?? false }
+
+    /// Whether it meets the same others as before.
+    func claimsTheSame(as old: Opportunity) -> Bool {
+        (accountID, ownerID, status, deletedAt == nil) == (old.accountID, old.ownerID, old.status, old.deletedAt == nil)
+            && productLines.map(\.productID) == old.productLines.map(\.productID)
+    }
+
+    /// Refuses to decide for what nobody protects: nothing would come of it.
+    func checkArbitration(on day: CalendarDate) throws(Refusal) {
+        guard status == .open, isRegistered, isProtected(on: day) else {
+            throw Refusal(
+                .state, "notRegistered", "It is closed, or no registration of it stands: register it first.",
+                zh: "商机已关闭或没有有效的报备，请先报备。")
+        }
     }
 
     /// The decision of an arbiter.

@@ -1,3 +1,4 @@
+import Contracts
 import Foundation
 import HTTP
 import JSON
@@ -45,7 +46,7 @@ struct ContractEndpoints: Sendable {
                     "amount": Money(minorUnits: sum, currency: currency).json,
                 ]
             }
-            let total = found.values.reduce(Int64(0)) { $0 + $1.sum }
+            let total = found.values.sum(\.sum)
             return .json([
                 "asOf": asOf.json, "buckets": .array(items), "total": Money(minorUnits: total, currency: currency).json,
             ])

@@ -170,14 +170,22 @@ struct ForecastEndpoints: Sendable {
         let amounts = try Self.items(given["amounts"]).map { try WhatIfAmount(json: $0) }
         let deals = try await store.deals(
             amounts.map { $0.opportunityId.lowercased() } + amounts.map(\.opportunityId), query)
+        var named: Set<UUID> = []
         for (index, amount) in amounts.enumerated() {
             guard let deal = deals[amount.opportunityId] ?? deals[amount.opportunityId.lowercased()],
                 let new = amount.amount
             else { throw References.unknown("/amounts/\(index)/opportunityId", amount.opportunityId) }
             try References.check(new, query.tenant)
+            guard named.insert(deal.id).inserted else { throw Self.twice("/amounts/\(index)/opportunityId") }
             whatIf.amounts.append(.init(stage: deal.stage, old: deal.amount, new: new.minorUnits))
         }
         return whatIf
+    }
+
+    private static func twice(_ path: String) -> Problem {
+        .validation([
+            FieldError(path, code: "duplicate", .init(en: "Name each opportunity once.", zh: "同一商机只能填写一次。"))
+        ])
     }
 
     private static func items(_ value: FieldValue?) -> [JSON] { value?.json.array ?? [] }

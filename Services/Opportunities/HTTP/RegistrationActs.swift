@@ -13,6 +13,7 @@ struct RegistrationActs: Sendable {
     let opportunities: Opportunities
 
     private var resource: Resource<Opportunity> { opportunities.resource }
+    private var registrations: Registrations { Registrations(environment: opportunities.environment) }
     private static let usualDays = 90
 
     var endpoints: [Endpoint] { [register, clashes, arbitrate] }
@@ -40,7 +41,7 @@ struct RegistrationActs: Sendable {
             let today = context.now.date(
                 in: try await opportunities.environment.database.directory.active(context.tenant).zone)
             return try await resource.change(call.path.string("id"), context) { old in
-                let beside = try await registrations(beside: old, context.tenant)
+                let beside = try await registrations.beside(old, context.tenant)
                 let others = beside.filter { old.clashes(with: $0, on: today) }
                 let new = try old.registered(
                     days: Int(days), clashing: !others.isEmpty, on: today, at: context.occurredAt)
@@ -48,39 +49,10 @@ struct RegistrationActs: Sendable {
                 (details.clashes, details.by) = (others.map(\.id), context.principal.subjectID)
                 return Modification(
                     from: old, to: new, Happening("registered", details: details.json.object ?? [:]),
-                    statements: Self.once(old, beside: beside.count, context.tenant),
+                    statements: registrations.once(old, beside: beside.count, context.tenant),
                     answer: ["clashes": .array(others.map(Self.json))])
             }
         }
-    }
-
-    /// Others that are registered for the same customer.
-    private func registrations(beside record: Opportunity, _ tenant: TenantID) async throws -> [Opportunity] {
-        guard let account = record.accountID else { return [] }
-        let table = resource.table
-        let rows = try await opportunities.environment.database.query(
-            tenant,
-            "\(table.select(SchemaName(tenant))) where \(Self.registered(account, record)) order by registered_at, id")
-        return try rows.map { try table.record($0) }
-    }
-
-    private static func registered(_ account: UUID, _ record: Opportunity) -> SQL {
-        """
-        account_id = \(account) and id <> \(record.id) and deleted_at is null
-        and registration in ('registered', 'disputed')
-        """
-    }
-
-    /// Two registrations for one customer at once see each other: the second waits for the first, and is decided anew.
-    private static func once(_ record: Opportunity, beside count: Int, _ tenant: TenantID) -> [SQL] {
-        guard let account = record.accountID else { return [] }
-        return [
-            "select shared.serialize_on(\("registration \(account.lowercased)"))",
-            """
-            select shared.require_rows((select count(*) from \(schema: tenant).opportunities
-                where \(registered(account, record))), \(Int64(count)))
-            """,
-        ]
     }
 
     private var clashes: Endpoint {
@@ -99,7 +71,7 @@ struct RegistrationActs: Sendable {
             let record = try await resource.visible(call.path.string("id"), caller, tenant: tenant)
             let today = Timestamp.now().date(in: try await database.directory.active(tenant).zone)
             var items: [JSON] = []
-            for other in try await registrations(beside: record, tenant)
+            for other in try await registrations.beside(record, tenant)
             where record.clashes(with: other, on: today) {
                 var item = Self.json(other)
                 item["history"] = .null
@@ -120,7 +92,7 @@ struct RegistrationActs: Sendable {
         return Endpoint(
             .post, "/v1/opportunities/{id}/arbitrate", id: "arbitrateOpportunity",
             summary: "Decide that this registration stands",
-            description: "Those that clash with it are rejected first; sent again, it goes on where it stopped.",
+            description: "Those that clash with it are rejected with it, all or none; the caller must see each of them.",
             tags: ["opportunities"], permission: "opportunities.assign",
             parameters: [resource.idParameter, .ifMatch, .idempotencyKey],
             body: .json(Schema(schema.name, schema.jsonSchema(.create))), responses: [resource.shown()],
@@ -128,29 +100,33 @@ struct RegistrationActs: Sendable {
         ) { call in
             let (body, context) = try await call.write()
             let reason: String? = try schema.validate(create: body).value("reason")
-            let record = try await resource.visible(
-                call.path.string("id"), context.principal, tenant: context.tenant)
-            guard record.registration != nil else {
-                throw Refusal(.state, "notRegistered", "Register it first.", zh: "请先报备。")
-            }
-            var details = OpportunityArbitrated()
-            (details.keptId, details.reason, details.by) = (record.id, reason, context.principal.subjectID)
-            let happening = Happening("arbitrated", details: details.json.object ?? [:])
             let today = context.now.date(
                 in: try await opportunities.environment.database.directory.active(context.tenant).zone)
-            // Each in its own transaction, without this call's If-Match and key.
-            let plain = WriteContext(tenant: context.tenant, principal: context.principal, now: context.now)
-            for other in try await registrations(beside: record, context.tenant)
-            where record.clashes(with: other, on: today) {
-                _ = try await resource.change(other.id.lowercased, plain) { old in
-                    Modification(from: old, to: old.arbitrated(kept: false), happening)
-                }
-            }
             return try await resource.change(call.path.string("id"), context) { old in
-                Modification(from: old, to: old.arbitrated(kept: true), happening)
+                try old.checkArbitration(on: today)
+                var details = OpportunityArbitrated()
+                (details.keptId, details.reason, details.by) = (old.id, reason, context.principal.subjectID)
+                let happening = Happening("arbitrated", details: details.json.object ?? [:])
+                let beside = try await registrations.beside(old, context.tenant)
+                var statements = registrations.once(old, beside: beside.count, context.tenant)
+                for other in beside where old.clashes(with: other, on: today) {
+                    guard try await resource.admits(context.principal, other, tenant: context.tenant) else {
+                        throw Self.beyondSight
+                    }
+                    let rejected = Modification(from: other, to: other.arbitrated(kept: false), happening)
+                    statements += resource.prepare(rejected, context).statements
+                }
+                return Modification(
+                    from: old, to: old.arbitrated(kept: true), happening, statements: statements)
             }
         }
     }
+
+    private static let beyondSight = Problem(
+        .forbidden,
+        .init(
+            en: "It clashes with an opportunity that you do not see: let somebody decide who sees both.",
+            zh: "与您无权查看的商机撞单，请由可查看双方的人员裁定。"))
 
     private static func json(_ other: Opportunity) -> JSON {
         [

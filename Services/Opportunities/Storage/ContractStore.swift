@@ -1,4 +1,5 @@
 import Contracts
+import Entities
 import Foundation
 import HTTP
 import Postgres
@@ -17,54 +18,90 @@ struct ContractStore: Sendable {
             "contracts", environment: environment,
             ownership: Ownership(owner: \.ownerID, team: \.teamID, takesCaller: false),
             rules: ResourceRules(
-                creating: { drafts in
-                    try await Creation.each(of: drafts) { .create(try await create($0)) }
-                },
+                creating: { try await create($0) },
                 changing: { modification, _, context in
                     var result = modification
                     let tenant = try await environment.database.directory.active(context.tenant)
-                    try References.check(result.new.amount, tenant)
+                    if result.new.amount != result.old.amount { try References.check(result.new.amount, tenant) }
                     result.new = try result.new.checked()
                     return result
-                }))
+                },
+                restoring: { modification, context in try await restored(modification, context) }))
     }
 
-    private func create(_ draft: Draft<Contract>) async throws -> Contract {
-        let context = draft.context
+    // MARK: - Creation
+
+    private func create(_ drafts: [Draft<Contract>]) async throws -> [Creation<Contract>] {
+        guard let context = drafts.first?.context else { return [] }
         let tenant = try await environment.database.directory.active(context.tenant)
-        try References.check(draft.record.amount, tenant)
-        guard let id = draft.record.opportunityID,
-            let opportunity = try await opportunities.resource.find([id], tenant: context.tenant).first,
-            try await opportunities.resource.admits(context.principal, opportunity, tenant: context.tenant)
-        else { throw References.unknown("/opportunityId", draft.record.opportunityID?.lowercased ?? "") }
-        guard opportunity.status == .won else {
-            throw Refusal(
-                .state, "opportunityNotWon", at: "/opportunityId", "Win the opportunity first: \(opportunity.code).",
-                zh: "请先将商机 \(opportunity.code) 标记为赢单。")
+        let table = resource.table
+        let numbers = drafts.compactMap(\.record.externalID)
+        let results = try await environment.database.flight(
+            context.tenant,
+            [
+                """
+                select nextval(\("\(tenant.schema).contract_code")::text::regclass)
+                from generate_series(1, \(drafts.count))
+                """, "\(table.select(SchemaName(context.tenant))) where external_id = any(\(numbers))",
+            ])
+        var known = try results[1].map { try table.record($0) }
+        let won = try await opportunities.resource.find(
+            drafts.compactMap(\.record.opportunityID), tenant: context.tenant)
+        let byID = Dictionary(won.map { ($0.id, $0) }) { first, _ in first }
+        var numbered = results[0].makeIterator()
+        return try await Creation.each(of: drafts) { draft in
+            let number = try numbered.next()?.get(0, as: Int64.self) ?? 0
+            if let same = known.first(knownAs: draft.record) { return .unchanged(same) }
+            let opportunity = draft.record.opportunityID.flatMap { byID[$0] }
+            guard let opportunity,
+                try await opportunities.resource.admits(draft.context.principal, opportunity, tenant: context.tenant)
+            else { throw References.unknown("/opportunityId", draft.record.opportunityID?.lowercased ?? "") }
+            let contract = try place(draft, of: opportunity, number: number, tenant)
+            // It may be told once more in this batch.
+            if contract.externalKey != nil { known.append(contract) }
+            return .create(contract, guards: [OpportunityContracts.holding(opportunity, context.tenant)])
         }
-        var contract = try draft.record.checked()
-        (contract.accountID, contract.ownerID) = (opportunity.accountID, opportunity.ownerID)
-        (contract.teamID, contract.businessLineID) = (opportunity.teamID, opportunity.businessLineID)
-        let numbers = try await environment.database.flight(
-            context.tenant, ["select nextval(\("\(tenant.schema).contract_code")::text::regclass)"])
-        let number: Int64 = try numbers[0].single().get(0)
-        contract.code =
-            ReadableCode(prefix: Contract.codePrefix, year: context.now.date(in: tenant.zone).year, number: number)
-            .description
+    }
+
+    private func place(
+        _ draft: Draft<Contract>, of opportunity: Opportunity, number: Int64, _ tenant: Tenant
+    ) throws -> Contract {
+        try References.check(draft.record.amount, tenant)
+        try opportunity.checkWon()
+        var contract = try draft.record.checked().following(opportunity)
+        let year = draft.context.now.date(in: tenant.zone).year
+        contract.code = ReadableCode(prefix: Contract.codePrefix, year: year, number: number).description
         return contract
     }
 
-    /// What is not paid yet by the days it is overdue. Columns: bucket, payments, sum in minor units.
+    /// A contract that comes back belongs to whom its opportunity belongs by now.
+    private func restored(
+        _ modification: Modification<Contract>, _ context: WriteContext
+    ) async throws -> Modification<Contract> {
+        let id = modification.new.opportunityID
+        guard let id, let opportunity = try await opportunities.resource.find([id], tenant: context.tenant).first
+        else { throw References.unknown("/opportunityId", id?.lowercased ?? "") }
+        try opportunity.checkWon()
+        var result = modification
+        result.new = modification.new.following(opportunity)
+        result.statements.append(OpportunityContracts.holding(opportunity, context.tenant))
+        return result
+    }
+
+    // MARK: - Ageing
+
+    /// What was not paid on a day by the days it was overdue. Columns: bucket, payments, sum in minor units.
     func ageing(_ principal: Principal, _ tenant: Tenant, asOf: CalendarDate) -> SQL {
         """
         select case when days <= 0 then 'notDue' when days <= 30 then 'days1to30' when days <= 60 then 'days31to60'
                 when days <= 90 then 'days61to90' else 'over90' end as bucket, count(*),
-            sum(due)::bigint
+            least(sum(due), 9223372036854775807)::bigint
         from (select \(asOf) - (p->>'dueOn')::date as days,
-                ((p->'amount'->>'amount')::numeric - coalesce((p->'paid'->>'amount')::numeric, 0))
+                ((p->'amount'->>'amount')::numeric
+                    - case when (p->>'paidOn')::date <= \(asOf) then (p->'paid'->>'amount')::numeric else 0 end)
                     * power(10::numeric, \(Int64(currencyDigits(tenant)))) as due
             from \(tenant.schema).contracts cross join lateral jsonb_array_elements(payments) as p
-            where deleted_at is null and amount_currency = \(tenant.currency)
+            where deleted_at is null and signed_on <= \(asOf) and amount_currency = \(tenant.currency)
                 and \(principal.ownershipCondition ?? "true")) as open
         where due > 0 group by 1
         """

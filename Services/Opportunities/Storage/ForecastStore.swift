@@ -136,8 +136,16 @@ struct ForecastStore: Sendable {
         }
     }
 
+    /// An opportunity as a what-if moves it.
+    struct Deal: Sendable {
+        let id: UUID
+        let stage: FunnelStage
+        /// Minor units.
+        let amount: Int64
+    }
+
     /// The deals of the forecast that a what-if names by id or code, with their stage and amount.
-    func deals(_ keys: [String], _ query: Query) async throws -> [String: (stage: FunnelStage, amount: Int64)] {
+    func deals(_ keys: [String], _ query: Query) async throws -> [String: Deal] {
         let ids = keys.compactMap { UUID($0) }
         let stages = try await stages(query)
         let rows = try await database.query(
@@ -147,7 +155,7 @@ struct ForecastStore: Sendable {
             from \(query.tenant.schema).opportunities
             where (id = any(\(ids)) or code = any(\(keys))) and \(query.condition)
             """)
-        var deals: [String: (stage: FunnelStage, amount: Int64)] = [:]
+        var deals: [String: Deal] = [:]
         for row in rows {
             let stage = FunnelStage(
                 pipeline: try row.get(2), key: try row.get(3), zh: try row.get(4),
@@ -155,8 +163,8 @@ struct ForecastStore: Sendable {
             let known = stages.first {
                 $0.pipeline == stage.pipeline && $0.key == stage.key && $0.winRate == stage.winRate
             }
-            let deal = (stage: known ?? stage, amount: try row.get(6, as: Int64.self))
-            deals[try row.get(0, as: UUID.self).lowercased] = deal
+            let deal = Deal(id: try row.get(0), stage: known ?? stage, amount: try row.get(6))
+            deals[deal.id.lowercased] = deal
             deals[try row.get(1)] = deal
         }
         return deals

@@ -27,10 +27,14 @@ struct Opportunities: Sendable {
             rules: ResourceRules(
                 creating: { try await create($0) },
                 changing: { modification, _, context in
-                    try References.check(
-                        modification.new.amount, try await environment.database.directory.active(context.tenant))
-                    return modification
+                    if modification.new.amount != modification.old.amount {
+                        try References.check(
+                            modification.new.amount, try await environment.database.directory.active(context.tenant))
+                    }
+                    return try await kept(modification, context)
                 },
+                deleting: { modification, context in try await withoutContracts(modification, context) },
+                restoring: { modification, context in try await kept(modification, context) },
                 columns: { [("search", "\(Self.searchText($0))")] }),
             searchColumn: "search")
     }
@@ -82,7 +86,7 @@ struct Opportunities: Sendable {
         let candidates = pipelines.filter { wanted == nil || $0.id == wanted }
         guard
             let record = candidates.first(where: { $0.businessLineID == opportunity.businessLineID })
-                ?? candidates.first
+                ?? candidates.first(where: { $0.businessLineID == nil }) ?? candidates.first
         else { throw References.unknown("/pipelineId", wanted?.lowercased ?? "") }
         let pipeline = record.current
         guard let stage = opportunity.stage.isEmpty ? pipeline.first : pipeline[opportunity.stage], !stage.isSigned
@@ -119,8 +123,23 @@ struct Opportunities: Sendable {
     ) async throws -> Modification<Opportunity> {
         var new = old
         (new.ownerID, new.teamID) = (owner, team ?? (owner == nil ? nil : old.teamID))
-        return try await resource.reassigned(
-            Modification(from: old, to: new), context, asksTeam: team != nil, reason: reason)
+        return try await kept(
+            try await resource.reassigned(
+                Modification(from: old, to: new), context, asksTeam: team != nil, reason: reason), context)
+    }
+
+    /// A change with what it means for its registration and its contracts.
+    private func kept(
+        _ modification: Modification<Opportunity>, _ context: WriteContext
+    ) async throws -> Modification<Opportunity> {
+        let registered = try await Registrations(environment: environment).kept(modification, context)
+        return try await OpportunityContracts(environment: environment).following(registered, context)
+    }
+
+    private func withoutContracts(
+        _ modification: Modification<Opportunity>, _ context: WriteContext
+    ) async throws -> Modification<Opportunity> {
+        try await OpportunityContracts(environment: environment).without(modification, context)
     }
 
     // MARK: - Acts
@@ -147,9 +166,13 @@ struct Opportunities: Sendable {
         new.closeDate = new.closedAt.map { $0.date(in: tenant.zone) }
         var stored = new
         stored.version = old.version + 1
-        return Modification(
+        let modification = Modification(
             from: old, to: new, event.happening,
             statements: [StageHistory.insert(event.change, of: stored, tenant.schema)])
+        guard case .reopen = command else { return modification }
+        // What has a contract is won; and others may have registered meanwhile.
+        return try await Registrations(environment: environment).kept(
+            try await withoutContracts(modification, context), context)
     }
 }
 

@@ -37,7 +37,7 @@ enum StageHistory {
 extension OpportunityEvent {
     var change: StageChange {
         switch self {
-        case .moved(let change), .won(let change, _), .lost(let change, _, _, _), .reopened(let change),
+        case .moved(let change), .won(let change, _), .lost(let change, _, _, _), .reopened(let change, _),
             .migrated(let change, _, _):
             change
         }
@@ -61,8 +61,9 @@ extension OpportunityEvent {
             (details.fromStage, details.at, details.by) = (change.fromStage, change.at, change.by)
             (details.reason, details.competitor) = (reason, competitor)
             return Happening("lost", details: details.json.object ?? [:])
-        case .reopened(let change):
+        case .reopened(let change, let status):
             var details = OpportunityReopened()
+            details.fromStatus = status.rawValue
             (details.toStage, details.reason, details.at, details.by) =
                 (change.toStage, change.reason, change.at, change.by)
             return Happening("reopened", details: details.json.object ?? [:])

@@ -35,19 +35,34 @@ extension Resource {
         }
     }
 
-    /// The domain's answers to drafts: what was told before and deleted since is taken up by nothing.
+    /// The domain's answers to drafts, where what is there already may take them up.
     private func answers(to drafts: [Draft<Record>]) async throws -> [Creation<Record>] {
-        try await rules.creating(drafts).map { creation in
+        var answers: [Creation<Record>] = []
+        for (draft, creation) in zip(drafts, try await rules.creating(drafts)) {
             switch creation {
-            case .unchanged(let record) where record.deletedAt != nil: .refuse(deletedSince(record))
-            case .change(let old, _, _, _, _) where old.deletedAt != nil: .refuse(deletedSince(old))
-            default: creation
+            case .unchanged(let known), .change(let known, _, _, _, _):
+                answers.append(try await refusal(by: known, draft.context).map { .refuse($0) } ?? creation)
+            case .create, .refuse: answers.append(creation)
             }
         }
+        return answers
+    }
+
+    /// Why a record that is there takes up nothing of what somebody tells: it was deleted since, or is none of his, and
+    /// then he hears no more than that there is one, or it is not of the version that he means. nil when it may.
+    public func refusal(by known: Record, _ context: WriteContext) async throws -> Problem? {
+        if context.principal.kind != .service,
+            try await !admits(context.principal, known, tenant: context.tenant)
+        {
+            return Problem(.duplicate)
+        }
+        if known.deletedAt != nil { return deletedSince(known) }
+        do throws(Problem) { try checkVersion(known, context) } catch { return error }
+        return nil
     }
 
     /// 409 for somebody who tells again what was deleted.
-    func deletedSince(_ record: Record) -> Problem {
+    private func deletedSince(_ record: Record) -> Problem {
         let way = "POST \(path)/\(record.id.lowercased)/restore"
         return Problem(
             .duplicate,
@@ -86,11 +101,11 @@ extension Resource {
             draft.record[keyPath: ownership.owner] = people[login]?.id
         }
         let owner = draft.record[keyPath: ownership.owner] ?? caller(draft)
-        // A person without the permission keeps what is his.
-        if owner != draft.context.userID { try mustGive(draft.context) }
+        let (given, own) = (draft.record[keyPath: ownership.team], owner.flatMap { people[$0]?.team })
+        // A person without the permission keeps what is his, in his team.
+        if owner != draft.context.userID || (given != nil && given != own) { try mustGive(draft.context) }
         draft.record[keyPath: ownership.owner] = owner
-        draft.record[keyPath: ownership.team] =
-            draft.record[keyPath: ownership.team] ?? owner.flatMap { people[$0]?.team }
+        draft.record[keyPath: ownership.team] = given ?? own
         return draft
     }
 
@@ -123,6 +138,16 @@ extension Resource {
     }
 
     // MARK: - Change
+
+    /// The owner whom a `PUT` names by login.
+    func ownerByLogin(_ members: JSONObject, _ context: WriteContext) async throws -> UUID? {
+        guard inputs[Self.ownerLogin] != nil, let login = members[Self.ownerLogin]?.string,
+            let directory = environment.directory
+        else { return nil }
+        let people = try await directory.people([], logins: [login], tenant: context.tenant, asked: context.askedAt)
+        if let refusal = Directory.refusal(people[login], named: login, at: "/\(Self.ownerLogin)") { throw refusal }
+        return people[login]?.id
+    }
 
     /// A change, with what it means that people in it are others than before.
     ///

@@ -26,8 +26,8 @@ extension Resource {
         var blank = Record(id: UUIDv7.make(at: context.now), at: context.occurredAt)
         blank.updatedAt = context.now
         return Draft(
-            record: entity.apply(changes, to: blank).record, inputs: inputs, given: Set(changes.names),
-            context: context)
+            record: entity.apply(changes, to: blank).record, inputs: inputs,
+            given: Set(changes.names + (changes.custom == nil ? [] : ["custom"])), context: context)
     }
 
     /// Creates one record from a body, as `POST` does.
@@ -126,7 +126,7 @@ extension Resource {
         try await change(key, context, deleted: true) { old in
             var new = old
             new.deletedAt = nil
-            return Modification(from: old, to: new, .restored)
+            return try await rules.restoring(Modification(from: old, to: new, .restored), context)
         }
     }
 
@@ -144,15 +144,9 @@ extension Resource {
         }
         for attempt in 1... {
             if let found = try await find(ExternalKey(system: system, id: id), tenant: context.tenant) {
-                guard try await admits(context.principal, found, tenant: context.tenant) else {
-                    throw Problem(.duplicate)
-                }
-                guard found.deletedAt == nil else { throw deletedSince(found) }
-                let fields = members.filter {
-                    entity[$0.name]?.traits.contains(.createOnly) == false || $0.name == "custom"
-                }
-                return try await patch(
-                    found.id.lowercased, .object(JSONObject(fields.map { ($0.name, $0.value) })), context)
+                if let refusal = try await refusal(by: found, context) { throw refusal }
+                if rules.corrects { return try await create(.object(members), context) }
+                return try await patch(found.id.lowercased, .object(told(anew: members, context)), context)
             }
             do {
                 return try await create(.object(members), context)
@@ -162,6 +156,18 @@ extension Resource {
             }
         }
         throw Problem(.conflict)
+    }
+
+    /// What a `PUT` tells anew of a record that is there: all but what only its creation takes.
+    private func told(anew members: JSONObject, _ context: WriteContext) async throws -> JSONObject {
+        var members = members
+        if let owner = try await ownerByLogin(members, context) { members["ownerId"] = owner.json }
+        let fields = members.filter { member in
+            if let field = entity[member.name] { return !field.traits.contains(.createOnly) }
+            // A name that nothing has is refused with its name.
+            return inputs[member.name] == nil
+        }
+        return JSONObject(fields.map { ($0.name, $0.value) })
     }
 
     // MARK: - Pieces

@@ -81,11 +81,15 @@ public struct ResourceRules<Record: Aggregate>: Sendable {
     /// Decides over drafts of one tenant, in their order: as many answers as drafts. Several at once, so that bulk
     /// loads what it needs in one query.
     public var creating: @Sendable ([Draft<Record>]) async throws -> [Creation<Record>]
+    /// Whether `creating` corrects a record that is told again, as a fact of another system.
+    public var corrects: Bool
     /// Decides over a change of fields.
     public var changing:
         @Sendable (Modification<Record>, FieldChanges, WriteContext) async throws -> Modification<Record>
     /// Decides over a deletion.
     public var deleting: @Sendable (Modification<Record>, WriteContext) async throws -> Modification<Record>
+    /// Decides over the return of what was deleted, which may meet others by now.
+    public var restoring: @Sendable (Modification<Record>, WriteContext) async throws -> Modification<Record>
     /// Columns that are computed from a record: search text, match keys. The same columns for every record.
     public var columns: @Sendable (Record) -> [(column: String, value: SQL)]
 
@@ -93,6 +97,7 @@ public struct ResourceRules<Record: Aggregate>: Sendable {
         creating: @escaping @Sendable ([Draft<Record>]) async throws -> [Creation<Record>] = { drafts in
             drafts.map { .create($0.record) }
         },
+        corrects: Bool = false,
         changing:
             @escaping @Sendable (Modification<Record>, FieldChanges, WriteContext) async throws -> Modification<
                 Record
@@ -100,11 +105,16 @@ public struct ResourceRules<Record: Aggregate>: Sendable {
         deleting: @escaping @Sendable (Modification<Record>, WriteContext) async throws -> Modification<Record> = {
             modification, _ in modification
         },
+        restoring: @escaping @Sendable (Modification<Record>, WriteContext) async throws -> Modification<Record> = {
+            modification, _ in modification
+        },
         columns: @escaping @Sendable (Record) -> [(column: String, value: SQL)] = { _ in [] }
     ) {
         self.creating = creating
+        self.corrects = corrects
         self.changing = changing
         self.deleting = deleting
+        self.restoring = restoring
         self.columns = columns
     }
 }
