@@ -194,6 +194,8 @@ public final class EventConsumer: Sendable {
     func dispatch(_ events: [CloudEvent], _ tx: ConsumerTransaction) async throws {
         let byTenant = Dictionary(grouping: events.filter { isWanted($0.type) }, by: \.tenant)
         for (id, theirs) in byTenant.sorted(by: { $0.key.text < $1.key.text }) {
+            // Of one that was deleted nothing is left to change.
+            if database.directory.hasDeparted(id) { continue }
             let tenant = try await database.directory.find(id)
             let tenantTransaction = tx.tenant(tenant)
             for handler in handlers {

@@ -112,12 +112,10 @@ final class EventConsumption: EventSubscriber {
 
     private func delay(after error: any Error, _ trial: inout Trial) throws -> Duration {
         guard case TenancyError.unknown(let tenant) = error else { return try trial.failed(error) }
-        // One that is gone does not come.
-        if consumer.database.directory.hasDeparted(tenant)
-            || consumer.progress.withLock({ $0.absent.contains(tenant) })
-        {
-            throw PoisonError(reason: "\(error)")
-        }
+        // One that was deleted meanwhile is passed by at the next try.
+        if consumer.database.directory.hasDeparted(tenant) { return .zero }
+        // One that did not come does not come for the next event either.
+        if consumer.progress.withLock({ $0.absent.contains(tenant) }) { throw PoisonError(reason: "\(error)") }
         do { return try trial.failed(error) } catch let error as PoisonError {
             _ = consumer.progress.withLock { $0.absent.insert(tenant) }
             throw error
@@ -148,6 +146,7 @@ struct PoisonError: Error {
 /// Decides after each failure whether to try again.
 struct Trial {
     private let deadline: ContinuousClock.Instant
+    private var attempts = 0
     private var delay = Duration.milliseconds(50)
 
     init(patience: Duration) { deadline = .now + patience }
@@ -156,23 +155,26 @@ struct Trial {
     mutating func failed(_ error: any Error) throws -> Duration {
         if error is EventReset { throw error }
         try Task.checkCancellation()
+        attempts += 1
         switch Self.kind(of: error) {
         case .outage: break
-        case .passing where ContinuousClock.now < deadline: break
+        // A statement that was stopped took longer than the patience each time.
+        case .passing where ContinuousClock.now < deadline || attempts < Self.leastAttempts: break
         default: throw PoisonError(reason: "\(error)")
         }
         delay = min(delay * 2, .seconds(5))
         return delay
     }
 
+    private static let leastAttempts = 3
+
     private enum Kind { case outage, passing, lasting }
 
     private static func kind(of error: any Error) -> Kind {
         switch error {
-        case let error as PostgresError where error.isUnavailable: .outage
-        case let error as PostgresError
-        where error.isTransient || [SQLState.lockNotAvailable, SQLState.queryCanceled].contains(error.sqlState):
-            .passing
+        // Whoever holds a lock (a migration) lets go of it in the end, and it is no fault of the event.
+        case let error as PostgresError where error.isUnavailable || error.sqlState == SQLState.lockNotAvailable: .outage
+        case let error as PostgresError where error.isTransient || error.sqlState == SQLState.queryCanceled: .passing
         case TenancyError.unknown, TenancyError.moving: .passing
         case is CancellationError: .passing
         default: .lasting

@@ -53,7 +53,8 @@ import Values
             let cast = Cast()
             let largest = "9999999999999.99"
             for _ in 0..<2 {
-                try await fixture.apply([fixture.event(OpportunityEvents.created, cast.deal(cast.ann, "open", largest))])
+                try await fixture.apply([fixture.event(OpportunityEvents.created, cast.deal(cast.ann, "open", largest))]
+                )
             }
             let report = try await fixture.report(.opportunities, "groupBy=owner&from=2026-01-01&to=2026-12-31")
             #expect("\(report)".contains("19999999999999.98"), "\(report)")

@@ -92,12 +92,27 @@ import Values
                 "highValueFrom": ["amount": "100.00", "currency": "USD"],
             ]
             _ = try await fixture.lifecycle.put(policy, fixture.context(ifMatch: .oneOf([0])))
-            try await clock.pass(fixture.tenant)
+            try await clock.pass(fixture.tenant, everybody: true)
             #expect(try await fixture.stored(account).lifecycle == .stable)
             policy["highValueFrom"] = ["amount": "30.00", "currency": "USD"]
             _ = try await fixture.lifecycle.put(policy, fixture.context(ifMatch: .oneOf([1])))
-            try await clock.pass(fixture.tenant)
+            try await clock.pass(fixture.tenant, everybody: true)
             #expect(try await fixture.stored(account).lifecycle == .highValue)
+            // So does each of many, some at a time.
+            policy["stableFromOrder"] = 8
+            _ = try await fixture.lifecycle.put(policy, fixture.context(ifMatch: .oneOf([2])))
+            var others: [Account] = []
+            for number in 2...6 {
+                others.append(try await fixture.account("\(number)"))
+                let rows = fixture.orderRows(3, of: "\(number)")
+                _ = try await fixture.orders.resource.createMany(rows, fixture.context())
+            }
+            for other in others { #expect(try await fixture.stored(other).lifecycle == .developing) }
+            policy["stableFromOrder"] = 2
+            _ = try await fixture.lifecycle.put(policy, fixture.context(ifMatch: .oneOf([3])))
+            try await LifecycleClock(accounts: fixture.accounts, logger: clock.logger, page: 2)
+                .pass(fixture.tenant, everybody: true)
+            for other in others { #expect(try await fixture.stored(other).lifecycle == .highValue) }
             // Without a minute's wait: an order decides by the new ones.
             policy["stableFromOrder"] = 9
             _ = try await fixture.lifecycle.put(policy, fixture.context())

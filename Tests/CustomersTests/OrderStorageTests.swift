@@ -166,7 +166,8 @@ import Values
                 externalSystem: "shop", id: "1-9", .object(row), fixture.context(ifMatch: .oneOf([order.version])))
             #expect(try await orders.find(id, tenant: fixture.tenant.id)?.accountID == other.id)
             await #expect(throws: Problem.self) {
-                try await orders.put(externalSystem: "shop", id: "1-9", .object(row), fixture.context(ifMatch: .oneOf([1])))
+                try await orders.put(
+                    externalSystem: "shop", id: "1-9", .object(row), fixture.context(ifMatch: .oneOf([1])))
             }
             await #expect(throws: Refusal.self) {
                 try await orders.patch(key, ["orderedOn": "2199-12-31"], fixture.context())

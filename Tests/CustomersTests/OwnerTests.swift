@@ -57,7 +57,10 @@ import Values
                 ], by: staff.ann)
             let tellings: [(path: String, body: JSON, of: JSON)] = [
                 ("accounts", ["name": "x", "externalSystem": "erp", "externalId": "100023"], account),
-                ("contacts", ["name": "x", "externalSystem": "erp", "externalId": "1", "accountId": account.id], contact),
+                (
+                    "contacts", ["name": "x", "externalSystem": "erp", "externalId": "1", "accountId": account.id],
+                    contact
+                ),
             ]
             for (path, body, record) in tellings {
                 let answer = try await staff.send(.post, "/v1/\(path)", body, by: staff.bo)

@@ -123,9 +123,61 @@ struct ConsumerTests {
             left.tenant = dropped.id
             try await fixture.log.append([left.record, fixture.event("k", 1).record], to: fixture.topic)
             try await running(consumer.run) {
-                try await eventually { try await consumer.deadLetters.counts() == ["poison": 1] }
                 try await eventually { try await fixture.effects() == ["k": [1]] }
+                #expect(try await consumer.deadLetters.counts().isEmpty, "nobody could ever apply it")
             }
+        }
+    }
+
+    /// What could not be applied of a tenant goes with it.
+    @Test func aDroppedTenantLeavesNoEvents() async throws {
+        try await Fixture.with { fixture in
+            let provisioner = TenantProvisioner(fixture.tenants, sets: [try EventLogSchema.service()])
+            // Without the tables of the handler: nothing of theirs can be applied.
+            let first = try await provisioner.provision(TenantDescription(slug: "first", name: "1")).id
+            let second = try await provisioner.provision(TenantDescription(slug: "second", name: "2")).id
+            let consumer = fixture.consumer(Recorder())
+            let records = [first, second].map { tenant in
+                var event = fixture.event("a", 1)
+                event.tenant = tenant
+                return event.record
+            }
+            try await fixture.log.append(records, to: fixture.topic)
+            try await running(consumer.run) {
+                try await eventually { try await consumer.deadLetters.counts() == ["poison": 2] }
+            }
+            let done: SQL = """
+                insert into shared.inbox_sequence (consumer, tenant, aggregate, sequence)
+                select 'test', tenant, 'b', 1 from unnest(\([first.text, second.text])) as tenant
+                """
+            let database = fixture.tenants.database
+            try await database.query(done, role: fixture.owner)
+            try await provisioner.drop(first)
+            for table in ["dead_letter", "inbox_sequence"] {
+                let rows = try await database.query(
+                    "select distinct tenant from shared.\(ident: table)", role: fixture.owner)
+                #expect(try rows.map { try $0.get(0, as: String.self) } == [second.text], "\(table)")
+            }
+        }
+    }
+
+    /// A lock that is held longer than any patience is no fault of the event that waits for it; a statement that is always
+    /// stopped may be.
+    @Test func whatWaitsForALockIsNotParkedAndWhatIsStoppedIsTriedAgain() async throws {
+        try await Fixture.with { fixture in
+            func failure(_ state: String) async throws -> any Error {
+                let error = await #expect(throws: PostgresError.self) {
+                    try await fixture.tenants.database.query(
+                        SQL(raw: "do $$ begin raise exception 'x' using errcode = '\(state)'; end $$"),
+                        role: fixture.owner)
+                }
+                return try #require(error)
+            }
+            let (locked, stopped) = (try await failure("55P03"), try await failure("57014"))
+            var (waits, tries) = (Trial(patience: .zero), Trial(patience: .zero))
+            for _ in 0..<50 { _ = try waits.failed(locked) }
+            for _ in 0..<2 { _ = try tries.failed(stopped) }
+            #expect(throws: PoisonError.self) { try tries.failed(stopped) }
         }
     }
 

@@ -169,5 +169,5 @@ private final class Recording: AppendOnlyLog {
 
 extension Fixture {
     /// May do what no part of a service may.
-    fileprivate var owner: DatabaseRole { DatabaseRole(tenants.roles.owner, login: tenants.roles.provisionLogin) }
+    var owner: DatabaseRole { DatabaseRole(tenants.roles.owner, login: tenants.roles.provisionLogin) }
 }

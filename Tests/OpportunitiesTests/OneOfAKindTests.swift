@@ -59,7 +59,8 @@ import Values
                 ])
             let price: JSON = ["listPrice": ["amount": "7.00", "currency": "USD"]]
             _ = try await fixture.ok(.patch, "/v1/products/\(second)", price)
-            #expect(try await fixture.send(.patch, "/v1/products/\(second)", ["aliases": ["gtx", "another"]]).status == 422)
+            #expect(
+                try await fixture.send(.patch, "/v1/products/\(second)", ["aliases": ["gtx", "another"]]).status == 422)
         }
     }
 

@@ -65,7 +65,7 @@ struct ReportStatement: Sendable {
                 select f.id, f.kind, f.day, f.amount, f.owner_id, f.team_id, f.account_id\(keys.joined(separator: ""))
                 from happening f
                 left join \(schema).users o on o.id = f.owner_id
-                left join \(schema).teams t on t.id = coalesce(o.team_id, f.team_id)
+                left join \(schema).teams t on t.id = coalesce(f.team_id, o.team_id)
                 left join \(schema).users m on m.id = coalesce(t.manager_id, o.manager_id)
                 left join \(schema).products p on p.id = f.product_id
                 left join \(schema).account_facts a on a.id = f.account_id

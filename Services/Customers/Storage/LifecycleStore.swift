@@ -29,16 +29,12 @@ struct LifecycleStore: Sendable {
         try Self.read(try await environment.database.query(tenant, Self.select(SchemaName(tenant))))
     }
 
-    /// Sets the thresholds. Every account with orders is looked at again: they may mean another state.
+    /// Sets the thresholds. The clock looks at every account with orders again, as they may mean another state.
     func put(_ body: JSON, _ context: WriteContext) async throws -> HTTPResponse {
         let tenant = try await environment.database.directory.active(context.tenant)
         let currency = try Currency(code: tenant.currency)
         let entity = LifecyclePolicy.catalogue
         let changes = try entity.validate(create: body)
-        let check: SQL = """
-            update \(tenant.schema).accounts set next_check = \(context.now.date(in: tenant.zone))
-            where order_count > 0 and deleted_at is null
-            """
         return try await environment.writer.write(context) {
             let old = try await policy(of: tenant.id)
             if let condition = context.ifMatch, !condition.admits(old?.version ?? 0) {
@@ -51,10 +47,9 @@ struct LifecycleStore: Sendable {
             try new.validate(currency: currency)
             var write: PreparedWrite
             if let old {
-                write = policies.prepare(
-                    Modification(from: old, to: new, statements: old == new ? [] : [check]), context)
+                write = policies.prepare(Modification(from: old, to: new), context)
             } else {
-                write = try policies.prepare(.create(new, statements: [check]), context)
+                write = try policies.prepare(.create(new), context)
             }
             write.response.status = .ok
             write.response.headers.remove("Location")

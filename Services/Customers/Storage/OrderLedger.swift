@@ -116,8 +116,8 @@ struct OrderLedger: Sendable {
         return statements.isEmpty ? [] : statements + [unchangedPolicy(schema)]
     }
 
-    /// After the accounts' rows are locked: whoever changes the thresholds from here on finds these changes, and sets
-    /// the accounts' next check himself.
+    /// After the accounts' rows are locked: the clock looks at all accounts after thresholds from here on, and finds
+    /// these changes.
     private func unchangedPolicy(_ schema: SchemaName) -> SQL {
         """
         select shared.require_rows(

@@ -24,7 +24,9 @@ struct TenantAPI: Sendable {
             FieldDefinition("name", .string, zh: "名称", en: "Name", .required),
             FieldDefinition(
                 "timeZone", .string(max: 60), zh: "时区", en: "Time zone", help: "IANA: Asia/Shanghai (default)."),
-            FieldDefinition("currency", .string(max: 3), zh: "币种", en: "Currency", help: "ISO 4217: CNY (default)."),
+            FieldDefinition(
+                "currency", .string(max: 3), zh: "币种", en: "Currency", .createOnly,
+                help: "ISO 4217: CNY (default). Every amount is in it, so it stays."),
             FieldDefinition("industry", .string(max: 60), zh: "行业", en: "Industry"),
             FieldDefinition(
                 "server", .string(max: 31), zh: "数据库服务器", en: "Server", .createOnly,

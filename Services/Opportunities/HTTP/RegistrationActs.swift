@@ -92,7 +92,8 @@ struct RegistrationActs: Sendable {
         return Endpoint(
             .post, "/v1/opportunities/{id}/arbitrate", id: "arbitrateOpportunity",
             summary: "Decide that this registration stands",
-            description: "Those that clash with it are rejected with it, all or none; the caller must see each of them.",
+            description:
+                "Those that clash with it are rejected with it, all or none; the caller must see each of them.",
             tags: ["opportunities"], permission: "opportunities.assign",
             parameters: [resource.idParameter, .ifMatch, .idempotencyKey],
             body: .json(Schema(schema.name, schema.jsonSchema(.create))), responses: [resource.shown()],

@@ -47,7 +47,8 @@ struct OpportunityContracts: Sendable {
         let table = contracts.table
         let rows = try await environment.database.query(
             tenant,
-            "\(table.select(SchemaName(tenant))) where opportunity_id = \(opportunity) and deleted_at is null order by id")
+            "\(table.select(SchemaName(tenant))) where opportunity_id = \(opportunity) and deleted_at is null order by id"
+        )
         return try rows.map { try table.record($0) }
     }
 

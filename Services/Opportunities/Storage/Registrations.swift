@@ -15,7 +15,8 @@ struct Registrations: Sendable {
         guard let account = record.accountID else { return [] }
         let rows = try await environment.database.query(
             tenant,
-            "\(Self.table.select(SchemaName(tenant))) where \(Self.condition(account, record)) order by registered_at, id")
+            "\(Self.table.select(SchemaName(tenant))) where \(Self.condition(account, record)) order by registered_at, id"
+        )
         return try rows.map { try Self.table.record($0) }
     }
 
