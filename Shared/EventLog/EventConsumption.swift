@@ -173,7 +173,8 @@ struct Trial {
     private static func kind(of error: any Error) -> Kind {
         switch error {
         // Whoever holds a lock (a migration) lets go of it in the end, and it is no fault of the event.
-        case let error as PostgresError where error.isUnavailable || error.sqlState == SQLState.lockNotAvailable: .outage
+        case let error as PostgresError where error.isUnavailable || error.sqlState == SQLState.lockNotAvailable:
+            .outage
         case let error as PostgresError where error.isTransient || error.sqlState == SQLState.queryCanceled: .passing
         case TenancyError.unknown, TenancyError.moving: .passing
         case is CancellationError: .passing

@@ -138,8 +138,8 @@ import Values
             let told = try await fixture.events().filter { $0.type.hasPrefix("lifecycle-policy.") }
             #expect(
                 told.map(\.type) == ["lifecycle-policy.created"]
-                    + .init(repeating: "lifecycle-policy.updated", count: 2))
-            #expect(told.map(\.sequence) == [1, 2, 3])
+                    + .init(repeating: "lifecycle-policy.updated", count: 4))
+            #expect(told.map(\.sequence) == [1, 2, 3, 4, 5])
         }
     }
 
