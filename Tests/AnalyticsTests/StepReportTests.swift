@@ -86,6 +86,12 @@ import Values
             #expect(stages.map { $0["measuredWinRate"]?.double } == [0.1, 0.3333, 0.5, 1])
             #expect(stages[0]["medianDays"]?.double == 1 && stages[0]["left"] == 11)
             #expect(stages[3]["medianDays"] == .null)
+            // On the first day nobody had left a stage yet.
+            let first = Self.day(0).date(in: .gmt)
+            let early = try await StageReport(database: fixture.database).answer(
+                try ReportQuery(.opportunities, try Query(parsing: "asOf=\(first)")), tenant: fixture.tenant,
+                principal: fixture.principal())
+            #expect(early["asOf"] == first.json && early["stages"]?[0]?["left"] == 0)
             #expect(report.group("price")?["stages"]?[0]?["lost"] == 9)
 
             // The funnel shows every stage of the pipeline, with deals or without.
@@ -143,6 +149,16 @@ import Values
             #expect(steps[3]["medianDays"]?.double == 2, "won two days after it was opened")
             #expect(steps[5]["medianDays"]?.double == 1)
             #expect(report.group("2026-02")?["steps"]?.array?.map { $0["count"]?.int } == [1, 0, 0, 0, 0, 0])
+            // As it was on a day: what came later had not happened.
+            for (day, counts) in [(0, [2, 0, 1, 0, 0, 0]), (1, [2, 1, 1, 0, 0, 0]), (5, [2, 1, 1, 1, 1, 0])] {
+                let asOf = Self.day(day).date(in: .gmt)
+                let past = try await Journey(database: fixture.database).answer(
+                    try ReportQuery(.leads, try Query(parsing: "groupBy=month&stableFromOrder=3&asOf=\(asOf)")),
+                    tenant: fixture.tenant, principal: fixture.principal())
+                #expect(past["asOf"] == asOf.json)
+                let seen = past.group("2026-01")?["steps"]?.array?.compactMap { $0["count"]?.int } ?? []
+                #expect(seen == counts.map(Int64.init), "\(asOf)")
+            }
             #expect(report["total"]?["steps"]?[0]?["count"] == 3)
             #expect(try await Rebuild(database: fixture.database, consumer: nil).run(fixture.tenant).isEqual)
         }

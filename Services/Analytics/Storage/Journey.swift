@@ -50,7 +50,8 @@ struct Journey: Sendable {
             return .object(JSONObject(distinct: members))
         }
         return [
-            "asOf": now.json, "stableFromOrder": .int(Int64(thresholds.stableFromOrder)), "groups": .array(items),
+            "asOf": query.asOf?.json ?? now.json, "stableFromOrder": .int(Int64(thresholds.stableFromOrder)),
+            "groups": .array(items),
             "total": ["steps": total],
         ]
     }
@@ -73,6 +74,11 @@ struct Journey: Sendable {
         let (schema, zone) = (statement.tenant.schema, statement.tenant.timeZone)
         let names = statement.query.dimensions.indices.map { "name\($0), id\($0)" }.joined(separator: ", ")
         let times = Self.steps.indices.map { "at\($0)" }
+        // Of the steps, those taken by the day that is looked at.
+        let seen = times.dropFirst().enumerated().map { index, time -> SQL in
+            let told = "told\(index + 1)"
+            return "case when \(statement.seen(told)) then \(raw: told) end as \(raw: time)"
+        }.joined(separator: ", ")
         let counts = times.enumerated().map { "count(\($1)) as count\($0)" }.joined(separator: ", ")
         let days = times.indices.dropFirst().map { index in
             """
@@ -85,9 +91,10 @@ struct Journey: Sendable {
         let (isTotal, tail) = names.isEmpty ? ("true", "") : ("grouping(name0) = 1", ", \(names)")
         return """
             \(statement.keyed), way as (
-                select k.*, x.created_at as at0, least(q.entered_at, x.converted_at) as at1, o.opened_at as at2,
-                    case when o.status = 'won' then o.closed_at end as at3,
-                    f.first_order::timestamp at time zone \(zone) as at4, f.stable::timestamp at time zone \(zone) as at5
+                select k.*, x.created_at as at0, least(q.entered_at, x.converted_at) as told1, o.opened_at as told2,
+                    case when o.status = 'won' then o.closed_at end as told3,
+                    f.first_order::timestamp at time zone \(zone) as told4,
+                    f.stable::timestamp at time zone \(zone) as told5
                 from keyed k join \(schema).lead_facts x on x.id = k.id
                 left join lateral (select min(entered_at) as entered_at from \(schema).status_facts s
                     where s.id = x.id and s.status in ('qualified', 'converted')) as q on true
@@ -99,9 +106,10 @@ struct Journey: Sendable {
                         from \(schema).order_facts r
                         where r.account_id = x.account_id and not r.deleted and r.status = 'placed') as r
                 ) as f on x.account_id is not null
-                where k.kind = 'created')
+                where k.kind = 'created'),
+            seen as (select way.*, \(seen) from way)
             select \(raw: counts), \(raw: days), \(raw: isTotal) as is_total\(raw: tail)
-            from way group by grouping sets (\(raw: names.isEmpty ? "" : "(\(names)), ")())
+            from seen group by grouping sets (\(raw: names.isEmpty ? "" : "(\(names)), ")())
             """
     }
 }

@@ -154,6 +154,9 @@ struct ReportStatement: Sendable {
         return "\(day) <= \(asOf)"
     }
 
+    /// Whether a time lies in a day that is looked at.
+    func seen(_ time: String) -> SQL { until("(\(raw: time) at time zone \(zone))::date") }
+
     private func inCurrency(_ alias: String) -> SQL {
         "case when \(raw: alias).currency = \(tenant.currency) then \(raw: alias).amount end"
     }

@@ -92,7 +92,9 @@ struct StageReport: Sendable {
             members.append(("stages", stages(closed, nil)))
             return .object(JSONObject(distinct: members))
         }
-        return ["asOf": now.json, "stages": stages(total, times), "groups": .array(shown)]
+        return [
+            "asOf": query.asOf?.json ?? now.json, "stages": stages(total, times), "groups": .array(shown),
+        ]
     }
 
     private static func json(
@@ -149,7 +151,7 @@ struct StageReport: Sendable {
             select pipeline_id, stage, count(*), round((percentile_cont(0.5) within group (order by days))::numeric, 2)::float8,
                 round(avg(days)::numeric, 2)::float8
             from (select *, extract(epoch from left_at - entered_at)::float8 / 86400 as days from stay) as s
-            where days > 0 group by pipeline_id, stage
+            where days > 0 and \(statement.seen("left_at")) group by pipeline_id, stage
             """
     }
 }
