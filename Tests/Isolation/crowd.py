@@ -28,7 +28,7 @@ class Crowd:
         c, media = tenant.canary, [("Content-Type", "application/json")]
         method, target, headers, body = {
             "me": ("GET", "/v1/me", [], None),
-            "list": ("GET", "/v1/leads?limit=5&sort=-createdAt", [], None),
+            "list": ("GET", "/v1/leads?limit=50&sort=-createdAt", [], None),
             "id": ("GET", f"/v1/leads/{tenant.lead['id']}", [], None),
             "external": ("GET", "/v1/leads/by-external/crm/1", [], None),
             "search": ("GET", "/v1/leads?q=cnry&count=exact", [], None),

@@ -66,13 +66,20 @@ class Visibility:
                 if "code" in record and "id" in operation.names:
                     yield lambda c=colleague, code=record["code"]: self.ask(
                         operation, person, c, watcher, {"id": code}, allowed={400, 403, 404, 405, 415, 422})
+            if record is not None and operation.method == "POST" and operation.path in (
+                    f"/v1/{operation.collection}", f"/v1/{operation.collection}/bulk"):
+                # Told anew by who does not see it: what is there takes up nothing and shows nothing.
+                told = {**operation.sample(), "externalSystem": colleague.slug, "externalId": "1"}
+                if operation.collection in ("contacts", "orders"):
+                    told["accountId"] = colleague.owned["accounts"]["id"]
+                yield lambda c=colleague, t=told: self.ask(operation, person, c, watcher, {}, told=t)
         if operation.method == "GET" and not operation.names:
             for query in ([], [("q", "cnryaaaaaaaaaaaa")], [("limit", "500"), ("expand", "owner")],
                           [("ownerId", hidden[0].user["id"])], [("teamId.isNull", "false")], [("groupBy", "owner")]):
                 yield lambda q=query: self.ask(operation, person, hidden[0], watcher, {}, q)
 
-    def ask(self, operation, person, colleague, watcher, values, query=(), allowed=None):
-        media, content = operation.content(None)
+    def ask(self, operation, person, colleague, watcher, values, query=(), allowed=None, told=None):
+        media, content = operation.content(told)
         answer = self.gateway.send(
             operation.method, operation.target(values, query), [bearer(person.user["accessToken"]), *media], content)
         what = f"{operation.id} of {colleague.slug} as {person.slug} {values or query}"
@@ -80,7 +87,7 @@ class Visibility:
             # That an external id is taken cannot be hidden: it is unique in the tenant.
             allowed = {400, 403, 404, 405, 415, 422} | ({409} if operation.id.startswith("put") else set())
         before = len(watcher.through)
-        watcher.look("own, team, subtree", what, answer, sent=json.dumps([values, query]), allowed=allowed)
+        watcher.look("own, team, subtree", what, answer, sent=json.dumps([values, query, told]), allowed=allowed)
         reason = watcher.through[before][2] if len(watcher.through) > before else None
         self.judge.note("own, team, subtree", what, reason, answer.status, answer.text)
 

@@ -93,7 +93,7 @@ import Values
             #expect(ids.count == 1)
             #expect(try await service.count("select count(*) from \(service.tenant.schema).imports") == 1)
             while try await imports.worker.runOne(service.tenant.id) {}
-            for id in [name, ids.first ?? ""] {
+            for id in ids {
                 #expect(try await imports.get("/v1/leads/imports/\(id)")["created"] == 1)
                 #expect(try await imports.get("/v1/leads/imports/\(id)/rows")["items"]?.array?.count == 1)
             }

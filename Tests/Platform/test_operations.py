@@ -197,7 +197,7 @@ def test_a_file_is_imported_once_whatever_happens_to_the_tool(system, tenant, tm
     tool = subprocess.Popen(
         [str(BIN / "guanxi"), *words], env=system.known, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     note = Path(f"{results}.job")
-    wait_for(lambda: note.exists() or tool.poll() is not None)
+    wait_for(lambda: (note.exists() and '"job"' in note.read_text()) or tool.poll() is not None)
     tool.send_signal(signal.SIGINT)
     tool.communicate(timeout=60)
     # Stopped in the middle, or just done: the same command ends well in either case, and nothing is doubled.

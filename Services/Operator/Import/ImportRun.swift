@@ -8,8 +8,8 @@ import Values
 
 /// A CSV file on its way through a job of the service: sent once, watched until it is done, its results fetched.
 ///
-/// What is under way is noted beside the results file before anything is sent, under a name that the job has from then
-/// on: the same command goes on after it was stopped at whatever moment, and the file is imported once.
+/// What is under way is noted beside the results file before anything is sent, with a name under which the service takes
+/// the file once: the same command goes on after it was stopped at whatever moment, and the file is imported once.
 struct ImportRun: Sendable {
     let request: ImportRequest
     let api: APIClient
@@ -24,26 +24,25 @@ struct ImportRun: Sendable {
     func run() async throws -> ImportSummary {
         let file = try await ImportFile.examined(request.file, options: request.options)
         let note = ImportNote(request: request, file: file)
-        let name: String
-        if let noted = note.job, try await isKnown(noted) {
+        let id: String
+        if let noted = note.job {
             console.note("goes on with import \(noted) of this file\n")
-            name = noted
+            id = noted
         } else {
-            // One that is noted and not known was stopped before the whole file was there, or is still being received:
-            // under the same name it is imported once all the same.
-            name = note.job ?? UUIDv7.make().lowercased
+            let name = note.name ?? UUIDv7.make().lowercased
             try note.keep(name)
-            try await send(file, as: name)
-            console.note("import \(name) has begun; stopped here, the same command goes on watching it\n")
+            id = try await send(file, as: name)
+            try note.keep(name, job: id)
+            console.note("import \(id) has begun; stopped here, the same command goes on watching it\n")
         }
         let job: JSON
         do {
-            job = try await watch(name, of: file)
+            job = try await watch(id, of: file)
         } catch let refusal as APIRefusal where refusal.status == .notFound {
             note.remove()
-            throw CommandFailure("the import \(name) is no longer known: run the command again to send the file anew")
+            throw CommandFailure("the import \(id) is no longer known: run the command again to send the file anew")
         }
-        let summary = try await fetchResults(of: job, name)
+        let summary = try await fetchResults(of: job, id)
         note.remove()
         if let error = job["error"]?.string {
             throw CommandFailure("the import ended at row \(summary.rows): \(error)")
@@ -53,29 +52,23 @@ struct ImportRun: Sendable {
 
     // MARK: - Sending
 
-    private func send(_ file: ImportFile, as name: String) async throws {
+    private func send(_ file: ImportFile, as name: String) async throws -> String {
         var query: [(name: String, value: String?)] = [("encoding", request.encoding), ("name", name)]
         if !request.mapping.isEmpty {
             query.append(("mapping", String(decoding: JSON.object(request.mapping).serialize(), as: UTF8.self)))
         }
         let progress = Mutex(Progress("sending (bytes)", total: file.bytes, console: console))
         do {
-            _ = try await api.sendOnce(
+            let job = try await api.sendOnce(
                 .post, path, query: query, headers: ["Content-Type": "text/csv"], patience: .seconds(1800)
             ) {
                 try file.body { sent in progress.withLock { $0.update(sent) } }
             }
             progress.withLock { $0.finish(file.bytes) }
+            return job.cell("id")
         } catch let refusal as APIRefusal where refusal.status == .notFound || refusal.status == .methodNotAllowed {
             throw CommandFailure.usage("\"\(request.collection)\" takes no CSV: /docs shows those with …/imports")
         }
-    }
-
-    private func isKnown(_ name: String) async throws -> Bool {
-        do {
-            _ = try await api.send(.get, "\(path)/\(PercentCoding.encode(name))")
-            return true
-        } catch let refusal as APIRefusal where refusal.status == .notFound { return false }
     }
 
     // MARK: - Watching
@@ -149,17 +142,22 @@ struct ImportNote: Sendable {
         ]
     }
 
-    /// The name of this very import, when one is under way.
-    var job: String? {
+    /// The name under which this very file is or was sent, when it is under way.
+    var name: String? { kept?["name"]?.string }
+    /// Its job, once it was answered.
+    var job: String? { kept?["job"]?.string }
+
+    private var kept: JSON? {
         guard let data = FileManager.default.contents(atPath: path), let kept = try? JSON.parse([UInt8](data)),
             identity.allSatisfy({ kept[$0.name] == $0.value })
         else { return nil }
-        return kept["job"]?.string
+        return kept
     }
 
-    func keep(_ job: String) throws(CommandFailure) {
+    func keep(_ name: String, job: String? = nil) throws(CommandFailure) {
         var note = identity
-        note["job"] = .string(job)
+        note["name"] = .string(name)
+        if let job { note["job"] = .string(job) }
         do {
             try Data(JSON.object(note).serializePretty()).write(to: URL(filePath: path))
         } catch {

@@ -32,7 +32,7 @@ extension Resource {
                 .query("mapping", "A JSON object: field by heading, null to leave a column out."),
                 .query(
                     "name",
-                    "A UUID by which the sender finds the job, too. Sent again under it, whoever sends it, the file is imported once.",
+                    "A UUID of the sender's for the file. Sent again under it, whoever sends it, it is imported once.",
                     schema: .uuidSchema),
                 .idempotencyKey,
             ], body: body,
@@ -162,7 +162,7 @@ extension Resource {
         Endpoint(
             .get, "\(path)/imports/{id}", id: "get\(typeName)Import", summary: "How far an import is",
             tags: [collection], permission: "import",
-            parameters: [.path("id", "The job's id, or its sender's name for it.")],
+            parameters: [.path("id", "The job's id.")],
             responses: [ResponseSpec(200, "The job.", schema: ImportJob.schema)], errors: [.notFound]
         ) { call in
             let job = try await ImportStore(writer: writer).find(
@@ -185,7 +185,7 @@ extension Resource {
             .get, "\(path)/imports/{id}/rows", id: "list\(typeName)ImportRows", summary: "What became of each row",
             tags: [collection], permission: "import",
             parameters: [
-                .path("id", "The job's id, or its sender's name for it."),
+                .path("id", "The job's id."),
                 .query(
                     "status", "Only these.", schema: ["type": "string", "enum": ["created", "existing", "refused"]]),
                 .query("limit", "Rows per page.", 1...500, default: 50),

@@ -180,7 +180,7 @@ struct ImportStore: Sendable {
             tenant,
             """
             select \(ImportJob.columns) from \(schema: tenant).imports
-            where (id = \(id) or name = \(id)) and collection = \(collection) and status <> 'receiving'
+            where id = \(id) and collection = \(collection) and status <> 'receiving'
                 and (created_by = \(principal.subject) or \(principal.visibility == .all))
             """)
         guard let row = rows.first else { throw Problem(.notFound) }
