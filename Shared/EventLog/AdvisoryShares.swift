@@ -53,7 +53,7 @@ struct AdvisoryShares: Sendable {
 
 extension PostgresDatabase {
     /// Lends a session with a role for session-level locks; gives up the locks and the role afterwards.
-    func withLocks<Value: Sendable>(
+    public func withLocks<Value: Sendable>(
         _ role: DatabaseRole, _ body: @escaping @Sendable (PostgresSession) async throws -> Value
     ) async throws -> Value {
         try await withConnection(login: role.login) { session in

@@ -166,11 +166,13 @@ public final class EventConsumer: Sendable {
         options.isDurable = configuration.isDurable
         let (plan, events) = try await database.consume(options: options) { [self] tx in
             let rows = try await tx.events().pipeline(
-                [inbox.work, inbox.advance(steps), inbox.states(of: keys)] + [elsewhere].compactMap { $0 })
+                [inbox.work, inbox.advance(steps), inbox.states(of: keys), Inbox.departed(keys)]
+                    + [elsewhere].compactMap { $0 })
             guard try rows[0].single().get(0) else { throw EventRest() }
             guard rows[1].affected == steps.count else { throw EventReset() }
             let states = Dictionary(uniqueKeysWithValues: zip(keys, try rows[2].map(Inbox.state)))
-            let absent = elsewhere == nil ? [] : Set(try rows[3].map { try $0.get(0, as: String.self) })
+            // Those of other servers, and those of which nothing is left to change.
+            let absent = Set(try rows[3...].joined().map { try $0.get(0, as: String.self) })
             let events = absent.isEmpty ? received : received.filter { !absent.contains($0.key.tenant) }[...]
             let plan = InboxPlan(events, states: states, poison: poison, acceptsMidway: acceptsMidway)
             try await dispatch(zip(events, plan.decisions).compactMap { $1 == .apply ? $0.event : nil }, tx)
@@ -194,8 +196,6 @@ public final class EventConsumer: Sendable {
     func dispatch(_ events: [CloudEvent], _ tx: ConsumerTransaction) async throws {
         let byTenant = Dictionary(grouping: events.filter { isWanted($0.type) }, by: \.tenant)
         for (id, theirs) in byTenant.sorted(by: { $0.key.text < $1.key.text }) {
-            // Of one that was deleted nothing is left to change.
-            if database.directory.hasDeparted(id) { continue }
             let tenant = try await database.directory.find(id)
             let tenantTransaction = tx.tenant(tenant)
             for handler in handlers {

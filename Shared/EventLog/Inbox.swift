@@ -51,6 +51,15 @@ struct Inbox: Sendable {
         """
     }
 
+    /// Selects the tenants among those of the keys that were deleted. Asked after ``states(of:)``: who sees that nothing
+    /// is known of an aggregate any more sees why.
+    static func departed(_ keys: [InboxKey]) -> SQL {
+        """
+        select gone.id from shared.departed_tenants gone where gone.id = any(\(Set(keys.map(\.tenant)).sorted()))
+            and not exists (select from shared.tenants there where there.id = gone.id)
+        """
+    }
+
     /// Whether one of these aggregates has got as far.
     func hasDone(_ sequence: Int64, tenant: String, _ aggregates: [String]) -> SQL {
         """

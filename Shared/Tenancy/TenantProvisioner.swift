@@ -183,10 +183,7 @@ public struct TenantProvisioner: Sendable {
                 "delete from shared.moves where tenant = \(tenant.text)",
             ])
             let isHere: Bool = try results[1].single().get(0)
-            var statements: [SQL] = [
-                "delete from shared.tenants where id = \(tenant.text)",
-                "delete from shared.moved_rows where tenant = \(tenant.text)",
-            ]
+            var statements: [SQL] = []
             if results[2].affected > 0 {
                 let trigger = SQL.quoted(Self.movingTrigger(tenant))
                 statements.append(SQL(raw: "drop trigger if exists \(trigger) on shared.inbox_sequence").unprepared())
@@ -195,6 +192,11 @@ public struct TenantProvisioner: Sendable {
                 statements.append(SQL(raw: "drop schema \(tenant.schema) cascade").unprepared())
                 statements.append(RoleMaking.dropTenantRole(tenant))
             }
+            // In the order of consumers, who take a tenant's tables first and what they share last.
+            statements += [
+                "delete from shared.tenants where id = \(tenant.text)",
+                "delete from shared.moved_rows where tenant = \(tenant.text)",
+            ]
             _ = try await transaction.pipeline(statements)
         }
     }

@@ -272,6 +272,22 @@ import Values
         }
     }
 
+    @Test func `of two taken back at once one takes what they share with it`() async throws {
+        try await CustomersFixture.with { fixture in
+            for number in 0..<8 {
+                let (first, second) = (Steps(fixture: fixture), Steps(fixture: fixture))
+                let body: JSON = ["name": .string("海风\(number)号")]
+                _ = try await first.ask(.put, "account", body)
+                _ = try await second.ask(.put, "account", body)
+                try await withThrowingTaskGroup(of: Int.self) { group in
+                    for steps in [first, second] { group.addTask { try await steps.ask(.delete, "").status } }
+                    for try await status in group { #expect(status == 204) }
+                }
+                #expect(try await first.count("accounts") == 0, "\(number)")
+            }
+        }
+    }
+
     @Test func `what is named is taken, and what does not fit is refused`() async throws {
         try await CustomersFixture.with { fixture in
             let (one, two) = (try await fixture.account("1"), try await fixture.account("2"))

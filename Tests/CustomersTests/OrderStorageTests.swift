@@ -165,6 +165,9 @@ import Values
             _ = try await orders.put(
                 externalSystem: "shop", id: "1-9", .object(row), fixture.context(ifMatch: .oneOf([order.version])))
             #expect(try await orders.find(id, tenant: fixture.tenant.id)?.accountID == other.id)
+            // In part, too.
+            _ = try await orders.put(externalSystem: "shop", id: "1-9", ["channel": .null], fixture.context())
+            #expect(try await orders.find(id, tenant: fixture.tenant.id)?.channel == nil)
             await #expect(throws: Problem.self) {
                 try await orders.put(
                     externalSystem: "shop", id: "1-9", .object(row), fixture.context(ifMatch: .oneOf([1])))

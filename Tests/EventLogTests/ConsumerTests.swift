@@ -121,9 +121,16 @@ struct ConsumerTests {
                 configuration, log: fixture.log, database: fixture.tenants, handlers: [Recorder()])
             var left = fixture.event("left", 1)
             left.tenant = dropped.id
-            try await fixture.log.append([left.record, fixture.event("k", 1).record], to: fixture.topic)
+            // Of another it was in the middle: what it was done with is forgotten.
+            var later = fixture.event("later", 5)
+            later.tenant = dropped.id
+            let records = [left.record, later.record, fixture.event("k", 1).record]
+            try await fixture.log.append(records, to: fixture.topic)
             try await running(consumer.run) {
                 try await eventually { try await fixture.effects() == ["k": [1]] }
+                let rows = try await fixture.tenants.database.query(
+                    "select tenant from shared.inbox_sequence where tenant = \(dropped.id.text)", role: fixture.owner)
+                #expect(rows.isEmpty)
                 #expect(try await consumer.deadLetters.counts().isEmpty, "nobody could ever apply it")
             }
         }

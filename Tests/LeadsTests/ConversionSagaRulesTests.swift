@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import Testing
 
 @testable import Leads
@@ -90,6 +91,17 @@ private struct World {
         (world.refuses, world.accountExists) = (step, true)
         #expect(world.run() == .giveUp(reason: "no"))
         #expect(world.told == (Saga.Step.allCases.prefix { $0 != step } + [step]).reversed())
+    }
+
+    /// An older release noted of a refused step nothing.
+    @Test func `stored as failed it has failed, whatever was noted of its steps`() throws {
+        let result: JSON = ["id": UUID().uuidString.json, "isMade": false, "version": 1]
+        for results: JSON in [[:], ["account": result]] {
+            let stored = try Saga(
+                id: UUID(), leadID: UUID(), wantsContact: true, wantsOpportunity: true, phase: "failed",
+                results: results, reason: "no", attempts: 0)
+            #expect(stored.phase == .failed && stored.nextAction == nil)
+        }
     }
 
     @Test(arguments: 0...3)

@@ -19,7 +19,9 @@ struct LifecycleClock: Component {
 
     func run() async throws {
         let database = accounts.environment.database
-        let pending = PendingWork(database, kind: "lifecycle")
+        let pending = PendingWork(database, kind: "thresholds")
+        // What the release before listens to.
+        let former = PendingWork(database, kind: "lifecycle")
         // The day up to which each tenant has been looked through.
         var days: [TenantID: CalendarDate] = [:]
         while !Task.isCancelled {
@@ -31,7 +33,9 @@ struct LifecycleClock: Component {
                     guard since != nil || days[tenant.id] != today, await look(through: tenant, everybody: since != nil)
                     else { continue }
                     days[tenant.id] = today
-                    if let since { try await pending.forget(tenant, until: since) }
+                    guard let since else { continue }
+                    try await pending.forget(tenant, until: since)
+                    try await former.forget(tenant, until: since)
                 }
             } catch let error where !(error is CancellationError) {
                 logger.warning("the lifecycle waits for the next round: \(error)")

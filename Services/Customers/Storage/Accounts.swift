@@ -96,6 +96,17 @@ struct Accounts: Sendable {
         return result
     }
 
+    /// The account that another system's number means, for what hangs on accounts.
+    func naming(_ members: JSONObject, _ context: WriteContext) async throws -> JSONObject {
+        guard let id = members["accountExternalId"]?.string else { return [:] }
+        let system = members["accountExternalSystem"] ?? members["externalSystem"]
+        let key = ExternalKey(system: system?.string, id: id)
+        guard let account = try await Self.resource(environment).find(key, tenant: context.tenant),
+            account.deletedAt == nil
+        else { throw Self.unknown("/accountExternalId", id) }
+        return ["accountId": account.id.json]
+    }
+
     static func unknown(_ path: String, _ value: String) -> Problem {
         .validation([
             FieldError(

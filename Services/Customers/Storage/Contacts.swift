@@ -26,6 +26,7 @@ struct Contacts: Sendable {
             ],
             rules: ResourceRules(
                 creating: { try await contacts.create($0) },
+                naming: { try await Accounts(environment: environment).naming($0, $1) },
                 columns: { contact in
                     let parts = [contact.name, Pinyin.searchText(contact.name), contact.phone, contact.email]
                         .compactMap(\.self)

@@ -22,7 +22,7 @@ struct Orders: Sendable {
             ],
             rules: ResourceRules(
                 creating: { try await create($0) },
-                corrects: true,
+                naming: { try await Accounts(environment: environment).naming($0, $1) },
                 changing: { modification, _, context in try await change(modification, context) },
                 deleting: { modification, context in try await change(modification, context) },
                 restoring: { modification, context in try await change(modification, context) }))

@@ -21,13 +21,13 @@ struct Directory: Sendable {
             rules: ResourceRules(
                 creating: { drafts in
                     try await Creation.each(of: drafts) { draft in
-                        try await Self.check(draft.record, environment, draft.context)
+                        try await Self.check(draft.record, was: nil, environment, draft.context)
                         return Self.may(draft.record.role, draft.context)
                             ? .create(draft.record) : .refuse(Self.tooMuch)
                     }
                 },
                 changing: { modification, _, context in
-                    try await Self.check(modification.new, environment, context)
+                    try await Self.check(modification.new, was: modification.old, environment, context)
                     return try Self.changed(modification, context)
                 },
                 deleting: { modification, context in
@@ -37,6 +37,10 @@ struct Directory: Sendable {
                         "delete from \(schema: context.tenant).sessions where user_id = \(id)",
                         Revocation.statement(id.lowercased),
                     ]
+                    return modification
+                },
+                restoring: { modification, context in
+                    guard Self.may(modification.new.role, context) else { throw Self.tooMuch }
                     return modification
                 },
                 columns: { user in
@@ -49,12 +53,12 @@ struct Directory: Sendable {
             rules: ResourceRules(
                 creating: { drafts in
                     try await Creation.each(of: drafts) { draft in
-                        try await Self.check(draft.record, environment, draft.context)
+                        try await Self.check(draft.record, was: nil, environment, draft.context)
                         return .create(draft.record, statements: [Self.treeChanged])
                     }
                 },
                 changing: { modification, _, context in
-                    try await Self.check(modification.new, environment, context)
+                    try await Self.check(modification.new, was: modification.old, environment, context)
                     var modification = modification
                     if modification.old != modification.new { modification.statements = [Self.treeChanged] }
                     return modification
@@ -92,9 +96,11 @@ struct Directory: Sendable {
         role.permissions.isSubset(of: context.principal.permissions)
     }
 
-    private static let tooMuch = Problem(
+    static let tooMuch = Problem(
         .forbidden,
-        .init(en: "A user cannot be given more than you may yourself.", zh: "授予用户的权限不能超出您本人的权限。"))
+        .init(
+            en: "Nobody gives anybody more than he may himself: let somebody do it who may as much as this user.",
+            zh: "不能授予或恢复超出您本人权限的用户。"))
 
     private static func changed(
         _ modification: Modification<User>, _ context: WriteContext
@@ -102,6 +108,8 @@ struct Directory: Sendable {
         var modification = modification
         let (old, new) = (modification.old, modification.new)
         if old.role != new.role, !may(new.role, context) || !may(old.role, context) { throw tooMuch }
+        // Who comes back may again what his role may.
+        if old.status != new.status, new.status == .active, !may(new.role, context) { throw tooMuch }
         if old.status != new.status {
             modification.happening = Happening(new.status == .active ? "reactivated" : "deactivated")
         }
@@ -116,7 +124,7 @@ struct Directory: Sendable {
     }
 
     private static func check(
-        _ user: User, _ environment: ResourceEnvironment, _ context: WriteContext
+        _ user: User, was old: User?, _ environment: ResourceEnvironment, _ context: WriteContext
     ) async throws {
         guard user.login.wholeMatch(of: /[^\s\/]+/) != nil else {
             throw Problem.validation([
@@ -124,7 +132,9 @@ struct Directory: Sendable {
             ])
         }
         try await requireThere(
-            [("/teamId", "teams", user.teamID), ("/managerId", "users", user.managerID)], environment, context)
+            [
+                ("/teamId", "teams", old?.teamID, user.teamID), ("/managerId", "users", old?.managerID, user.managerID),
+            ], environment, context)
         guard user.managerID != user.id else {
             throw Problem.validation([
                 FieldError("/managerId", code: "self", .init(en: "Nobody manages himself.", zh: "不能以本人为上级。"))
@@ -138,11 +148,14 @@ struct Directory: Sendable {
     private static var treeChanged: SQL { Revocation.statement(Revocation.everybody) }
 
     private static func check(
-        _ team: Team, _ environment: ResourceEnvironment, _ context: WriteContext
+        _ team: Team, was old: Team?, _ environment: ResourceEnvironment, _ context: WriteContext
     ) async throws {
         try await requireThere(
-            [("/parentId", "teams", team.parentID), ("/managerId", "users", team.managerID)], environment, context)
-        guard let parent = team.parentID else { return }
+            [
+                ("/parentId", "teams", old?.parentID, team.parentID),
+                ("/managerId", "users", old?.managerID, team.managerID),
+            ], environment, context)
+        guard let parent = team.parentID, parent != old?.parentID else { return }
         let above = try await environment.database.query(
             context.tenant,
             """
@@ -163,11 +176,14 @@ struct Directory: Sendable {
 
     // MARK: - References
 
+    /// Whom a change leaves as it was may be gone since.
     private static func requireThere(
-        _ references: [(path: String, table: String, id: UUID?)], _ environment: ResourceEnvironment,
+        _ references: [(path: String, table: String, old: UUID?, new: UUID?)], _ environment: ResourceEnvironment,
         _ context: WriteContext
     ) async throws {
-        let named = references.compactMap { reference in reference.id.map { (reference.path, reference.table, $0) } }
+        let named = references.filter { $0.new != $0.old }.compactMap { reference in
+            reference.new.map { (reference.path, reference.table, $0) }
+        }
         guard !named.isEmpty else { return }
         let results = try await environment.database.flight(
             context.tenant,

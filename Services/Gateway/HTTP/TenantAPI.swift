@@ -180,7 +180,8 @@ struct TenantAPI: Sendable {
         }
         if let name: String = given.value("name") { description.name = name }
         if let zone: String = given.value("timeZone") {
-            guard TimeZone(identifier: zone) != nil else {
+            // Abbreviations mean one thing here and another in the database: GMT+8 lies in the east, and in the west.
+            guard zone == "UTC" || zone.contains("/"), TimeZone(identifier: zone) != nil else {
                 throw refusal(
                     "/timeZone", "Write an IANA name like Asia/Shanghai.", zh: "须为 IANA 时区名，例如 Asia/Shanghai。")
             }

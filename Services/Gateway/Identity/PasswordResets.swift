@@ -1,3 +1,4 @@
+import Contracts
 import Foundation
 import HTTP
 import JSON
@@ -14,10 +15,16 @@ struct PasswordResets: Sendable {
     let revocations: Revocations
 
     /// Makes a value for a user; an earlier one is worthless from then on.
-    /// - Throws: 404 for a user who is not there.
+    /// - Throws: 404 for a user who is not there, 403 for one who may more than whoever asks: the value makes one that user.
     func create(user: UUID, by creator: Principal, tenant: TenantID) async throws -> (
         text: String, expiresAt: Timestamp
     ) {
+        let found = try await database.query(
+            tenant, "select role from \(schema: tenant).users where id = \(user) and deleted_at is null")
+        guard let row = found.first else { throw Problem(.notFound) }
+        guard let role = Role(rawValue: try row.get(0)), role.permissions.isSubset(of: creator.permissions) else {
+            throw Directory.tooMuch
+        }
         let credential = Credential(.passwordReset, tenant: tenant)
         let expires = (Timestamp.now() + Self.lifetime).wholeMilliseconds
         let rows = try await database.flight(
@@ -26,7 +33,7 @@ struct PasswordResets: Sendable {
                 """
                 insert into \(schema: tenant).password_resets (user_id, id, secret_hash, created_by, expires_at)
                 select id, \(credential.id), \(credential.secretHash), \(creator.subject), \(expires)
-                from \(schema: tenant).users where id = \(user) and deleted_at is null
+                from \(schema: tenant).users where id = \(user) and role = \(role.rawValue) and deleted_at is null
                 on conflict (user_id) do update set id = excluded.id, secret_hash = excluded.secret_hash,
                     created_by = excluded.created_by, expires_at = excluded.expires_at
                 returning id

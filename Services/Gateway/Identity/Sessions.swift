@@ -50,11 +50,11 @@ struct Sessions: Sendable {
             where lower(u.login) = lower(\(login)) and u.status = 'active' and u.deleted_at is null
             """)
         let hash = try rows.first?.get("password_hash", as: String.self)
-        guard try await passwords.check(password, against: hash), let row = rows.first else {
+        guard try await passwords.check(password, against: hash), let row = rows.first, let hash else {
             try await throttle.failed(login, tenant: tenant.id)
             throw Self.refused
         }
-        return try await open(user: try row.get("id"), login: login, tenant: tenant)
+        return try await open(user: try row.get("id"), proven: hash, login: login, tenant: tenant)
     }
 
     private func tenant(_ slug: String) async throws -> Tenant? {
@@ -62,18 +62,23 @@ struct Sessions: Sendable {
         return tenant?.status == .active ? tenant : nil
     }
 
-    private func open(user: UUID, login: String, tenant: Tenant) async throws -> TokenPair {
+    /// - Parameter hash: of the password that was proven: another one since, and it has proven nothing.
+    private func open(user: UUID, proven hash: String, login: String, tenant: Tenant) async throws -> TokenPair {
         let refresh = Credential(.refreshToken, tenant: tenant.id)
         let now = Timestamp.now()
-        _ = try await database.flight(
+        let results = try await database.flight(
             tenant.id,
             [
                 """
                 insert into \(tenant.schema).sessions (id, user_id, refresh_hash, created_at, refreshed_at, expires_at)
-                values (\(refresh.id), \(user), \(refresh.secretHash), \(now), \(now), \(now + Self.lifetime))
+                select \(refresh.id), u.id, \(refresh.secretHash), \(now), \(now), \(now + Self.lifetime)
+                from \(tenant.schema).users u join \(tenant.schema).credentials c on c.user_id = u.id
+                where u.id = \(user) and c.password_hash = \(hash) and u.status = 'active' and u.deleted_at is null
+                for share of u, c
                 """, throttle.forget(login)(tenant.schema),
                 "delete from \(tenant.schema).sessions where expires_at < \(now)",
             ])
+        guard results[0].affected == 1 else { throw Self.refused }
         return try pair(refresh, user: user, tenant: tenant.id)
     }
 

@@ -86,16 +86,23 @@ struct TenantLifecycle: Sendable {
             where error.constraint == "tenant_records_slug_key"
         { throw TenancyError.slugTaken(new.description.slug) }
         do {
-            if new.state == .deleting { try await remove(new) } else { try await settle(new) }
+            if new.state == .deleting { try await remove(new) } else { try await settle(new.id) }
         } catch { logger.warning("tenant \(new.id) is brought up to date later: \(error)") }
         return new
     }
 
     // MARK: - Telling the services
 
-    private func settle(_ record: TenantRecord) async throws {
-        try await tell(record)
-        try await store.settle(record)
+    /// Tells everybody what the record says now. One at a time, of all gateways: the last word that a service hears is the
+    /// last that was said.
+    private func settle(_ id: TenantID) async throws {
+        try await store.inTurn(id) {
+            guard let record = try await store.stored(id), record.state == .active || record.state == .suspended else {
+                return
+            }
+            try await tell(record)
+            try await store.settle(record)
+        }
     }
 
     private func remove(_ record: TenantRecord) async throws {
@@ -154,8 +161,10 @@ struct TenantLifecycle: Sendable {
         for record in try await store.unsettled(before: Timestamp.now() - Self.patience) {
             do {
                 switch record.state {
-                case .active, .suspended: try await settle(record)
-                case .provisioning, .deleting: try await remove(record)
+                case .active, .suspended: try await settle(record.id)
+                // Whoever makes it may still be at it, and finds that it is no longer his.
+                case .provisioning: if try await store.claimRemoval(of: record) { try await remove(record) }
+                case .deleting: try await remove(record)
                 }
             } catch { logger.warning("tenant \(record.id) is not settled yet: \(error)") }
         }

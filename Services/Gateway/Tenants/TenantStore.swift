@@ -74,13 +74,38 @@ struct TenantStore: Sendable {
         committed()
     }
 
+    /// A tenant's record, whatever its state; nil when there is none.
+    func stored(_ id: TenantID) async throws -> TenantRecord? {
+        try await database.database.query(
+            "select \(TenantRecord.columns) from shared.tenant_records where id = \(id.text)", role: database.serviceRole
+        ).first.map { try TenantRecord($0) }
+    }
+
     /// Every service has been told of this version.
     func settle(_ record: TenantRecord) async throws {
         try await database.database.query(
-            """
-            update shared.tenant_records set is_settled = true
-            where id = \(record.id.text) and version = \(record.version)
-            """, role: database.serviceRole)
+            "update shared.tenant_records set is_settled = (version = \(record.version)) where id = \(record.id.text)",
+            role: database.serviceRole)
+    }
+
+    /// Takes a tenant that was half made from whoever makes it; false when he has finished meanwhile.
+    func claimRemoval(of record: TenantRecord) async throws -> Bool {
+        try await database.database.flight(
+            role: database.serviceRole,
+            [
+                """
+                update shared.tenant_records set state = 'deleting'
+                where id = \(record.id.text) and version = \(record.version) and state = 'provisioning'
+                """
+            ])[0].affected == 1
+    }
+
+    /// Does something of which there is one at a time for a tenant, in all gateways.
+    func inTurn(_ id: TenantID, _ body: @escaping @Sendable () async throws -> Void) async throws {
+        try await database.database.withLocks(database.serviceRole) { session in
+            try await session.query("select pg_advisory_lock(hashtextextended(\(id.text), 6161))")
+            try await body()
+        }
     }
 
     /// Forgets a tenant that no service has any more.

@@ -134,7 +134,9 @@ extension ConversionSaga {
             let step = saga.steps.first(where: { saga.results[$0] == nil }) ?? saga.steps.last
         {
             saga = .evolve(saga, .refused(step, reason: reason ?? "refused"))
-            for step in saga.steps where results[step.rawValue]?["isUndone"]?.bool == true {
+            // One that has failed is undone in whole, whatever was stored of it.
+            for step in saga.steps
+            where phase == Phase.failed.rawValue || results[step.rawValue]?["isUndone"]?.bool == true {
                 saga = .evolve(saga, .undid(step))
             }
         }

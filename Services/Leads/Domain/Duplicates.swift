@@ -91,6 +91,9 @@ enum DuplicateDecision: Sendable, Hashable {
     case link(Duplicate)
     case block(Duplicate)
 
+    /// Nobody looks through more, and an event names no more.
+    static let mostFlagged = 20
+
     /// What to do with a new lead in view of the stored ones that share a key, the best match first.
     ///
     /// The same external id is the same lead whatever the policy: it is linked or blocked, never made twice.
@@ -100,21 +103,20 @@ enum DuplicateDecision: Sendable, Hashable {
         let found = candidates.compactMap { candidate in
             duplicate(keys, candidate, policy, time).map { (candidate, $0) }
         }.sorted { left, right in
-            (left.1.score, left.0.lastTouchAt, left.1.id.uuidString) > (
-                right.1.score, right.0.lastTouchAt, right.1.id.uuidString
-            )
+            (left.1.score, left.0.lastTouchAt, left.1.id) > (right.1.score, right.0.lastTouchAt, right.1.id)
         }
         guard let best = found.first?.1 else { return .create(flagging: []) }
+        let flagged = found.prefix(Self.mostFlagged).map(\.1)
         if let same = found.first(where: { $0.1.why.contains(.externalID) }) {
             return policy.action == .link ? .link(same.1) : .block(same.1)
         }
         switch policy.action {
-        case .createAndFlag: return .create(flagging: found.map(\.1))
+        case .createAndFlag: return .create(flagging: flagged)
         case .block: return .block(best)
         case .link:
             // A touch added to a closed lead would be seen by nobody.
             let open = found.first { $0.0.status != .converted && $0.0.status != .disqualified }
-            guard let open else { return .create(flagging: found.map(\.1)) }
+            guard let open else { return .create(flagging: flagged) }
             return .link(open.1)
         }
     }

@@ -23,7 +23,7 @@ struct LeadStore: Sendable {
     var resource: Resource<Lead> {
         Resource(
             "leads", environment: environment,
-            ownership: Ownership(owner: \.ownerID, team: \.teamID, takesCaller: false),
+            ownership: Ownership(owner: \.ownerID, team: \.teamID, takesCaller: false, giving: "leads.assign"),
             inputs: [FieldDefinition("ownerLogin", .string, zh: "负责人登录名", en: "Owner's login or e-mail")],
             rules: ResourceRules(
                 creating: { try await create($0) },
@@ -60,25 +60,28 @@ struct LeadStore: Sendable {
     private func create(_ drafts: [Draft<Lead>]) async throws -> [Creation<Lead>] {
         guard let tenant = drafts.first?.context.tenant else { return [] }
         let rules = try await policies.policy(of: tenant).welcoming(drafts, environment.directory)
-        // Made once for each lead: keys of names are dear.
-        let keys = drafts.map(\.record.matchKeys)
+        // Made once for each lead: keys of names are dear. Those that the tenant asks for.
+        let asked = rules.duplicates.keys.union([.externalID])
+        let keys = drafts.map { $0.record.matchKeys.filter { asked.contains($0.kind) } }
         let schema = SchemaName(tenant)
         let matching: SQL = """
-            where \(Self.sharing(Array(Set(keys.joined().map(\.text))), drafts.count, schema)) \
-            and deleted_at is null order by last_touch_at desc limit \(20 * drafts.count)
+            where id = any(array(\(Self.sharing(Array(Set(keys.joined().map(\.text))), drafts.count, schema))))
             """
         let looks = ["\(table.select(schema)) \(matching)"] + (rules.usesTurns ? [Policies.turns(schema)] : [])
         // To the planner, reading the whole table for each key of many is cheap long after it is not.
         let settings: [SQL] = drafts.count > 1 ? ["set local enable_seqscan = off"] : []
-        let results = try await environment.database.flight(tenant, settings + looks, options: .read)
+        let numbers = drafts.compactMap(\.record.externalID)
+        let told = numbers.isEmpty ? [] : ToldLeads.looks(numbers, table, schema)
+        let results = try await environment.database.flight(tenant, settings + looks + told, options: .read)
         let found = results[settings.count]
         let stored = try found.map { try $0.get(0, as: UUID.self) }
         // Leads of this batch are candidates for those behind them.
         var known = KnownLeads(try found.map { try table.record($0) })
         var turns = rules.usesTurns ? try Policies.readTurns(results[settings.count + 1]) : RoundRobin()
+        var others = try ToldLeads(results.suffix(told.count), table)
         var creations: [Creation<Lead>] = []
         for (draft, keys) in zip(drafts, keys) {
-            let creation = decide(draft, keys, known.sharing(keys), rules, &turns)
+            let creation = decide(draft, keys, known.sharing(keys), others, rules, &turns)
             switch creation {
             case .create(let made, _, _, _, _): known.insert(made, keys: keys)
             case .change(let old, var new, _, _, _):
@@ -86,6 +89,7 @@ struct LeadStore: Sendable {
                 new.version = old.version + 1
                 new.updatedAt = draft.context.now
                 known.insert(new, keys: new.matchKeys)
+                others.keep(new, toldAs: draft.record)
             default: break
             }
             creations.append(creation)
@@ -97,22 +101,32 @@ struct LeadStore: Sendable {
             by: turn.guarding(found: stored, matching: "select id from \(schema).leads \(matching)"))
     }
 
-    /// Leads that share a match key with any of a batch: each key of many is looked up by itself.
+    /// Selects the ids of leads that share a match key with any of a batch: of each key those touched last, so that one
+    /// which very many share hides none of another.
     private static func sharing(_ keys: [String], _ count: Int, _ schema: SchemaName) -> SQL {
-        guard count > 1 else { return "match_keys && \(keys)" }
-        return """
-            id = any(array(select found.id from unnest(\(keys)) as key \
-            cross join lateral (select id from \(schema).leads where match_keys @> array[key]) found))
+        func latest(_ key: SQL) -> SQL {
             """
+            (select id from \(schema).leads where match_keys @> array[\(key)] and deleted_at is null \
+            order by last_touch_at desc limit \(raw: "\(DuplicateDecision.mostFlagged)"))
+            """
+        }
+        guard count > 1 else {
+            return keys.isEmpty
+                ? "select null::uuid where false" : keys.map { latest("\($0)") }.joined(separator: " union all ")
+        }
+        return "select found.id from unnest(\(keys)) as key cross join lateral \(latest("key")) found"
     }
 
     private func decide(
-        _ draft: Draft<Lead>, _ keys: [MatchKey], _ known: [KnownLead], _ rules: LeadPolicy,
+        _ draft: Draft<Lead>, _ keys: [MatchKey], _ known: [KnownLead], _ told: ToldLeads, _ rules: LeadPolicy,
         _ turns: inout RoundRobin
     ) -> Creation<Lead> {
         do {
             try draft.record.validateCreation()
-            if let same = Self.same(draft.record, known) { return .unchanged(same) }
+            // Sent again, it is the same record: a repeated import doubles nothing.
+            if let same = known.lazy.map(\.lead).first(knownAs: draft.record) ?? told.same(draft.record) {
+                return .unchanged(same)
+            }
             var lead = draft.record
             lead.lastTouchAt = draft.context.occurredAt
             lead.lastSource = lead.source
@@ -120,11 +134,6 @@ struct LeadStore: Sendable {
         } catch {
             return .refuse(Problem(translating: error) ?? Problem(.ruleViolated))
         }
-    }
-
-    /// The same record of the same system sent again: a repeated import doubles nothing.
-    private static func same(_ lead: Lead, _ known: [KnownLead]) -> Lead? {
-        known.lazy.map(\.lead).first(knownAs: lead)
     }
 
     private func decide(
@@ -161,7 +170,9 @@ struct LeadStore: Sendable {
     private func link(
         _ touch: Touch, to old: Lead, _ duplicate: Duplicate, _ context: WriteContext
     ) -> Creation<Lead> {
-        let new = Lead.evolve(old, .touched(touch))
+        var new = Lead.evolve(old, .touched(touch))
+        // One that no other system knows yet is found by this one's number from now on; else the touch has it.
+        if old.externalKey == nil { (new.externalSystem, new.externalID) = (touch.externalSystem, touch.externalID) }
         var details = LeadTouched()
         (details.source, details.product, details.need, details.at) = (
             touch.source, touch.product, touch.need, touch.at

@@ -47,10 +47,11 @@ struct RegistrationActs: Sendable {
                     days: Int(days), clashing: !others.isEmpty, on: today, at: context.occurredAt)
                 var details = OpportunityRegistered()
                 (details.clashes, details.by) = (others.map(\.id), context.principal.subjectID)
-                return Modification(
+                var modification = Modification(
                     from: old, to: new, Happening("registered", details: details.json.object ?? [:]),
-                    statements: registrations.once(old, beside: beside.count, context.tenant),
                     answer: ["clashes": .array(others.map(Self.json))])
+                modification.guards = registrations.once(old, beside: beside.count, context.tenant)
+                return modification
             }
         }
     }
@@ -109,7 +110,7 @@ struct RegistrationActs: Sendable {
                 (details.keptId, details.reason, details.by) = (old.id, reason, context.principal.subjectID)
                 let happening = Happening("arbitrated", details: details.json.object ?? [:])
                 let beside = try await registrations.beside(old, context.tenant)
-                var statements = registrations.once(old, beside: beside.count, context.tenant)
+                var statements: [SQL] = []
                 for other in beside where old.clashes(with: other, on: today) {
                     guard try await resource.admits(context.principal, other, tenant: context.tenant) else {
                         throw Self.beyondSight
@@ -117,8 +118,10 @@ struct RegistrationActs: Sendable {
                     let rejected = Modification(from: other, to: other.arbitrated(kept: false), happening)
                     statements += resource.prepare(rejected, context).statements
                 }
-                return Modification(
+                var modification = Modification(
                     from: old, to: old.arbitrated(kept: true), happening, statements: statements)
+                modification.guards = registrations.once(old, beside: beside.count, context.tenant)
+                return modification
             }
         }
     }

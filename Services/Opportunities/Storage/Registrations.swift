@@ -54,7 +54,7 @@ struct Registrations: Sendable {
         let others = try await beside(new, context.tenant)
         var result = modification
         if others.contains(where: { new.clashes(with: $0, on: today) }) { result.new.registration = .disputed }
-        result.statements += once(new, beside: others.count, context.tenant)
+        result.guards += once(new, beside: others.count, context.tenant)
         return result
     }
 }

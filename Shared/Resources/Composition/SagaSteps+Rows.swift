@@ -35,6 +35,14 @@ extension SagaSteps {
         "select shared.take_turn('conversion-objects', \([object.lowercased]))"
     }
 
+    /// Of two sagas that share objects and are taken back at once the later one sees that the earlier has ended.
+    static func turns(of saga: UUID, _ tenant: TenantID) -> SQL {
+        """
+        select shared.take_turn('conversion-objects', array(
+            select distinct object_id::text from \(schema: tenant).conversions where saga = \(saga)))
+        """
+    }
+
     /// How many sagas have an object that were not taken back.
     private static func holders(of object: SQL, _ schema: SchemaName) -> SQL {
         """

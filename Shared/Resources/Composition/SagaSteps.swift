@@ -155,8 +155,8 @@ public struct SagaSteps: Sendable {
                 context.tenant,
                 [
                     "select shared.take_turn('conversions', \([saga.lowercased]))", "\(mark) on conflict do nothing",
-                    Self.made(for: saga, context.tenant),
-                ])[2]
+                    Self.turns(of: saga, context.tenant), Self.made(for: saga, context.tenant),
+                ])[3]
             for row in made {
                 let (name, id) = (try row.get(0, as: String.self), try row.get(1, as: UUID.self))
                 let step = steps.first { $0.name == name }

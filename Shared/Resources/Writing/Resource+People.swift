@@ -102,8 +102,9 @@ extension Resource {
         }
         let owner = draft.record[keyPath: ownership.owner] ?? caller(draft)
         let (given, own) = (draft.record[keyPath: ownership.team], owner.flatMap { people[$0]?.team })
-        // A person without the permission keeps what is his, in his team.
-        if owner != draft.context.userID || (given != nil && given != own) { try mustGive(draft.context) }
+        // A person without the permission keeps what is his, in his team; to whom rules give it is not his doing.
+        let isOthers = owner.map { $0 != draft.context.userID } ?? false
+        if isOthers || (given != nil && given != own) { try mustGive(draft.context) }
         draft.record[keyPath: ownership.owner] = owner
         draft.record[keyPath: ownership.team] = given ?? own
         return draft

@@ -66,7 +66,7 @@ extension Resource {
     public func prepare(_ modification: Modification<Record>, _ context: WriteContext) -> PreparedWrite {
         let old = modification.old
         var new = modification.new
-        let isSame = old == new && modification.statements.isEmpty
+        let isSame = old == new && modification.statements.isEmpty && modification.guards.isEmpty
         if !isSame {
             new.version = old.version + 1
             new.updatedAt = context.now
@@ -76,7 +76,7 @@ extension Resource {
         let event = new.event(modification.happening, from: old, source: environment.source, context)
         let update = table.update(from: old, to: new, in: SchemaName(context.tenant), more: rules.columns(new))
         return PreparedWrite(
-            [update] + modification.statements + (event.map { [Outbox.insert([$0])] } ?? []), response: response)
+            modification.guards + [update] + modification.statements + (event.map { [Outbox.insert([$0])] } ?? []), response: response)
     }
 
     /// Changes a record by a decision of the domain: reads it, checks visibility and `If-Match`, decides, commits, and
@@ -145,7 +145,6 @@ extension Resource {
         for attempt in 1... {
             if let found = try await find(ExternalKey(system: system, id: id), tenant: context.tenant) {
                 if let refusal = try await refusal(by: found, context) { throw refusal }
-                if rules.corrects { return try await create(.object(members), context) }
                 return try await patch(found.id.lowercased, .object(told(anew: members, context)), context)
             }
             do {
@@ -162,6 +161,7 @@ extension Resource {
     private func told(anew members: JSONObject, _ context: WriteContext) async throws -> JSONObject {
         var members = members
         if let owner = try await ownerByLogin(members, context) { members["ownerId"] = owner.json }
+        for (name, value) in try await rules.naming(members, context) { members[name] = value }
         let fields = members.filter { member in
             if let field = entity[member.name] { return !field.traits.contains(.createOnly) }
             // A name that nothing has is refused with its name.

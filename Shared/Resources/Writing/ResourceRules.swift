@@ -56,6 +56,8 @@ public struct Modification<Record: Aggregate>: Sendable {
     public let old: Record
     public var new: Record
     public var happening: Happening
+    /// Run first: turns that are taken before any row is locked, and what raises when the decision no longer stands.
+    public var guards: [SQL] = []
     /// Run after the record's update, in the same transaction.
     public var statements: [SQL]
     /// Members of the answer besides the object's own.
@@ -81,8 +83,8 @@ public struct ResourceRules<Record: Aggregate>: Sendable {
     /// Decides over drafts of one tenant, in their order: as many answers as drafts. Several at once, so that bulk
     /// loads what it needs in one query.
     public var creating: @Sendable ([Draft<Record>]) async throws -> [Creation<Record>]
-    /// Whether `creating` corrects a record that is told again, as a fact of another system.
-    public var corrects: Bool
+    /// Fields for what a record that is there is told of by other names (`accountExternalId`).
+    public var naming: @Sendable (JSONObject, WriteContext) async throws -> JSONObject
     /// Decides over a change of fields.
     public var changing:
         @Sendable (Modification<Record>, FieldChanges, WriteContext) async throws -> Modification<Record>
@@ -97,7 +99,7 @@ public struct ResourceRules<Record: Aggregate>: Sendable {
         creating: @escaping @Sendable ([Draft<Record>]) async throws -> [Creation<Record>] = { drafts in
             drafts.map { .create($0.record) }
         },
-        corrects: Bool = false,
+        naming: @escaping @Sendable (JSONObject, WriteContext) async throws -> JSONObject = { _, _ in [:] },
         changing:
             @escaping @Sendable (Modification<Record>, FieldChanges, WriteContext) async throws -> Modification<
                 Record
@@ -111,7 +113,7 @@ public struct ResourceRules<Record: Aggregate>: Sendable {
         columns: @escaping @Sendable (Record) -> [(column: String, value: SQL)] = { _ in [] }
     ) {
         self.creating = creating
-        self.corrects = corrects
+        self.naming = naming
         self.changing = changing
         self.deleting = deleting
         self.restoring = restoring
