@@ -62,7 +62,10 @@ import Values
             try await gateway.call(.post, "/v1/tenants", body, as: gateway.operatorKey)
         }
         #expect(try await create(["slug": unit.slug.json, "name": "X"]).status == 409)
-        for (member, value) in [("slug", "Big Name"), ("timeZone", "Mars/Base"), ("currency", "XXXX")] {
+        for (member, value) in [
+            ("slug", "Big Name"), ("timeZone", "Mars/Base"), ("timeZone", "GMT+8"), ("timeZone", "CTT"),
+            ("currency", "XXXX"),
+        ] {
             var body: JSONObject = ["slug": "fine", "name": "X"]
             body[member] = .string(value)
             let answer = try await create(.object(body))

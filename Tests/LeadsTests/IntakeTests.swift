@@ -1,3 +1,4 @@
+import Entities
 import Foundation
 import HTTP
 import JSON
@@ -38,6 +39,98 @@ import Values
             #expect(second.body["source"] == "baidu" && second.body["lastSource"] == "douyin")
             #expect(try await service.count("select count(*) from \(service.tenant.schema).touches") == 2)
             #expect(try await service.count("select count(*) from \(service.tenant.schema).leads") == 1)
+        }
+    }
+
+    @Test func `leads that come at the same moment are given in turn`() async throws {
+        try await LeadsFixture.with { service in
+            let team = UUIDv7.make()
+            for name in ["li", "wang", "zhao"] { _ = try await service.hire(name, team: team) }
+            _ = try await service.policies.assignmentRules.create(
+                ["name": "all", "assign": ["teamId": team.json]], service.context)
+            let owners = try await withThrowingTaskGroup(of: JSON?.self) { group in
+                for number in 0..<30 {
+                    group.addTask { try await service.create(["company": .string("C\(number)")]).body["ownerId"] }
+                }
+                return try await group.reduce(into: [JSON?: Int]()) { $0[$1, default: 0] += 1 }
+            }
+            #expect(owners.count == 3 && owners.values.allSatisfy { $0 == 10 }, "\(owners)")
+        }
+    }
+
+    private func set(_ action: DuplicatePolicy.Action, _ service: LeadsFixture) async throws {
+        try await service.environment.writer.commit(
+            service.tenant.id,
+            [
+                "insert into \(service.tenant.schema).duplicate_policy (policy) values (\(DuplicatePolicy(action: action).json))"
+            ])
+    }
+
+    @Test func `what a system told once more of a lead is one touch, however often it is sent`() async throws {
+        try await LeadsFixture.with { service in
+            try await set(.link, service)
+            let lead: JSONObject = ["company": "A", "phone": "13800138000"]
+            func told(_ id: String) -> JSON {
+                var body = lead
+                (body["externalSystem"], body["externalId"]) = ("douyin", .string(id))
+                return .object(body)
+            }
+            let first = try await service.create(.object(lead))
+            // It had no number yet, so it has this one now.
+            for _ in 0..<2 {
+                let answer = try await service.create(told("77"))
+                #expect(answer.status == .ok && answer.body["id"] == first.body["id"] && answer.body["touches"] == 2)
+            }
+            let found = try await service.leads.find(
+                ExternalKey(system: "douyin", id: "77"), tenant: service.tenant.id)
+            #expect(found?.id.lowercased == first.body["id"]?.string)
+            // A second number is the touch's, also within one batch.
+            #expect(try await service.statuses([.success(told("78")), .success(told("78"))]) == [200, 200])
+            #expect(try await service.statuses([.success(told("78"))]) == [200])
+            #expect(try await service.create(told("78")).body["touches"] == 3)
+            #expect(try await service.count("select count(*) from \(service.tenant.schema).touches") == 3)
+        }
+    }
+
+    @Test func `what very many share hides no duplicate, and names few`() async throws {
+        try await LeadsFixture.with { service in
+            try await set(.block, service)
+            let first: JSON = [
+                "company": "Acme", "product": "X", "phone": "13800138000", "externalSystem": "web", "externalId": "1",
+            ]
+            let made = try await service.create(first)
+            let rows: [Result<JSON, Problem>] = (0..<60).map { number in
+                .success([
+                    "company": "Acme", "product": .string("P\(number)"), "phone": .string("13900139\(100 + number)"),
+                ])
+            }
+            #expect(try await service.statuses(rows).allSatisfy { $0 == 201 })
+            let twin: JSON = ["company": "Acme", "product": "X", "phone": "13800138000"]
+            let problem = await #expect(throws: Problem.self) {
+                try await service.leads.create(twin, service.context)
+            }
+            #expect(problem?.type == .duplicate)
+            #expect(try await service.statuses([.success(twin), .success(["company": "Other"])]) == [409, 201])
+            let again = try await service.create(first)
+            #expect(again.status == .ok && again.body["id"] == made.body["id"])
+        }
+        try await LeadsFixture.with { service in
+            let rows: [Result<JSON, Problem>] = (0..<250).map { number in
+                .success(["company": .string("C\(number)"), "phone": "13800138000"])
+            }
+            #expect(try await service.statuses(rows).allSatisfy { $0 == 201 })
+            let one = try await service.create(["company": "Last", "phone": "13800138000"])
+            #expect(one.body["duplicates"]?.array?.count == DuplicateDecision.mostFlagged)
+        }
+    }
+
+    @Test func `a lead that was deleted is told again with the way to have it back`() async throws {
+        try await LeadsFixture.with { service in
+            let body: JSON = ["company": "A", "externalId": "1"]
+            let id = try #require(try await service.create(body).body["id"]?.string)
+            _ = try await service.leads.delete(id, service.context)
+            let problem = await #expect(throws: Problem.self) { try await service.leads.create(body, service.context) }
+            #expect(problem?.detail.english.contains("POST /v1/leads/\(id)/restore") == true)
         }
     }
 

@@ -71,6 +71,38 @@ import Values
 
     // MARK: - The copy is behind
 
+    @Test func `leads are given by who may, and by saying to whom`() async throws {
+        try await LeadsFixture.with { service in
+            let (ann, bo) = (try await service.hire("ann"), try await service.hire("bo"))
+            func write(_ permissions: Set<Permission>) -> WriteContext {
+                WriteContext(
+                    tenant: service.tenant.id,
+                    principal: Principal(
+                        tenant: service.tenant.id, subject: ann.lowercased, kind: .user, role: "sales",
+                        permissions: permissions, visibility: .own))
+            }
+            for given: JSON in [
+                ["company": "A", "ownerId": bo.json], ["company": "A", "ownerLogin": "bo"],
+                ["company": "A", "teamId": UUIDv7.make().json],
+            ] {
+                let problem = await #expect(throws: Problem.self) {
+                    try await service.leads.create(given, write(["leads.write"]))
+                }
+                #expect(problem?.type == .forbidden, "\(given)")
+                _ = try await service.leads.create(given, write(["leads.write", "leads.assign"]))
+            }
+            let own = try await service.leads.create(["company": "Own", "ownerId": ann.json], write(["leads.write"]))
+            #expect(own.status == .created)
+            let ruled = try await service.leads.create(["company": "Ruled"], write(["leads.write"]))
+            #expect(ruled.status == .created)
+            let lead = try #require(try service.read(own).body["id"]?.string)
+            for nothing: JSON in [[:], ["reason": "x"]] {
+                #expect(try await service.act("assign", on: lead, nothing).status == 422)
+            }
+            #expect(try await service.act("assign", on: lead, ["ownerId": .null]).status == .ok)
+        }
+    }
+
     @Test func `who enters a colleague's lead sees nothing of it`() async throws {
         try await LeadsFixture.with { service in
             func seller(_ name: String) async throws -> WriteContext {

@@ -77,7 +77,8 @@ struct TenantStore: Sendable {
     /// A tenant's record, whatever its state; nil when there is none.
     func stored(_ id: TenantID) async throws -> TenantRecord? {
         try await database.database.query(
-            "select \(TenantRecord.columns) from shared.tenant_records where id = \(id.text)", role: database.serviceRole
+            "select \(TenantRecord.columns) from shared.tenant_records where id = \(id.text)",
+            role: database.serviceRole
         ).first.map { try TenantRecord($0) }
     }
 

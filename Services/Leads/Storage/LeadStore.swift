@@ -76,29 +76,36 @@ struct LeadStore: Sendable {
         let found = results[settings.count]
         let stored = try found.map { try $0.get(0, as: UUID.self) }
         // Leads of this batch are candidates for those behind them.
-        var known = KnownLeads(try found.map { try table.record($0) })
-        var turns = rules.usesTurns ? try Policies.readTurns(results[settings.count + 1]) : RoundRobin()
-        var others = try ToldLeads(results.suffix(told.count), table)
-        var creations: [Creation<Lead>] = []
-        for (draft, keys) in zip(drafts, keys) {
-            let creation = decide(draft, keys, known.sharing(keys), others, rules, &turns)
-            switch creation {
-            case .create(let made, _, _, _, _): known.insert(made, keys: keys)
-            case .change(let old, var new, _, _, _):
-                // As `prepare` leaves it: another touch in this batch builds on it.
-                new.version = old.version + 1
-                new.updatedAt = draft.context.now
-                known.insert(new, keys: new.matchKeys)
-                others.keep(new, toldAs: draft.record)
-            default: break
-            }
-            creations.append(creation)
-        }
+        let door = LeadDoor(
+            rules: rules, known: KnownLeads(try found.map { try table.record($0) }),
+            told: try ToldLeads(results.suffix(told.count), table))
+        let turns = rules.usesTurns ? try Policies.readTurns(results[settings.count + 1]) : RoundRobin()
+        let creations = try await inTurn(tenant, turns) { door.decide(Array(zip(drafts, keys)), turns: &$0) }
         // Flags may miss what came in at the same moment; a promise of one record may not.
         guard rules.duplicates.action != .createAndFlag else { return creations }
         let turn = WriteTurn("leads", keys: keys.joined().map(\.text))
         return creations.guarded(
             by: turn.guarding(found: stored, matching: "select id from \(schema).leads \(matching)"))
+    }
+
+    /// Decides with whose turn it is, anew when somebody else has taken it meanwhile.
+    private func inTurn(
+        _ tenant: TenantID, _ seen: RoundRobin, _ decide: (inout RoundRobin) -> [Creation<Lead>]
+    ) async throws -> [Creation<Lead>] {
+        var seen = seen
+        for attempt in 1... {
+            var turns = seen
+            let creations = decide(&turns)
+            do {
+                try await policies.take(turns, after: seen, tenant)
+                return creations
+            } catch let error as PostgresError where error.sqlState == WriteState.stale {
+                guard attempt < 100 else { throw error }
+                seen = try Policies.readTurns(
+                    try await environment.database.query(tenant, Policies.turns(SchemaName(tenant))))
+            }
+        }
+        return []
     }
 
     /// Selects the ids of leads that share a match key with any of a batch: of each key those touched last, so that one
@@ -115,72 +122,6 @@ struct LeadStore: Sendable {
                 ? "select null::uuid where false" : keys.map { latest("\($0)") }.joined(separator: " union all ")
         }
         return "select found.id from unnest(\(keys)) as key cross join lateral \(latest("key")) found"
-    }
-
-    private func decide(
-        _ draft: Draft<Lead>, _ keys: [MatchKey], _ known: [KnownLead], _ told: ToldLeads, _ rules: LeadPolicy,
-        _ turns: inout RoundRobin
-    ) -> Creation<Lead> {
-        do {
-            try draft.record.validateCreation()
-            // Sent again, it is the same record: a repeated import doubles nothing.
-            if let same = known.lazy.map(\.lead).first(knownAs: draft.record) ?? told.same(draft.record) {
-                return .unchanged(same)
-            }
-            var lead = draft.record
-            lead.lastTouchAt = draft.context.occurredAt
-            lead.lastSource = lead.source
-            return try decide(&lead, draft, keys, known, rules, &turns)
-        } catch {
-            return .refuse(Problem(translating: error) ?? Problem(.ruleViolated))
-        }
-    }
-
-    private func decide(
-        _ lead: inout Lead, _ draft: Draft<Lead>, _ keys: [MatchKey], _ known: [KnownLead], _ rules: LeadPolicy,
-        _ turns: inout RoundRobin
-    ) throws -> Creation<Lead> {
-        let context = draft.context
-        let touch = Touch(of: lead, at: context.occurredAt)
-        let decision = DuplicateDecision.decide(
-            keys, candidates: known.map(\.candidate), policy: rules.duplicates, at: context.occurredAt)
-        switch decision {
-        case .create(let duplicates):
-            let turn = rules.complete(&lead, draft, &turns)
-            var details = LeadCreated()
-            details.duplicates = duplicates.map(\.id)
-            return .create(
-                lead,
-                statements: [touch.insert(into: SchemaName(context.tenant), lead: lead.id)]
-                    + (turn.map { [$0.store(in: SchemaName(context.tenant))] } ?? []),
-                happening: Happening("created", details: details.json.object ?? [:]),
-                answer: ["duplicates": .array(duplicates.map(\.json))])
-        case .link(let duplicate):
-            guard let old = known.first(where: { $0.lead.id == duplicate.id }) else {
-                return .refuse(Problem(.conflict))
-            }
-            return link(touch, to: old.lead, duplicate, context)
-        case .block(let duplicate):
-            let text = LocalizedText(
-                en: "This lead is there already: \(duplicate.id.lowercased).", zh: "该线索已存在：\(duplicate.id.lowercased)。")
-            return .refuse(Problem(.duplicate, text, extras: ["duplicates": [duplicate.json]]))
-        }
-    }
-
-    private func link(
-        _ touch: Touch, to old: Lead, _ duplicate: Duplicate, _ context: WriteContext
-    ) -> Creation<Lead> {
-        var new = Lead.evolve(old, .touched(touch))
-        // One that no other system knows yet is found by this one's number from now on; else the touch has it.
-        if old.externalKey == nil { (new.externalSystem, new.externalID) = (touch.externalSystem, touch.externalID) }
-        var details = LeadTouched()
-        (details.source, details.product, details.need, details.at) = (
-            touch.source, touch.product, touch.need, touch.at
-        )
-        return .change(
-            from: old, to: new, statements: [touch.insert(into: SchemaName(context.tenant), lead: old.id)],
-            happening: Happening("touched", details: details.json.object ?? [:]),
-            answer: ["duplicates": [duplicate.json]])
     }
 }
 

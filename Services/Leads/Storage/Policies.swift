@@ -143,6 +143,27 @@ final class Policies: Sendable {
     /// Whose turn it was in each team.
     static func turns(_ schema: SchemaName) -> SQL { "select team_id, user_id from \(schema).turns" }
 
+    /// Takes turns before anything is written: of two that decide at once one decides anew. Nothing is lost with a turn
+    /// that a crash gives back, or that a lead which is refused in the end has used up.
+    ///
+    /// - Throws: ``WriteState/stale`` when somebody else took his meanwhile.
+    func take(_ turns: RoundRobin, after seen: RoundRobin, _ tenant: TenantID) async throws {
+        let taken = turns.lastAssigned.filter { seen.lastAssigned[$0.key] != $0.value }
+        guard !taken.isEmpty else { return }
+        var options = TransactionOptions.write
+        options.isDurable = false
+        let statements = taken.sorted { $0.key < $1.key }.map { team, member -> SQL in
+            """
+            with taken as (
+                insert into \(schema: tenant).turns as turn (team_id, user_id) values (\(team), \(member))
+                on conflict (team_id) do update set user_id = excluded.user_id
+                where turn.user_id is not distinct from \(seen.lastAssigned[team]) returning 1)
+            select shared.require_rows((select count(*) from taken), 1)
+            """
+        }
+        _ = try await environment.database.flight(tenant, statements, options: options)
+    }
+
     static func readTurns(_ rows: Rows) throws -> RoundRobin {
         var turns = RoundRobin()
         for row in rows { turns.lastAssigned[try row.get(0)] = try row.get(1, as: UUID.self) }

@@ -76,7 +76,8 @@ extension Resource {
         let event = new.event(modification.happening, from: old, source: environment.source, context)
         let update = table.update(from: old, to: new, in: SchemaName(context.tenant), more: rules.columns(new))
         return PreparedWrite(
-            modification.guards + [update] + modification.statements + (event.map { [Outbox.insert([$0])] } ?? []), response: response)
+            modification.guards + [update] + modification.statements + (event.map { [Outbox.insert([$0])] } ?? []),
+            response: response)
     }
 
     /// Changes a record by a decision of the domain: reads it, checks visibility and `If-Match`, decides, commits, and
