@@ -41,6 +41,47 @@ import Values
         #expect(events == ["tenant.created", "tenant.suspended", "tenant.resumed", "tenant.deleted"])
     }
 
+    /// Whoever was told an old word makes it known that the last one is still to be told.
+    @Test func anOldWordSettlesNothing() async throws {
+        let gateway = try await GatewayFixture.shared()
+        let unit = try await gateway.unit()
+        let store = TenantStore(database: gateway.database, committed: {})
+        let old = try #require(try await store.stored(unit.id))
+        let suspended = try await gateway.call(
+            .post, "/v1/tenants/\(unit.slug)/suspend", as: gateway.operatorKey)
+        #expect(suspended.status == 200)
+        let new = try #require(try await store.stored(unit.id))
+        #expect(new.isSettled && new.version == old.version + 1)
+        try await store.settle(old)
+        #expect(try await store.stored(unit.id)?.isSettled == false)
+        try await store.settle(new)
+        #expect(try await store.stored(unit.id)?.isSettled == true)
+        // What is made already is not taken for something left half made.
+        #expect(try await store.claimRemoval(of: old) == false)
+        #expect(gateway.services.tenants[unit.id.text] == "suspended")
+    }
+
+    /// Two operators who say opposite things at once: all hear the same, and what the record says.
+    @Test func oppositeWordsAtOnceEndInOne() async throws {
+        let gateway = try await GatewayFixture.shared()
+        let unit = try await gateway.unit()
+        let store = TenantStore(database: gateway.database, committed: {})
+        for _ in 0..<6 {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for verb in ["suspend", "resume", "suspend"] {
+                    group.addTask {
+                        let path = "/v1/tenants/\(unit.slug)/\(verb)"
+                        let status = try await gateway.call(.post, path, as: gateway.operatorKey).status
+                        #expect([200, 409].contains(status), "\(verb)")
+                    }
+                }
+                try await group.waitForAll()
+            }
+            let record = try #require(try await store.stored(unit.id))
+            #expect(gateway.services.tenants[unit.id.text] == record.state.rawValue)
+        }
+    }
+
     @Test func aServiceThatRefusesLeavesNothingBehind() async throws {
         let gateway = try await GatewayFixture.shared()
         let body: JSON = ["slug": "half-made", "name": "Half"]
