@@ -176,20 +176,6 @@ extension Entity {
         return (result, changed)
     }
 
-    /// A record with the named fields of another: what was told of it, over what was known.
-    public func taking(_ names: Set<String>, from told: Record, over known: Record) -> Record {
-        var result = known
-        for field in fields where names.contains(field.name) {
-            let value = field.get(told)
-            precondition(field.set(&result, value), "\(name).\(field.name) cannot hold its own value")
-        }
-        if names.contains("custom"), let custom, let setCustom {
-            let merged = JSON.object(custom(known)).merging(patch: .object(custom(told))).object
-            setCustom(&result, merged ?? [:])
-        }
-        return result
-    }
-
     /// Names of the fields that differ, `custom` among them.
     public func changes(from old: Record, to new: Record) -> [String] {
         var changed = fields.filter { $0.get(old) != $0.get(new) }.map(\.name)

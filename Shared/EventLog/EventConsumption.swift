@@ -172,13 +172,19 @@ struct Trial {
 
     private static func kind(of error: any Error) -> Kind {
         switch error {
-        // Whoever holds a lock (a migration) lets go of it in the end, and it is no fault of the event.
-        case let error as PostgresError where error.isUnavailable || error.sqlState == SQLState.lockNotAvailable:
-            .outage
-        case let error as PostgresError where error.isTransient || error.sqlState == SQLState.queryCanceled: .passing
+        case let error as PostgresError where error.isOutage: .outage
+        case let error as PostgresError where error.mayPass: .passing
         case TenancyError.unknown, TenancyError.moving: .passing
         case is CancellationError: .passing
         default: .lasting
         }
     }
+}
+
+extension PostgresError {
+    /// Ends some time, and is no fault of an event: also that somebody (a migration) holds a lock.
+    var isOutage: Bool { isUnavailable || sqlState == SQLState.lockNotAvailable }
+
+    /// Tried again, the same event may be applied.
+    var mayPass: Bool { isTransient || sqlState == SQLState.queryCanceled }
 }

@@ -81,7 +81,7 @@ extension EventConsumer {
                     return .stop(reason: letter.reason)
                 }
                 do { try await dispatch([received.event].compactMap { $0 }, tx) } catch {
-                    if let error = error as? PostgresError, error.isNoFaultOfTheEvent { throw error }
+                    if let error = error as? PostgresError, error.isOutage || error.mayPass { throw error }
                     throw Refusal(id: letter.id, reason: "\(error)")
                 }
             }
@@ -101,12 +101,5 @@ extension EventConsumer {
                 where id = \(refusal.id)
                 """)
         }
-    }
-}
-
-extension PostgresError {
-    /// Tried again later, the same event may be applied.
-    fileprivate var isNoFaultOfTheEvent: Bool {
-        isUnavailable || isTransient || [SQLState.lockNotAvailable, SQLState.queryCanceled].contains(sqlState)
     }
 }

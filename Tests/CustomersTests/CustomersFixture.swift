@@ -124,37 +124,11 @@ struct CustomersFixture: Sendable {
         }
     }
 
-    /// What `other` answers that waits for what a transaction holds by `first`; once it waits, `then` is done and
-    /// committed.
+    /// See `TenantDatabase.whileHeld`.
     func whileHeld<Value: Sendable>(
         _ first: [SQL], then: [SQL] = [], _ other: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {
-        let (held, continuation) = AsyncStream<Void>.makeStream()
-        let holding: @Sendable (TenantTransaction) async throws -> Void = { transaction in
-            try await transaction.pipeline(first)
-            continuation.finish()
-            let patience = Deadline.after(.seconds(20))
-            while try await isNobodyWaiting(), !patience.isPassed {
-                try await Task.sleep(for: .milliseconds(2))
-            }
-            try await transaction.pipeline(then)
-        }
-        async let transaction: Void = environment.database.write(tenant.id, holding)
-        for await _ in held {}
-        let value = try await other()
-        try await transaction
-        return value
-    }
-
-    /// Whether nobody waits for a lock in this database.
-    private func isNobodyWaiting() async throws -> Bool {
-        try await environment.database.database.query(
-            """
-            select from pg_locks waiting where not granted and exists (
-                select from pg_locks held where held.pid = waiting.pid
-                    and held.database = (select oid from pg_database where datname = current_database()))
-            """, role: environment.database.outboxRole
-        ).isEmpty
+        try await environment.database.whileHeld(tenant.id, first, then: then, other)
     }
 
     func set(_ action: DuplicatePolicy.Action) async throws {

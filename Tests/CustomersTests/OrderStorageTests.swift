@@ -86,18 +86,24 @@ import Values
         }
     }
 
+    /// Of two orders of account 2 one that was deleted, and how it is told again with another amount.
+    private func deleted(_ fixture: CustomersFixture) async throws -> (id: UUID, row: Result<JSON, Problem>) {
+        let rows = fixture.orderRows(2, of: "2")
+        let results = try await fixture.orders.resource.createMany(rows, fixture.context())
+        guard case .created(let id, _) = results[0].outcome else { throw Problem(.internalError) }
+        _ = try await fixture.orders.resource.delete(id.lowercased, fixture.context())
+        var row = try #require(try rows[0].get().object)
+        row["amount"] = ["amount": "99.00", "currency": "USD"]
+        return (id, .success(.object(row)))
+    }
+
     @Test func anOrderThatWasDeletedIsRefusedAndMovesNoFigures() async throws {
         try await CustomersFixture.with { fixture in
             let account = try await fixture.account("2")
-            let rows = fixture.orderRows(2, of: "2")
-            let results = try await fixture.orders.resource.createMany(rows, fixture.context())
-            guard case .created(let id, _) = results[0].outcome else { return #expect(Bool(false)) }
-            _ = try await fixture.orders.resource.delete(id.lowercased, fixture.context())
+            let (id, row) = try await deleted(fixture)
             let before = try await fixture.stored(account)
-            var row = try #require(try rows[0].get().object)
-            row["amount"] = ["amount": "99.00", "currency": "USD"]
             let again = try await fixture.orders.resource.createMany(
-                [.success(.object(row))] + fixture.orderRows(1, of: "2", from: 3), fixture.context())
+                [row] + fixture.orderRows(1, of: "2", from: 3), fixture.context())
             #expect(again.map(\.status) == [409, 201])
             guard case .refused(let problem) = again[0].outcome else { return #expect(Bool(false)) }
             #expect(problem.detail.english.contains("POST /v1/orders/\(id.lowercased)/restore"))
@@ -125,14 +131,9 @@ import Values
     @Test func aRefusedRowTakesNoFiguresWithIt() async throws {
         try await CustomersFixture.with { fixture in
             let account = try await fixture.account("2")
-            let rows = fixture.orderRows(2, of: "2")
-            let results = try await fixture.orders.resource.createMany(rows, fixture.context())
-            guard case .created(let id, _) = results[0].outcome else { return #expect(Bool(false)) }
-            _ = try await fixture.orders.resource.delete(id.lowercased, fixture.context())
-            var row = try #require(try rows[0].get().object)
-            row["amount"] = ["amount": "99.00", "currency": "USD"]
+            let (_, row) = try await deleted(fixture)
             let again = try await fixture.orders.resource.createMany(
-                fixture.orderRows(1, of: "2", from: 3) + [.success(.object(row))], fixture.context())
+                fixture.orderRows(1, of: "2", from: 3) + [row], fixture.context())
             #expect(again.map(\.status) == [201, 409])
             #expect(try await fixture.stored(account).orderCount == 2)
         }

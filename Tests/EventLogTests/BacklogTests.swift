@@ -2,6 +2,7 @@ import Foundation
 import Postgres
 import Synchronization
 import Tenancy
+import TestKit
 import Testing
 import Values
 

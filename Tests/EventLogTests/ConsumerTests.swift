@@ -3,6 +3,7 @@ import JSON
 import Postgres
 import Synchronization
 import Tenancy
+import TestKit
 import Testing
 import Values
 

@@ -135,23 +135,6 @@ func running(
     try outcome.get()
 }
 
-struct NeverHappened: Error {
-    let file: String
-    let line: Int
-}
-
-/// Waits for a condition.
-func eventually(
-    within limit: Duration = .seconds(60), file: String = #fileID, line: Int = #line,
-    _ condition: () async throws -> Bool
-) async throws {
-    let deadline = ContinuousClock.now + limit
-    while try await !condition() {
-        guard ContinuousClock.now < deadline else { throw NeverHappened(file: file, line: line) }
-        try await Task.sleep(for: .milliseconds(5))
-    }
-}
-
 /// Stores what it is given; refuses events that say so until it is healed.
 final class Recorder: EventHandler {
     struct Refused: Error {}

@@ -4,6 +4,7 @@ import JSON
 import Postgres
 import Synchronization
 import Tenancy
+import TestKit
 import Testing
 import Values
 

@@ -5,6 +5,7 @@ import Postgres
 import Runtime
 import Security
 import Tenancy
+import TestKit
 import Testing
 import Values
 
@@ -239,23 +240,14 @@ import Values
         let gateway = try await GatewayFixture.shared()
         let unit = try await gateway.unit()
         let ann = try #require(UUID(uuidString: try await gateway.user("ann", in: unit)))
-        let (held, continuation) = AsyncStream<Void>.makeStream()
-        async let change: Void = gateway.database.write(unit.id) { tx in
-            // As a reset leaves it; the log-in has read the old one and waits for this row.
-            try await tx.query(
-                "update \(tx.schema).credentials set password_hash = 'changed' where user_id = \(ann)")
-            continuation.finish()
-            let patience = Deadline.after(.seconds(20))
-            while !patience.isPassed {
-                let waiting = try await gateway.database.database.query(
-                    "select from pg_locks where not granted", role: gateway.database.serviceRole)
-                if !waiting.isEmpty { break }
-                try await Task.sleep(for: .milliseconds(5))
-            }
+        // As a reset leaves it; the log-in has read the old one and waits for this row.
+        let change: SQL = """
+            update \(schema: unit.id).credentials set password_hash = 'changed' where user_id = \(ann)
+            """
+        let status = try await gateway.database.whileHeld(unit.id, [change]) {
+            try await gateway.logIn("ann", in: unit).status
         }
-        for await _ in held {}
-        #expect(try await gateway.logIn("ann", in: unit).status == 401)
-        try await change
+        #expect(status == 401)
     }
 
     @Test func whoseManagerIsGoneCanStillBeChanged() async throws {

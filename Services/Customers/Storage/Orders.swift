@@ -87,8 +87,8 @@ struct Orders: Sendable {
     }
 
     /// What is known of an order with what is told of it now. Told again, it stays with the team that its owner had then.
-    private static func told(_ order: Order, _ given: Set<String>, over existing: Order) -> Order {
-        var told = Order.catalogue.taking(given, from: order, over: existing)
+    private static func told(_ order: Order, _ given: FieldChanges, over existing: Order) -> Order {
+        var told = Order.catalogue.apply(given, to: existing).record
         (told.accountID, told.updatedAt) = (order.accountID, order.updatedAt)
         if told.ownerID != existing.ownerID, !given.contains("teamId") { told.teamID = order.teamID }
         return told

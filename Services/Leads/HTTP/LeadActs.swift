@@ -56,16 +56,9 @@ struct LeadActs: Sendable {
         }
     }
 
-    private static let assignsNobody = Problem.validation([
-        FieldError(
-            "/ownerId", code: "required",
-            .init(en: "Name ownerId, teamId or both; null for nobody.", zh: "请填写 ownerId、teamId 或两者；null 表示无人。"))
-    ])
-
     /// Another owner must be there, and brings his team with him unless one is asked for.
     private func assignment(_ given: FieldChanges, of old: Lead, _ context: WriteContext) async throws -> LeadCommand {
-        // Nobody's by saying so, not by saying nothing.
-        guard given.contains("ownerId") || given.contains("teamId") else { throw Self.assignsNobody }
+        try given.requireAssignee()
         let owner: UUID? = given.value("ownerId")
         var team: UUID? = given.value("teamId")
         if let owner, owner == old.ownerID {

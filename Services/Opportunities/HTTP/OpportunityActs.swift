@@ -60,18 +60,11 @@ struct OpportunityActs: Sendable {
                 FieldDefinition("reason", .string(max: 500), zh: "原因", en: "Reason"),
             ]
         ) { given, old, context in
-            // Nobody's by saying so, not by saying nothing.
-            guard given.contains("ownerId") || given.contains("teamId") else { throw Self.assignsNobody }
+            try given.requireAssignee()
             return try await opportunities.assign(
                 old, owner: given.value("ownerId"), team: given.value("teamId"), reason: given.value("reason"), context)
         }
     }
-
-    private static let assignsNobody = Problem.validation([
-        FieldError(
-            "/ownerId", code: "required",
-            .init(en: "Name ownerId, teamId or both; null for nobody.", zh: "请填写 ownerId、teamId 或两者；null 表示无人。"))
-    ])
 
     private var activities: ActivityLog<Opportunity> {
         ActivityLog(opportunities.resource, column: "opportunity_id") { old, activity, _ in

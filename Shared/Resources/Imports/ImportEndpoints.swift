@@ -161,8 +161,7 @@ extension Resource {
     private var watch: Endpoint {
         Endpoint(
             .get, "\(path)/imports/{id}", id: "get\(typeName)Import", summary: "How far an import is",
-            tags: [collection], permission: "import",
-            parameters: [.path("id", "The job's id.")],
+            tags: [collection], permission: "import", parameters: [.path("id", "The job's id.")],
             responses: [ResponseSpec(200, "The job.", schema: ImportJob.schema)], errors: [.notFound]
         ) { call in
             let job = try await ImportStore(writer: writer).find(

@@ -49,6 +49,18 @@ public struct Ownership<Record: Sendable>: Sendable {
     }
 }
 
+extension FieldChanges {
+    /// Refuses an assignment that says nothing: nobody's is a record by saying so.
+    public func requireAssignee() throws(Problem) {
+        guard !contains("ownerId"), !contains("teamId") else { return }
+        throw .validation([
+            FieldError(
+                "/ownerId", code: "required",
+                .init(en: "Name ownerId, teamId or both; null for nobody.", zh: "请填写 ownerId、teamId 或两者；null 表示无人。"))
+        ])
+    }
+}
+
 /// Whose records somebody sees.
 public struct Sight: Sendable, Hashable {
     let subject: UUID?

@@ -26,8 +26,7 @@ extension Resource {
         var blank = Record(id: UUIDv7.make(at: context.now), at: context.occurredAt)
         blank.updatedAt = context.now
         return Draft(
-            record: entity.apply(changes, to: blank).record, inputs: inputs,
-            given: Set(changes.names + (changes.custom == nil ? [] : ["custom"])), context: context)
+            record: entity.apply(changes, to: blank).record, inputs: inputs, given: changes, context: context)
     }
 
     /// Creates one record from a body, as `POST` does.

@@ -11,8 +11,8 @@ public struct Draft<Record: Aggregate>: Sendable {
     public var record: Record
     /// What the body gave of the resource's further inputs (`ownerLogin`, `accountExternalId`).
     public let inputs: FieldChanges
-    /// Names of the fields that the body gave.
-    public let given: Set<String>
+    /// What the body gave of the record's own fields.
+    public let given: FieldChanges
     public let context: WriteContext
 }
 

@@ -1,0 +1,1 @@
+select shared.number_once('{{schema}}', array['accounts', 'contacts', 'orders']);
