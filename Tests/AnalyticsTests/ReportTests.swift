@@ -112,6 +112,49 @@ import Values
         }
     }
 
+    /// By the history: what was written later is not known yet, but what was brought in later counts by its own dates.
+    @Test func aPastDayIsShownAsItWasKnownThen() async throws {
+        try await AnalyticsFixture.with { fixture in
+            let cast = Cast()
+            func time(_ text: String) -> Timestamp { (try? Timestamp(parsing: text)) ?? .now() }
+            let early = cast.deal(cast.ann, "open", "100.00").with { $0.stage = "contact" }
+            let later = early.with {
+                ($0.version, $0.stage, $0.amount, $0.ownerId) = (2, "proposal", usd("900.00"), cast.bo.id)
+            }
+            let gone = later.with { ($0.version, $0.deletedAt) = (3, time("2026-04-01T00:00:00Z")) }
+            let brought = cast.deal(cast.bo, "won", "7.00", closed: "2026-02-20")
+            let account = AccountSnapshot().with { $0.createdAt = time("2026-03-01T00:00:00Z") }
+            let order = OrderSnapshot().with {
+                ($0.accountId, $0.status, $0.amount) = (account.id, "placed", usd("5.00"))
+                $0.orderedOn = CalendarDate(year: 2026, month: 3, day: 2)
+            }
+            let returned = order.with { ($0.version, $0.status) = (2, "returned") }
+            try await fixture.apply([
+                fixture.event(OpportunityEvents.created, early, at: time("2026-03-01T00:00:00Z")),
+                fixture.event(OpportunityEvents.stageMoved, later, at: time("2026-03-20T00:00:00Z")),
+                fixture.event(OpportunityEvents.deleted, gone, at: time("2026-04-01T00:00:00Z")),
+                fixture.event(OpportunityEvents.created, brought, at: time("2026-04-02T00:00:00Z")),
+                fixture.event(AccountEvents.created, account, at: time("2026-03-01T00:00:00Z")),
+                fixture.event(OrderEvents.created, order, at: time("2026-03-02T00:00:00Z")),
+                fixture.event(OrderEvents.returned, returned, at: time("2026-03-25T00:00:00Z")),
+                fixture.event(UserEvents.created, cast.ann), fixture.event(UserEvents.created, cast.bo),
+            ])
+            // 16:00 UTC ends the day in Shanghai.
+            for (day, owner, stage) in [("2026-03-15", "Ann", "contact"), ("2026-03-20", "Bo", "proposal")] {
+                let report = try await fixture.report(.opportunities, "groupBy=owner,stage&asOf=\(day)")
+                #expect(report["total"]?["open"] == 1 && report["total"]?["won"] == 1, "\(day): \(report)")
+                #expect(report.group(owner)?["key2"]?.string == stage, "\(day): \(report)")
+            }
+            let now = try await fixture.report(.opportunities, "")
+            #expect(now["total"]?["open"] == 0 && now["total"]?["won"] == 1)
+            for (day, orders) in [("2026-03-01", 0), ("2026-03-24", 1), ("2026-03-25", 0)] {
+                let customers = try await fixture.report(.customers, "groupBy=lifecycle&asOf=\(day)")
+                #expect(customers["total"]?["orders"]?.int == Int64(orders), "\(day): \(customers)")
+                #expect(customers["groups"]?[0]?["key"]?.string == (orders == 0 ? "potential" : "signed"))
+            }
+        }
+    }
+
     @Test func aDayIsTheTenantsDayAndConversionsBelongToTheirCohort() async throws {
         try await AnalyticsFixture.with { fixture in
             // 17:00 UTC is the next day in Shanghai.

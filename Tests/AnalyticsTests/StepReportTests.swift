@@ -107,6 +107,31 @@ import Values
         }
     }
 
+    /// A deal that was lost and comes back to the same stage was not in it meanwhile.
+    @Test func timeInAStageEndsWhereTheDealIsClosed() async throws {
+        try await AnalyticsFixture.with { fixture in
+            let pipeline = Self.pipeline
+            var events = [fixture.event(PipelineEvents.created, pipeline)]
+            let lost = Self.deal(fixture, pipeline, ["contact", "needs"], "lost")
+            events += lost
+            let id = try #require(UUID(uuidString: lost[0].aggregateID))
+            var state = OpportunitySnapshot().with {
+                ($0.id, $0.version, $0.pipelineId, $0.stage, $0.status) = (id, 4, pipeline.id, "needs", "open")
+                ($0.openedAt, $0.stageEnteredAt) = (Self.day(0), Self.day(30))
+            }
+            let reopened = fixture.event(OpportunityEvents.reopened, state, previous: ["status": "lost"])
+            (state.version, state.stage, state.stageEnteredAt) = (5, "proposal", Self.day(33))
+            let moved = fixture.event(OpportunityEvents.stageMoved, state, previous: ["stage": "needs"])
+            try await fixture.apply(events + [reopened, moved])
+            let report = try await StageReport(database: fixture.database)
+                .answer(ReportQuery(.opportunities), tenant: fixture.tenant, principal: fixture.principal())
+            let needs = try #require(report["stages"]?[1])
+            #expect(needs["key"] == "needs" && needs["left"] == 2, "\(needs)")
+            #expect(needs["medianDays"]?.double == 2, "one day until it was lost, three after it came back")
+            #expect(try await Rebuild(database: fixture.database, consumer: nil).run(fixture.tenant).isEqual)
+        }
+    }
+
     @Test func theWayOfLeadsByCohort() async throws {
         try await AnalyticsFixture.with { fixture in
             let account = AccountSnapshot().with { $0.name = "A" }

@@ -38,6 +38,38 @@ private struct Customer {
     }
 }
 
+@Suite struct AccountOrdersTests {
+    /// Summed up or each by itself: what is said of the account is the same.
+    @Test func figuresDoNotDependOnWhatIsSummedUp() {
+        let days = [-400, -30, -30, -2, 0, 1]
+        let all = days.map { CountedOrder(date: today.adding(days: $0), minorUnits: Int64(1000 + $0)) }
+        for choice in 0..<(1 << all.count) {
+            let (apart, summed) = (
+                all.indices.filter { choice & 1 << $0 != 0 }.map { all[$0] },
+                all.indices.filter { choice & 1 << $0 == 0 }.map { all[$0] }
+            )
+            let dates = summed.map(\.date).sorted()
+            var orders = AccountOrders(
+                others: .init(
+                    count: summed.count, countToday: dates.count { $0 <= today }, value: summed.sum(\.minorUnits),
+                    first: dates.first, last: dates.last, latest: dates.filter { $0 <= today }.suffix(2).reversed(),
+                    next: dates.first { $0 > today }))
+            for order in apart { orders[UUID()] = order }
+            #expect(orders.count == 6 && orders.value == all.sum(\.minorUnits))
+            #expect(orders.first == all.first?.date && orders.last == all.last?.date)
+            #expect(orders.next(after: today) == today.adding(days: 1))
+            let expected = OrderSummary(dates: all.map(\.date), value: orders.value, asOf: today)
+            #expect(orders.summary(asOf: today) == expected)
+        }
+    }
+
+    @Test func valueStopsAtTheLargestAmount() {
+        var orders = AccountOrders(others: .init(count: 1, countToday: 1, value: Money.bound))
+        orders[UUID()] = CountedOrder(date: today, minorUnits: .max)
+        #expect(orders.value == Money.bound)
+    }
+}
+
 @Suite struct LifecycleRulesTests {
     @Test func `the ninth order makes stable once, its return reverts, a duplicate does nothing`() throws {
         var customer = Customer()

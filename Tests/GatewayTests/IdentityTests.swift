@@ -78,6 +78,23 @@ import Values
         }
     }
 
+    /// Each attempt counts before it is known what it proves: many at once are no way around.
+    @Test func guessingAtManyPlacesAtOnceRestsAsSoon() async throws {
+        let gateway = try await GatewayFixture.shared()
+        let unit = try await gateway.unit()
+        let tenant = unit.id
+        let throttle = LoginThrottle(database: gateway.database)
+        let admitted = await withTaskGroup { group in
+            for _ in 0..<20 {
+                group.addTask { (try? await throttle.begin("ann", tenant: tenant)) != nil }
+            }
+            return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+        }
+        #expect(admitted == LoginThrottle.free)
+        _ = try await gateway.database.flight(tenant, [throttle.forget("ann")(SchemaName(tenant))])
+        try await throttle.begin("ann", tenant: tenant)
+    }
+
     @Test func aPasswordResetWorksOnceAndEndsSessions() async throws {
         let gateway = try await GatewayFixture.shared()
         let unit = try await gateway.unit()

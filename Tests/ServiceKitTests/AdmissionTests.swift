@@ -191,6 +191,44 @@ import Values
         }
     }
 
+    /// Passwords that one address has checked by the thousand delay another's by one, and nobody's other requests.
+    @Test func whatIsHeavyIsSharedByAddress() async throws {
+        let group = EventLoopGroup(count: 1)
+        var heavy = AdmissionOptions.fixed(1, share: 1)
+        (heavy.waiting, heavy.patience) = (4, .seconds(600))
+        let control = AdmissionControl(
+            long: .fixed(1), heavy: heavy, group: group, metrics: MetricsRegistry(),
+            logger: Logger(service: "test", level: .error))
+        let (gate, open) = AsyncStream.makeStream(of: Void.self)
+        let (starts, started) = AsyncStream.makeStream(of: String.self)
+        func begin(_ address: String) throws -> Task<Void, any Error> {
+            let call = try call(isHeavy: true, from: address)
+            return Task(executorPreference: group.next()) {
+                _ = try await control.respond(to: call) { call in
+                    started.yield(call.request.remoteNetwork)
+                    for await _ in gate { break }
+                    return HTTPResponse(.ok)
+                }
+            }
+        }
+        // The flood's addresses are those of one machine.
+        var tasks = [try begin("2001:db8::1")]
+        var order = starts.makeAsyncIterator()
+        #expect(await order.next() == "2001:db8::/64")
+        for last in 2...5 { tasks.append(try begin("2001:db8::\(last)")) }
+        while control.heavy.load.waiting < 4 { await Task.yield() }
+        #expect(!control.isBusy)
+        #expect(try await control.respond(to: call()) { _ in HTTPResponse(.ok) }.status == .ok)
+        tasks.append(try begin("192.0.2.7"))
+        // The newest of the flood gives way.
+        await #expect(throws: Problem.self) { try await tasks[4].value }
+        open.yield()
+        #expect(await order.next() == "192.0.2.7")
+        open.finish()
+        for task in tasks.enumerated() where task.offset != 4 { try await task.element.value }
+        await group.shutdown()
+    }
+
     /// A place is taken when the body is there, not while it comes.
     @Test func aBodyIsReadFirst() async throws {
         let group = EventLoopGroup(count: 1)
@@ -212,10 +250,12 @@ import Values
     }
 
     private func call(
-        kind: Principal.Kind = .user, path: String = "/v1/leads", body: HTTPBody = .none
+        kind: Principal.Kind = .user, path: String = "/v1/leads", body: HTTPBody = .none, isHeavy: Bool = false,
+        from address: String = "127.0.0.1"
     ) throws -> Call {
         var call = Call(
-            request: HTTPRequest(.post, path, body: body), operation: "test", permission: .anyCaller,
+            request: HTTPRequest(.post, path, body: body, remoteAddress: address), operation: "test",
+            permission: .anyCaller, isHeavy: isHeavy,
             path: try PathParameters(names: [], segments: []), query: try Query(parsing: nil), body: nil,
             deadline: .after(.seconds(60)))
         call.principal = Principal(

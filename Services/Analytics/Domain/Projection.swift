@@ -92,10 +92,11 @@ struct Projection: Sendable {
                 ("is_active", "(s->>'isActive')::boolean"), time("created_at", "createdAt"), deleted,
             ]),
         Projection(
-            aggregate: "opportunity", table: "stage_facts", entries: ["stage", "pipelineId"],
+            aggregate: "opportunity", table: "stage_facts", entries: ["stage", "pipelineId", "status"],
             columns: [
                 uuid("pipeline_id", "pipelineId"), text("stage", "stage"),
                 ("entered_at", "coalesce(s->>'stageEnteredAt', s->>'createdAt')::timestamptz"),
+                time("closed_at", "closedAt"),
             ]),
         Projection(
             aggregate: "lead", table: "status_facts", entries: ["status"],

@@ -69,7 +69,8 @@ struct Journey: Sendable {
             })
     }
 
-    /// An order counts from the day of the lead's creation: what the customer bought before is no fruit of this lead.
+    /// An order counts from the day of the lead's creation: what the customer bought before is no fruit of this lead. Steps
+    /// are told by their own dates, whenever they were written down.
     private func sql(_ statement: ReportStatement, stableFrom: Int) -> SQL {
         let (schema, zone) = (statement.tenant.schema, statement.tenant.timeZone)
         let names = statement.query.dimensions.indices.map { "name\($0), id\($0)" }.joined(separator: ", ")

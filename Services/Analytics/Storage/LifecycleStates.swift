@@ -52,16 +52,18 @@ struct LifecycleStates: Sendable {
     }
 
     private static func orders(_ tenant: Tenant, asOf: CalendarDate) -> SQL {
-        """
-        select a.id, count(o.ordered_on), max(o.ordered_on) filter (where o.place = 1) as last,
-            max(o.ordered_on) filter (where o.place = 2) as previous,
-            coalesce(sum(o.amount) filter (where o.currency = \(tenant.currency)), 0)::text as value
-        from \(tenant.schema).account_facts a left join (
-            select account_id, ordered_on, amount, currency,
-                row_number() over (partition by account_id order by ordered_on desc) as place
-            from \(tenant.schema).order_facts
-            where not deleted and status = 'placed' and ordered_on <= \(asOf)) o on o.account_id = a.id
-        where not a.deleted group by a.id
-        """
+        let facts = Facts(tenant, asOf: asOf)
+        return """
+            \(facts.with)
+            select a.id, count(o.ordered_on), max(o.ordered_on) filter (where o.place = 1) as last,
+                max(o.ordered_on) filter (where o.place = 2) as previous,
+                coalesce(sum(o.amount) filter (where o.currency = \(tenant.currency)), 0)::text as value
+            from \(facts["account_facts"]) a left join (
+                select account_id, ordered_on, amount, currency,
+                    row_number() over (partition by account_id order by ordered_on desc) as place
+                from \(facts["order_facts"]) as f
+                where not deleted and status = 'placed' and ordered_on <= \(asOf)) o on o.account_id = a.id
+            where not a.deleted group by a.id
+            """
     }
 }

@@ -12,14 +12,16 @@ struct Quadrants: Sendable {
     ) async throws -> (ReportStatement.Standings, QuadrantThresholds) {
         let first = asOf.adding(days: 1 - question.windowDays)
         let currency = try Currency(code: tenant.currency)
+        let facts = Facts(tenant, asOf: asOf)
         let rows = try await database.query(
             tenant.id,
             """
+            \(facts.with)
             select a.id, count(o.id) filter (where o.ordered_on >= \(first)),
                 coalesce(sum(o.amount) filter (where o.ordered_on >= \(first) and o.currency = \(tenant.currency)), 0)::text,
                 count(o.id) > 0
-            from \(tenant.schema).account_facts a
-            left join \(tenant.schema).order_facts o on o.account_id = a.id and not o.deleted and o.status = 'placed'
+            from \(facts["account_facts"]) a
+            left join \(facts["order_facts"]) o on o.account_id = a.id and not o.deleted and o.status = 'placed'
                 and o.ordered_on <= \(asOf)
             where not a.deleted group by a.id
             """)

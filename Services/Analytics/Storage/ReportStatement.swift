@@ -20,6 +20,7 @@ struct ReportStatement: Sendable {
     }
 
     private var schema: SchemaName { tenant.schema }
+    var facts: Facts { Facts(tenant, asOf: query.asOf) }
 
     /// Columns: kind, whether it is the total, count, sum, different accounts, name and id of each dimension.
     var sql: SQL {
@@ -61,7 +62,7 @@ struct ReportStatement: Sendable {
     var keyed: SQL {
         let keys = query.dimensions.enumerated().map { column($1, $0) }
         return """
-            with happening as (\(happenings)), keyed as (
+            \(facts.withMore) happening as (\(happenings)), keyed as (
                 select f.id, f.kind, f.day, f.amount, f.owner_id, f.team_id, f.account_id\(keys.joined(separator: ""))
                 from happening f
                 left join \(schema).users o on o.id = f.owner_id
@@ -89,7 +90,7 @@ struct ReportStatement: Sendable {
                 x.account_id, null::uuid as product_id, x.product as product_name, x.business_line_id,
                 null::text as stage, x.source, x.grade, null::uuid as lead_id, null::date as first_order,
                 null::text as lost_reason, null::text as competitor
-            from \(schema).lead_facts x cross join lateral (values ('created', true),
+            from \(facts["lead_facts"]) x cross join lateral (values ('created', true),
                 ('converted', x.status = 'converted' and \(until("(x.converted_at at time zone \(zone))::date"))))
                 as k(kind, happened)
             where not x.deleted and k.happened
@@ -99,7 +100,7 @@ struct ReportStatement: Sendable {
             select x.id, k.kind, k.day, \(inCurrency("x")) as amount, x.owner_id, x.team_id, x.account_id, x.product_id,
                 x.product_name, x.business_line_id, x.stage, x.source, null::text as grade, x.lead_id,
                 null::date as first_order, x.lost_reason, x.competitor
-            from \(schema).opportunity_facts x cross join lateral (values
+            from \(facts["opportunity_facts"]) x cross join lateral (values
                 ('created', (x.opened_at at time zone \(zone))::date), (nullif(x.status, 'open'), x.close_date),
                 (case when \(isOpen) then 'open' end, null)) as k(kind, day)
             where not x.deleted and \(isWorth) and (k.kind in ('created', 'open') or (k.kind in ('won', 'lost') and k.day is not null))
@@ -115,14 +116,14 @@ struct ReportStatement: Sendable {
             null::numeric as amount, x.owner_id, x.team_id, x.id as account_id, null::uuid as product_id,
             null::text as product_name, x.business_line_id, null::text as stage, x.source, null::text as grade,
             x.lead_id, r.first_order, null::text as lost_reason, null::text as competitor
-        from \(schema).account_facts x left join (\(firstOrders)) r on r.account_id = x.id
+        from \(facts["account_facts"]) x left join (\(firstOrders)) r on r.account_id = x.id
         where not x.deleted
         union all
         select x.id, 'orders', x.ordered_on, \(inCurrency("x")), coalesce(x.owner_id, c.owner_id),
             coalesce(x.team_id, c.team_id), x.account_id, x.product_id, null,
             coalesce(x.business_line_id, c.business_line_id), null, c.source, null, c.lead_id, r.first_order,
             null, null
-        from \(schema).order_facts x left join \(schema).account_facts c on c.id = x.account_id
+        from \(facts["order_facts"]) x left join \(facts["account_facts"]) c on c.id = x.account_id
         left join (\(firstOrders)) r on r.account_id = x.account_id
         where not x.deleted and x.status = 'placed'
         """
@@ -130,7 +131,7 @@ struct ReportStatement: Sendable {
 
     private var firstOrders: SQL {
         """
-        select account_id, min(ordered_on) as first_order from \(schema).order_facts
+        select account_id, min(ordered_on) as first_order from \(facts["order_facts"]) as o
         where not deleted and status = 'placed' group by account_id
         """
     }

@@ -132,7 +132,7 @@ struct StageReport: Sendable {
             )
             select place.pipeline_id, place.stage, count(*) filter (where k.kind = 'won') as won,
                 count(*) filter (where k.kind = 'lost') as lost\(raw: names)
-            from keyed k join \(schema).opportunity_facts o on o.id = k.id
+            from keyed k join \(statement.facts["opportunity_facts"]) o on o.id = k.id
             join furthest f on f.id = k.id and f.pipeline_id = o.pipeline_id
             join place on place.pipeline_id = o.pipeline_id and (place.place <= f.place or k.kind = 'won')
             where k.kind in ('won', 'lost') group by place.pipeline_id, place.stage\(raw: names)
@@ -144,9 +144,9 @@ struct StageReport: Sendable {
         let schema = statement.tenant.schema
         return """
             \(statement.keyed), stay as (
-                select e.pipeline_id, e.stage, e.entered_at, coalesce(
+                select e.pipeline_id, e.stage, e.entered_at, coalesce(e.closed_at,
                     lead(e.entered_at) over (partition by e.id order by e.version), o.closed_at) as left_at
-                from \(schema).stage_facts e join \(schema).opportunity_facts o on o.id = e.id
+                from \(schema).stage_facts e join \(statement.facts["opportunity_facts"]) o on o.id = e.id
                 where e.id in (select id from keyed where kind in ('open', 'won', 'lost')))
             select pipeline_id, stage, count(*), round((percentile_cont(0.5) within group (order by days))::numeric, 2)::float8,
                 round(avg(days)::numeric, 2)::float8

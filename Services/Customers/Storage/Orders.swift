@@ -37,7 +37,9 @@ struct Orders: Sendable {
         var told: [Result<Order, Problem>] = []
         for draft in drafts { told.append(lookups.resolve(draft, tenant)) }
         let touched = Set(told.compactMap { try? $0.get().accountID } + lookups.existing.values.compactMap(\.accountID))
-        var ledger = try await OrderLedger.load(Array(touched), tenant: tenant, accounts: accounts, now: context.now)
+        var ledger = try await OrderLedger.load(
+            Array(touched), moving: lookups.existing.values.map(\.id), tenant: tenant, accounts: accounts,
+            now: context.now)
         // Before they move the figures of an account.
         for (key, known) in lookups.existing {
             lookups.refusals[key] = try await resource.refusal(by: known, context)
@@ -147,7 +149,8 @@ struct Orders: Sendable {
             try OrderDecision.check(modification.new.orderedOn, today: context.now.date(in: tenant.zone))
         }
         let touched = OrderDecision.touchedAccounts(before: modification.old, after: modification.new)
-        var ledger = try await OrderLedger.load(Array(touched), tenant: tenant, accounts: accounts, now: context.now)
+        var ledger = try await OrderLedger.load(
+            Array(touched), moving: [modification.old.id], tenant: tenant, accounts: accounts, now: context.now)
         guard let account = modification.new.accountID, ledger.account(account) != nil else {
             throw Accounts.unknown("/accountId", modification.new.accountID?.lowercased ?? "")
         }

@@ -42,7 +42,7 @@ struct SessionAPI: Sendable {
                 .post, "/v1/sessions", id: "createSession", summary: "Log in", tags: ["sessions"],
                 permission: .everyone,
                 body: .json(Self.schema(Self.logIn), limit: 8_192), responses: [Self.pair(201)],
-                errors: [.invalidCredentials, .validationFailed]
+                errors: [.invalidCredentials, .validationFailed], isHeavy: true
             ) { call in
                 let given = try Self.logIn.validate(create: try await call.json())
                 let pair = try await sessions.begin(
@@ -90,7 +90,7 @@ struct SessionAPI: Sendable {
                 description: "The user's sessions end.", tags: ["sessions"], permission: .everyone,
                 parameters: [.path("token", "The one-time value.", schema: ["type": "string"])],
                 body: .json(Self.schema(Self.newPassword), limit: 8_192), responses: [ResponseSpec(204, "Set.")],
-                errors: [.notFound, .validationFailed]
+                errors: [.notFound, .validationFailed], isHeavy: true
             ) { call in
                 let given = try Self.newPassword.validate(create: try await call.json())
                 let password = given.value("password", as: String.self) ?? ""

@@ -11,22 +11,15 @@ struct LoginThrottle: Sendable {
 
     let database: TenantDatabase
 
+    /// Counts an attempt as failed until it is ``forget(_:)``: who tries many passwords at once is stopped as soon as who
+    /// tries one after the other.
     /// - Throws: 429 while the login rests.
-    func admit(_ login: String, tenant: TenantID, now: Timestamp = .now()) async throws {
-        let rows = try await database.query(
-            tenant, "select locked_until from \(schema: tenant).login_attempts where login = \(Self.key(login))")
-        guard let until = try rows.first?.get(0, as: Timestamp?.self), until > now else { return }
-        throw Problem(
-            .rateLimited,
-            .init(en: "Too many failed attempts: wait before trying again.", zh: "失败次数过多，请稍后再试。"),
-            retryAfter: until - now)
-    }
-
-    func failed(_ login: String, tenant: TenantID, now: Timestamp = .now()) async throws {
+    func begin(_ login: String, tenant: TenantID, now: Timestamp = .now()) async throws {
         let longest = longest.inSeconds
-        _ = try await database.flight(
+        let results = try await database.flight(
             tenant,
             [
+                "delete from \(schema: tenant).login_attempts where last_at < \(now) - interval '1 day'",
                 """
                 insert into \(schema: tenant).login_attempts as a (login, failures, last_at)
                 values (\(Self.key(login)), 1, \(now))
@@ -36,9 +29,16 @@ struct LoginThrottle: Sendable {
                     locked_until = case when a.failures + 1 >= \(Self.free) and a.last_at >= excluded.last_at - interval '1 hour'
                         then excluded.last_at + make_interval(secs =>
                             least(\(longest), 30 * power(2, least(a.failures + 1 - \(Self.free), 10)))) end
+                where a.locked_until is null or a.locked_until <= excluded.last_at
                 """,
-                "delete from \(schema: tenant).login_attempts where last_at < \(now) - interval '1 day'",
+                "select locked_until from \(schema: tenant).login_attempts where login = \(Self.key(login))",
             ])
+        guard results[1].affected == 0 else { return }
+        let until = try results[2].first?.get(0, as: Timestamp?.self) ?? now
+        throw Problem(
+            .rateLimited,
+            .init(en: "Too many failed attempts: wait before trying again.", zh: "失败次数过多，请稍后再试。"),
+            retryAfter: max(until - now, .seconds(1)))
     }
 
     private var longest: Duration { Self.longest }

@@ -2,30 +2,21 @@ import HTTP
 import Runtime
 import Security
 
-/// Hashes and checks passwords off the loops, a few at a time: each takes some 200 ms of CPU and 32 MB.
+/// Hashes and checks passwords off the loops. Each takes some 200 ms of CPU and 32 MB: for endpoints that are heavy.
 struct Passwords: Sendable {
     private let cost: PasswordHash.Cost
-    private let turns = AsyncSemaphore(permits: 2, maximumWaiters: 64)
 
     init(cost: PasswordHash.Cost) { self.cost = cost }
 
     func hash(_ password: String) async throws -> String {
         let cost = cost
-        return try await inTurn { try PasswordHash(of: password, cost: cost).description }
+        return try await Blocking.run { try PasswordHash(of: password, cost: cost).description }
     }
 
     /// False without a stored hash, after the same work as with one.
     func check(_ password: String, against stored: String?) async throws -> Bool {
         let stored = stored.flatMap { PasswordHash($0) }
-        return try await inTurn { try PasswordHash.check(password, against: stored) }
-    }
-
-    private func inTurn<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value {
-        do {
-            return try await turns.withPermit { try await Blocking.run(work) }
-        } catch is WaiterQueueFull {
-            throw Problem(.unavailable, retryAfter: .seconds(5))
-        }
+        return try await Blocking.run { try PasswordHash.check(password, against: stored) }
     }
 
     /// Refuses a password that is too short to be one, or too long to hash.

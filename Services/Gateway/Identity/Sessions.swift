@@ -41,7 +41,7 @@ struct Sessions: Sendable {
             _ = try await passwords.check(password, against: nil)
             throw Self.refused
         }
-        try await throttle.admit(login, tenant: tenant.id)
+        try await throttle.begin(login, tenant: tenant.id)
         let rows = try await database.query(
             tenant.id,
             """
@@ -51,7 +51,6 @@ struct Sessions: Sendable {
             """)
         let hash = try rows.first?.get("password_hash", as: String.self)
         guard try await passwords.check(password, against: hash), let row = rows.first, let hash else {
-            try await throttle.failed(login, tenant: tenant.id)
             throw Self.refused
         }
         return try await open(user: try row.get("id"), proven: hash, login: login, tenant: tenant)

@@ -79,7 +79,7 @@ final class RateLimits: Middleware {
 
     /// Counts a proof of identity that proved nothing against its address, as a request without identity.
     func countFailure(of request: HTTPRequest) throws(Problem) {
-        try refuse(limits.stranger, take(.address(request.remoteAddress), limits.stranger, clock()).wait)
+        try refuse(limits.stranger, take(.address(request.remoteNetwork), limits.stranger, clock()).wait)
     }
 
     private func refuse(_ limit: RateLimit, _ wait: Duration?) throws(Problem) {
@@ -93,7 +93,7 @@ final class RateLimits: Middleware {
     private func take(_ call: Call) -> (RateLimit, left: Int, wait: Duration?) {
         let now = clock()
         guard let principal = call.principal else {
-            let (left, wait) = take(.address(call.request.remoteAddress), limits.stranger, now)
+            let (left, wait) = take(.address(call.request.remoteNetwork), limits.stranger, now)
             return (limits.stranger, left, wait)
         }
         let (left, wait) = take(.caller(principal.subject), limits.caller, now)

@@ -6,6 +6,7 @@ public struct Router: Sendable {
     fileprivate struct Route: Sendable {
         let id: String
         let permission: Permission
+        let isHeavy: Bool
         /// Nil when the handler keeps the time itself.
         let timeout: Duration?
         let body: RequestBody?
@@ -146,8 +147,8 @@ public struct Router: Sendable {
         let query = try Query(parsing: request.query)
         if let known = route.queryNames, let unknown = query.unknown(known) { throw unknown }
         return Call(
-            request: request, operation: route.id, permission: route.permission, path: path, query: query,
-            body: route.body, deadline: Deadline(start + (route.timeout ?? Self.longest)))
+            request: request, operation: route.id, permission: route.permission, isHeavy: route.isHeavy, path: path,
+            query: query, body: route.body, deadline: Deadline(start + (route.timeout ?? Self.longest)))
     }
 
     // MARK: - Errors
@@ -178,13 +179,14 @@ extension Router.Route {
     fileprivate init(_ endpoint: Endpoint, _ run: @escaping Endpoint.Handle) {
         let names = endpoint.parameters.filter { $0.place == .query }.map(\.name)
         self.init(
-            id: endpoint.id, permission: endpoint.permission, timeout: endpoint.timeout, body: endpoint.body,
-            queryNames: endpoint.query == .declared ? Set(names) : nil, run: run)
+            id: endpoint.id, permission: endpoint.permission, isHeavy: endpoint.isHeavy, timeout: endpoint.timeout,
+            body: endpoint.body, queryNames: endpoint.query == .declared ? Set(names) : nil, run: run)
     }
 
     fileprivate init(_ mount: Mount, _ run: @escaping Endpoint.Handle) {
         self.init(
-            id: mount.id, permission: mount.permission, timeout: mount.timeout, body: nil, queryNames: nil, run: run)
+            id: mount.id, permission: mount.permission, isHeavy: false, timeout: mount.timeout, body: nil,
+            queryNames: nil, run: run)
     }
 }
 

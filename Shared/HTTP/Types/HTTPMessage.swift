@@ -1,3 +1,5 @@
+import Glibc
+
 /// A request as the server hands it to the handler.
 public struct HTTPRequest: Sendable {
     public var method: HTTPMethod
@@ -33,6 +35,19 @@ public struct HTTPRequest: Sendable {
             path = target
             query = nil
         }
+    }
+}
+
+extension HTTPRequest {
+    /// The peer as limits count it: of an IPv6 address the first 64 bits, as anybody has all addresses behind them.
+    public var remoteNetwork: String {
+        guard remoteAddress.utf8.contains(UInt8(ascii: ":")) else { return remoteAddress }
+        var address = in6_addr()
+        guard inet_pton(AF_INET6, remoteAddress, &address) == 1 else { return remoteAddress }
+        withUnsafeMutableBytes(of: &address) { bytes in for index in 8..<16 { bytes[index] = 0 } }
+        var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
+        guard inet_ntop(AF_INET6, &address, &text, socklen_t(text.count)) != nil else { return remoteAddress }
+        return String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self) + "/64"
     }
 }
 

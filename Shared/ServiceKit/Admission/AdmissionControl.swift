@@ -7,20 +7,23 @@ import Values
 /// Lets no more requests in than can be answered soon, each tenant its share, and turns the rest away at once.
 ///
 /// What is let in beyond that would only wait further on, where it costs memory and everybody's time. Comes after the
-/// proof of identity. Operators always get in: they are who ends an overload.
+/// proof of identity; of those that need none, each address has its share. Operators always get in: they are who ends an
+/// overload.
 public final class AdmissionControl: Middleware {
     /// What is read of a body before its request takes a place: who sends slowly must not hold one.
     static let readFirst = 64 * 1024
 
     private let quick: AdmissionLane
     private let long: AdmissionLane
+    let heavy: AdmissionLane
 
     /// - Parameters:
     ///   - quick: for ordinary requests.
     ///   - long: for those that move much data.
+    ///   - heavy: for those that take a processor each.
     public init(
-        quick: AdmissionOptions = AdmissionOptions(), long: AdmissionOptions, group: EventLoopGroup,
-        metrics: MetricsRegistry, logger: Logger
+        quick: AdmissionOptions = AdmissionOptions(), long: AdmissionOptions, heavy: AdmissionOptions = .heavy,
+        group: EventLoopGroup, metrics: MetricsRegistry, logger: Logger
     ) {
         let refused = metrics.counters(
             "guanxi_admission_refused_total", help: "Requests turned away because too much was asked at once.",
@@ -28,8 +31,8 @@ public final class AdmissionControl: Middleware {
         func lane(_ name: String, _ options: AdmissionOptions) -> AdmissionLane {
             AdmissionLane(name, options, group: group, refused: refused.labelled(name), logger: logger)
         }
-        let lanes = [lane("quick", quick), lane("long", long)]
-        (self.quick, self.long) = (lanes[0], lanes[1])
+        let lanes = [lane("quick", quick), lane("long", long), lane("heavy", heavy)]
+        (self.quick, self.long, self.heavy) = (lanes[0], lanes[1], lanes[2])
         func provide(_ name: String, _ help: String, _ value: @escaping @Sendable (AdmissionLane.Load) -> Double) {
             metrics.provide("guanxi_admission_\(name)", .gauge, help: help) {
                 lanes.map { .init(value($0.load), [(name: "lane", value: $0.name)]) }
@@ -46,7 +49,7 @@ public final class AdmissionControl: Middleware {
 
     /// Whether somebody else than a tenant has asked for something within this time.
     public func serves(othersThan tenant: TenantID, within time: Duration) -> Bool {
-        quick.latest(besides: tenant).map { $0.duration(to: .now) < time } ?? false
+        quick.latest(besides: .tenant(tenant)).map { $0.duration(to: .now) < time } ?? false
     }
 
     public func respond(
@@ -54,13 +57,14 @@ public final class AdmissionControl: Middleware {
     ) async throws -> HTTPResponse {
         let principal = call.principal
         if principal?.kind == .operator { return try await next(call) }
-        if Self.isLong(call.request) { return try await long.run(for: principal?.tenant) { try await next(call) } }
+        let party = principal?.tenant.map { AdmissionParty.tenant($0) } ?? .network(call.request.remoteNetwork)
+        if !call.isHeavy, Self.isLong(call.request) { return try await long.run(for: party) { try await next(call) } }
         var call = call
         if case .stream = call.request.body.content {
             call.request.body = .bytes(try await call.request.body.collect(upTo: Self.readFirst))
         }
         let ready = call
-        return try await quick.run(for: principal?.tenant) { try await next(ready) }
+        return try await (call.isHeavy ? heavy : quick).run(for: party) { try await next(ready) }
     }
 
     /// Whether a request moves much data: rows in bulk, files, or a body that is not small.
@@ -68,6 +72,13 @@ public final class AdmissionControl: Middleware {
         if request.path.hasSuffix("/bulk") || request.path.hasSuffix("/imports") { return request.method == .post }
         return request.body.length.map { $0 > readFirst } ?? true
     }
+}
+
+/// Who competes with others for places.
+enum AdmissionParty: Sendable, Hashable {
+    case tenant(TenantID)
+    /// Of whoever has not proven who he is, see ``HTTPRequest/remoteNetwork``.
+    case network(String)
 }
 
 /// Requests of one kind, which compete with each other.
@@ -78,7 +89,7 @@ final class AdmissionLane: Sendable {
     }
 
     private struct State {
-        var queue: AdmissionQueue<TenantID?>
+        var queue: AdmissionQueue<AdmissionParty>
         var nextID: UInt64 = 0
         var waiters: [UInt64: Waiter] = [:]
         /// What was decided of requests that had not begun to wait.
@@ -111,49 +122,49 @@ final class AdmissionLane: Sendable {
         state.withLock { Load(limit: $0.queue.limit, running: $0.queue.running, waiting: $0.queue.waiting) }
     }
 
-    func latest(besides tenant: TenantID) -> ContinuousClock.Instant? {
-        state.withLock { $0.queue.latest(besides: tenant) }
+    func latest(besides party: AdmissionParty) -> ContinuousClock.Instant? {
+        state.withLock { $0.queue.latest(besides: party) }
     }
 
     /// Runs `body` when it is its turn.
     /// - Throws: a 503 problem when that is not soon.
     func run<Value: Sendable>(
-        for tenant: TenantID?, _ body: @Sendable () async throws -> Value
+        for party: AdmissionParty, _ body: @Sendable () async throws -> Value
     ) async throws -> Value {
-        try await enter(tenant)
+        try await enter(party)
         let began = ContinuousClock.now
-        defer { leave(tenant, began) }
+        defer { leave(party, began) }
         return try await body()
     }
 
-    private func leave(_ tenant: TenantID?, _ began: ContinuousClock.Instant) {
+    private func leave(_ party: AdmissionParty, _ began: ContinuousClock.Instant) {
         let now = ContinuousClock.now
         let waiters = state.withLock { state in
-            state.queue.finish(tenant, took: began.duration(to: now), now: now).compactMap {
+            state.queue.finish(party, took: began.duration(to: now), now: now).compactMap {
                 state.decide($0, .success(()))
             }
         }
         for waiter in waiters { waiter.resume() }
     }
 
-    private func enter(_ tenant: TenantID?) async throws {
+    private func enter(_ party: AdmissionParty) async throws {
         let (id, arrival, evicted) = state.withLock { state in
             let now = ContinuousClock.now
             state.nextID += 1
-            let (arrival, evicted) = state.queue.arrive(state.nextID, of: tenant, now: now)
+            let (arrival, evicted) = state.queue.arrive(state.nextID, of: party, now: now)
             return (state.nextID, arrival, evicted)
         }
         if let evicted { end(evicted, refusal()) }
         switch arrival {
         case .runs: return
         case .refused: throw refusal()
-        case .waits(let patience): try await wait(id, tenant, patience)
+        case .waits(let patience): try await wait(id, party, patience)
         }
     }
 
-    private func wait(_ id: UInt64, _ tenant: TenantID?, _ patience: Duration) async throws {
+    private func wait(_ id: UInt64, _ party: AdmissionParty, _ patience: Duration) async throws {
         let timer = group.here.schedule(after: patience) { [self] in
-            if withdraw(id, tenant) { end(id, refusal()) }
+            if withdraw(id, party) { end(id, refusal()) }
         }
         defer { timer.cancel() }
         try await withTaskCancellationHandler {
@@ -166,12 +177,12 @@ final class AdmissionLane: Sendable {
                 if let decision { waiter.resume(with: decision) }
             }
         } onCancel: {
-            if withdraw(id, tenant) { end(id, CancellationError()) }
+            if withdraw(id, party) { end(id, CancellationError()) }
         }
     }
 
-    private func withdraw(_ id: UInt64, _ tenant: TenantID?) -> Bool {
-        state.withLock { $0.queue.withdraw(id, of: tenant) }
+    private func withdraw(_ id: UInt64, _ party: AdmissionParty) -> Bool {
+        state.withLock { $0.queue.withdraw(id, of: party) }
     }
 
     /// Ends the wait of a request that is in the queue no longer.

@@ -33,6 +33,15 @@ public struct AdmissionOptions: Sendable, Hashable {
     }
 }
 
+extension AdmissionOptions {
+    /// For what takes a processor and some tens of megabytes each: a few at once leave the others room to breathe.
+    public static let heavy: AdmissionOptions = {
+        var options = AdmissionOptions.fixed(2, share: 1)
+        options.waiting = 64
+        return options
+    }()
+}
+
 /// Whose turn it is among requests that want to run: decided without I/O.
 ///
 /// Whoever has the fewest running goes first, so that a tenant with a thousand requests delays the others by what runs and
