@@ -44,6 +44,7 @@ struct Migrate: Sendable {
         "database-servers", value: "LIST", environment: "GUANXI_DATABASE_SERVERS",
         help: "Further servers for tenants, as superuser: name=URL, separated by spaces.")
 
+    static let extraSet = "extra"
     static let extraFolder = Command.Option(
         "extra", value: "FOLDER",
         help: "Migrations of your own: FOLDER/leads/tenant/0001_name.sql, FOLDER/leads/shared/…")
@@ -95,7 +96,7 @@ struct Migrate: Sendable {
 
     /// A service's migrations of the installation's own.
     static func extra(in folder: URL, of service: String) throws -> MigrationSet {
-        try MigrationSet(name: "extra", folder: folder.appending(path: service))
+        try MigrationSet(name: extraSet, folder: folder.appending(path: service))
     }
 
     static func servers(_ list: String) throws -> [String: PostgresConfiguration] {
@@ -203,7 +204,13 @@ struct Migrate: Sendable {
 
     /// Makes the first operator's key, readable by the file's owner alone.
     func makeOperatorKey(_ path: String) async throws {
-        guard !FileManager.default.fileExists(atPath: path) else { return }
+        if let size = try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int {
+            guard size > 0 else {
+                throw CommandFailure(
+                    "\(path) is empty, as an interrupted run left it: remove it, and run this again for a key")
+            }
+            return
+        }
         // The file first, and never readable by others: a key that cannot be kept is not made.
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
@@ -214,6 +221,7 @@ struct Migrate: Sendable {
         do {
             let key = try await GatewayService.createOperatorKey("first operator", database: database)
             try file.write(contentsOf: Data((key + "\n").utf8))
+            try file.synchronize()
         } catch {
             unlink(path)
             await database.database.close()

@@ -86,8 +86,15 @@ enum TenantCommands {
             let tenant = try await named(call.arguments[0]) { try await api.send(.get, $0) }
             let name = "\(tenant.cell("slug")) (\(tenant.cell("name")))"
             try call.confirm("Remove the tenant \(name) with all its data, for ever?")
-            _ = try await named(tenant.cell("id")) { try await api.send(.delete, $0, patience: .seconds(120)) }
-            call.answer(["deleted": tenant["id"] ?? .null]) { "\(name) is removed\n" }
+            let answer = try await named(tenant.cell("id")) {
+                try await api.send(.delete, $0, patience: .seconds(120))
+            }
+            let isGone = answer == .null
+            call.answer(["deleted": tenant["id"] ?? .null, "complete": .bool(isGone)]) {
+                isGone
+                    ? "\(name) is removed\n"
+                    : "\(name) is no longer there; what a service that is away has of it is removed when that is back\n"
+            }
         }
     }
 

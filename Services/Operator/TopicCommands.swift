@@ -11,11 +11,12 @@ enum TopicCommands {
     static let log: [Command.Option] = [
         .init(
             "event-log", value: "kind", default: "postgres", environment: "GUANXI_EVENT_LOG",
-            choices: ["kafka", "postgres"], help: "Which log the services use."),
-        .init(
-            "bootstrap-servers", value: "servers", environment: "KAFKA_BOOTSTRAP_SERVERS",
-            help: "Kafka's host:port,host:port."),
+            choices: ["kafka", "postgres"], help: "Which log the services use."), bootstrapServers,
     ]
+
+    static let bootstrapServers = Command.Option(
+        "bootstrap-servers", value: "servers", environment: "KAFKA_BOOTSTRAP_SERVERS",
+        help: "Kafka's host:port,host:port.")
 
     static let command = Command(
         "topics", summary: "The event log's topics.",

@@ -38,14 +38,22 @@ extension EventConsumer {
     public var status: ConsumerStatus { progress.withLock { $0.status } }
 
     /// Looks after lag and progress; throws when the consumption has to begin anew.
-    func watch() async throws {
+    ///
+    /// Only what waits in its own partitions says that a member stands still: what another one has not done yet is not
+    /// brought on by this one's leaving the group.
+    func watch(_ consumption: EventConsumption) async throws {
         var lastApplied = -1
         var since = ContinuousClock.now
         while true {
             try await Task.sleep(for: .seconds(5))
-            guard let lag = try? await lag() else { continue }
+            guard let missing = try? await missing() else {
+                progress.withLock { $0.status.lag = nil }
+                continue
+            }
+            let own = consumption.partitions
+            let lag = missing.filter { own.contains($0.key) }.values.reduce(0, +)
             let (done, isResting) = progress.withLock { progress in
-                progress.status.lag = lag
+                progress.status.lag = missing.values.reduce(0, +)
                 return (progress.status.applied + progress.status.repeats + progress.status.parked, progress.isResting)
             }
             if done != lastApplied || lag == 0 || isResting {
@@ -61,12 +69,14 @@ extension EventConsumer {
     }
 
     /// Events in the log that this group has not done, over all members.
-    public func lag() async throws -> Int64 { try await missing(from: try await ends()) }
+    public func lag() async throws -> Int64 { try await missing().values.reduce(0, +) }
+
+    private func missing() async throws -> [TopicPartition: Int64] { try await missing(from: try await ends()) }
 
     /// Returns true when everything that is in the log now has been done, false when the time ran out first.
     public func waitUntilCaughtUp(within limit: Duration) async throws -> Bool {
         let ends = try await ends()
-        return try await poll(limit) { try await self.missing(from: ends) == 0 }
+        return try await poll(limit) { try await self.missing(from: ends).allSatisfy { $0.value == 0 } }
     }
 
     /// Returns true when the projection has done an aggregate's event of that sequence or a later one, false when the
@@ -110,7 +120,7 @@ extension EventConsumer {
         return ends
     }
 
-    private func missing(from ends: [TopicPartition: Range<Int64>]) async throws -> Int64 {
+    private func missing(from ends: [TopicPartition: Range<Int64>]) async throws -> [TopicPartition: Int64] {
         let rows = try await database.consume { [self] tx in
             try await tx.events().query(inbox.offsets(configuration.topics))
         }
@@ -118,6 +128,8 @@ extension EventConsumer {
         for row in rows {
             next[TopicPartition(try row.get(0), Int(try row.get(1, as: Int32.self)))] = try row.get(2)
         }
-        return ends.reduce(0) { $0 + max(0, $1.value.upperBound - max($1.value.lowerBound, next[$1.key] ?? 0)) }
+        return ends.reduce(into: [:]) { missing, end in
+            missing[end.key] = max(0, end.value.upperBound - max(end.value.lowerBound, next[end.key] ?? 0))
+        }
     }
 }

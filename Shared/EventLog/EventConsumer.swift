@@ -103,8 +103,9 @@ public final class EventConsumer: Sendable {
         while true {
             do {
                 try await withThrowingTaskGroup(of: Void.self) { tasks in
-                    tasks.addTask { try await self.consume() }
-                    tasks.addTask { try await self.watch() }
+                    let consumption = EventConsumption(self)
+                    tasks.addTask { try await self.consume(consumption) }
+                    tasks.addTask { try await self.watch(consumption) }
                     defer { tasks.cancelAll() }
                     try await tasks.next()
                 }
@@ -117,10 +118,10 @@ public final class EventConsumer: Sendable {
         }
     }
 
-    private func consume() async throws {
+    private func consume(_ consumption: EventConsumption) async throws {
         try await log.consume(
             group: configuration.group, topics: configuration.topics, batch: configuration.batch,
-            subscriber: EventConsumption(self))
+            subscriber: consumption)
     }
 
     // MARK: - Pausing

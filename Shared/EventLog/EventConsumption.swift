@@ -11,6 +11,9 @@ final class EventConsumption: EventSubscriber {
 
     init(_ consumer: EventConsumer) { self.consumer = consumer }
 
+    /// Those assigned to this member.
+    var partitions: Set<TopicPartition> { stored.withLock { Set($0.keys) } }
+
     // MARK: - Assignment
 
     func assigned(_ partitions: Set<TopicPartition>) async throws -> [TopicPartition: EventPosition] {

@@ -91,7 +91,9 @@ public final class KafkaEventLog: EventLog {
             defer { state.producer = nil }
             return state.producer
         }
-        await producer?.close()
+        guard let producer else { return }
+        // Also when whoever closes it has no time left: it ends by itself after a few seconds.
+        await Task(executorPreference: group.next()) { await producer.close() }.value
     }
 
     // MARK: - Consuming

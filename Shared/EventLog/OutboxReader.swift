@@ -18,6 +18,9 @@ enum OutboxReader {
         o.traceparent, o.actor, o.data
         """
 
+    /// Of the data of one read, in bytes. Rows beyond come without it and are read again.
+    static let mostBytes: Int64 = 8 << 20
+
     /// The transaction's part of the outbox that a snapshot does not see; indexable.
     private static func unseen(_ snapshot: String) -> SQL {
         """
@@ -46,10 +49,18 @@ enum OutboxReader {
                 """
             }
         return """
-            select s.snapshot, o.* from (select pg_current_snapshot()::text as snapshot) s
-            left join lateral (\(rows)) o on true
+            select s.snapshot, o.* from (select pg_current_snapshot()::text as snapshot) s left join lateral (
+                select id, tenant, event_id, source, type, aggregate_type, aggregate_id, sequence, occurred_at, traceparent,
+                    actor, case when bytes <= \(mostBytes) then data end as data, bytes > \(mostBytes) as is_beyond
+                from (
+                    select *, sum(octet_length(data)) over (rows unbounded preceding) as bytes from (\(rows)) o
+                ) o
+            ) o on true
             """
     }
+
+    /// Whether a row of ``statement(_:slots:page:)`` did not fit any more.
+    static func isBeyond(_ row: Row) throws -> Bool { try row.get(13, as: Bool?.self) ?? false }
 
     /// Reads a row of ``statement(_:slots:page:)``; `nil` for the one that only tells the snapshot.
     static func event(_ row: Row) throws -> OutboxEvent? {

@@ -11,9 +11,12 @@ public struct RelayStatus: Sendable, Hashable {
     public var slots = 0
     /// Events that wait; 0 when caught up, counted up to ``OutboxRelay/Options/countLimit`` while it is not.
     public var depth = 0
-    /// How long the oldest waiting event has waited; zero when caught up.
-    public var lag = Duration.zero
+    /// When the oldest waiting event occurred; nil when caught up.
+    public var oldest: Timestamp?
     public var failures = 0
+
+    /// How long the oldest waiting event has waited; zero when caught up.
+    public var lag: Duration { oldest.map { max(Timestamp.now() - $0, .zero) } ?? .zero }
 
     /// What relays of several servers have done and have before them together.
     public static func sum(_ parts: some Sequence<RelayStatus>) -> RelayStatus {
@@ -21,7 +24,7 @@ public struct RelayStatus: Sendable, Hashable {
             sum.published += part.published
             sum.slots += part.slots
             sum.depth += part.depth
-            sum.lag = max(sum.lag, part.lag)
+            sum.oldest = [sum.oldest, part.oldest].compactMap(\.self).min()
             sum.failures += part.failures
         }
     }
@@ -40,6 +43,8 @@ public final class OutboxRelay: Sendable {
         public var countLimit = 100_000
         /// How often cursors are stored while there is much to publish: what a crash leaves unstored is published again.
         public var storePace = Duration.milliseconds(50)
+        /// How often what waits is counted while the log is away.
+        public var countPace = Duration.seconds(5)
         /// How often an idle relay looks, unasked: soon after activity, and in the end.
         public var shortestWait = Duration.milliseconds(20)
         public var longestWait = Duration.milliseconds(250)
@@ -53,6 +58,8 @@ public final class OutboxRelay: Sendable {
     let report: EventLogNotice.Report
     private let bell = Bell()
     let state = Mutex(RelayStatus())
+    /// What the log is taking, or would if it were there: what is published up to this cursor only.
+    let appending = Mutex<(cursor: RelayCursor, slots: [Int16], since: ContinuousClock.Instant)?>(nil)
 
     public init(
         database: TenantDatabase, log: any EventLog, topic: String, options: Options = Options(),
@@ -75,6 +82,29 @@ public final class OutboxRelay: Sendable {
 
     /// Publishes until the task is cancelled. Troubles of database and log are waited out.
     public func run() async {
+        await withTaskGroup { group in
+            group.addTask { await self.publish() }
+            group.addTask { await self.count() }
+            await group.waitForAll()
+        }
+    }
+
+    /// Counts what waits while the log keeps an append waiting, who publishes cannot do it then.
+    private func count() async {
+        while (try? await Task.sleep(for: options.countPace)) != nil {
+            guard let held = appending.withLock({ $0 }), held.since.duration(to: .now) > options.countPace / 2
+            else { continue }
+            let statement = OutboxReader.depth(held.cursor, slots: held.slots, limit: options.countLimit)
+            // Where the database is away, too, what was counted last stands.
+            guard let row = try? await database.database.query(statement, role: database.outboxRole).single(),
+                let depth = try? row.get(0, as: Int.self), let oldest = try? row.get(1, as: Timestamp?.self)
+            else { continue }
+            guard appending.withLock({ $0?.since == held.since }) else { continue }
+            state.withLock { ($0.depth, $0.oldest) = (depth, oldest) }
+        }
+    }
+
+    private func publish() async {
         let loop = database.database.group.here
         await withTaskExecutorPreference(loop) {
             var delay = Duration.milliseconds(50)

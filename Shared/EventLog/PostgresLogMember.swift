@@ -138,6 +138,9 @@ private struct PostgresLogMember {
 
     // MARK: - Records
 
+    /// Of the bodies read at once of a partition, in bytes; one that is larger comes alone.
+    private static let mostBytes: Int64 = 1 << 20
+
     private func read() async throws -> [StoredRecord] {
         guard !next.isEmpty else { return [] }
         let from = next.sorted { $0.key < $1.key }
@@ -148,8 +151,12 @@ private struct PostgresLogMember {
                 as f(topic, partition, next)
             join shared.log_topic t on t.name = f.topic
             cross join lateral (
-                select * from shared.log_record r where r.topic = t.id and r.partition = f.partition
-                    and r."offset" >= f.next order by r."offset" limit \(Int64(batch))) r
+                select * from (
+                    select *, sum(coalesce(octet_length(body), 0)) over (order by "offset" rows unbounded preceding)
+                        - coalesce(octet_length(body), 0) as before from (
+                        select * from shared.log_record r where r.topic = t.id and r.partition = f.partition
+                            and r."offset" >= f.next order by r."offset" limit \(Int64(batch))) r
+                ) r where before < \(Self.mostBytes)) r
             limit \(Int64(batch))
             """)
         return try rows.map { row in

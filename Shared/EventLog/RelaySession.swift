@@ -78,10 +78,13 @@ struct RelaySession {
         // A snapshot taken before the update below sees neither it nor what commits meanwhile.
         let snapshot: String = try await session.query("select pg_current_snapshot()::text").single().get(0)
         let cursor = RelayCursor(snapshot: snapshot)
+        // Hours of events may be there: the usual limit would end this each time anew.
+        try await session.query("set statement_timeout = 0")
         _ = try await session.pipeline([
             "update shared.outbox set txid = pg_current_xact_id() where slot = any(\(slots))",
             OutboxReader.store(cursor, slots: slots, server: server),
         ])
+        try await session.query("reset statement_timeout")
         return cursor
     }
 
@@ -136,7 +139,7 @@ struct RelaySession {
         if published == nil {
             relay.state.withLock { state in
                 state.depth = 0
-                state.lag = .zero
+                state.oldest = nil
             }
         }
         return published
@@ -158,6 +161,8 @@ struct RelaySession {
             let session = self
             let goesOn = next.upper != nil && ahead == nil
             async let following = goesOn ? session.look(next, slots, nil) : nil
+            begin(page, cursor, slots)
+            defer { relay.appending.withLock { $0 = nil } }
             try await relay.log.append(page.events.map(\.record), to: relay.topic)
             // Only now: a relay that dies before publishes again, and the inbox skips the repeats. And before anything
             // else that can fail: what the log has taken is not published again for that.
@@ -179,12 +184,21 @@ struct RelaySession {
         return found.slots == slots ? found.page : nil
     }
 
+    /// Notes what is going to be published: it waits until the log has it.
+    private func begin(_ page: Page, _ cursor: RelayCursor, _ slots: [Int16]) {
+        relay.appending.withLock { $0 = (cursor, slots, .now) }
+        relay.state.withLock { state in
+            state.depth = max(state.depth, page.events.count)
+            state.oldest = page.events.map(\.time).min() ?? state.oldest
+        }
+    }
+
     /// Notes that a page is published; answers how much of what was counted waits.
     private func note(_ page: Page) -> Int {
         relay.state.withLock { state in
             state.published += page.events.count
             state.depth = max(0, state.depth - page.events.count)
-            if let first = page.events.first { state.lag = Timestamp.now() - first.time }
+            state.oldest = state.depth > 0 ? page.events.last?.time : nil
             return state.depth
         }
     }
@@ -203,10 +217,12 @@ struct RelaySession {
         let rows = try await session.query(OutboxReader.statement(read, slots: slots, page: size))
         guard let first = rows.first else { throw PostgresError.unexpected("the outbox read told no snapshot") }
         let snapshot: String = try first.get(0)
-        var events = try rows.compactMap(OutboxReader.event)
+        let fitting = try rows.prefix { try !OutboxReader.isBeyond($0) }
+        var events = try fitting.compactMap(OutboxReader.event)
         events.sort { $0.id < $1.id }
-        let step = cursor.next(
-            after: read, seenBy: snapshot, count: events.count, lastID: events.last?.id, page: size)
+        // What did not fit is as much as a page that is full.
+        let count = fitting.count < rows.count ? size + 1 : events.count
+        let step = cursor.next(after: read, seenBy: snapshot, count: count, lastID: events.last?.id, page: size)
         return Page(events: events, step: step, snapshot: snapshot)
     }
 
@@ -218,7 +234,7 @@ struct RelaySession {
         let oldest: Timestamp? = try row.get(1)
         relay.state.withLock { state in
             state.depth = depth
-            state.lag = oldest.map { Timestamp.now() - $0 } ?? .zero
+            state.oldest = oldest
         }
     }
 }

@@ -13,6 +13,11 @@ struct ConsumerState: Sendable {
     /// Messages held ahead of the owner before the queue is left alone, and how few are left when it goes on.
     static let high = 4_000
     static let low = 1_000
+    /// The same in bytes of their bodies.
+    static let highBytes = 16 << 20
+    static let lowBytes = 4 << 20
+    /// Of the messages that the owner is given at once; one that is larger comes alone.
+    static let mostBytes = 4 << 20
 
     var isClosed = false
     var fatal: KafkaError?
@@ -21,6 +26,7 @@ struct ConsumerState: Sendable {
     private(set) var isPaused = false
     private var changes: [KafkaConsumer.Happening] = []
     private var buffer = FIFO<ConsumedMessage>()
+    private var bytes = 0
     private var generation = 0
     private var isFull = false
 
@@ -32,11 +38,21 @@ struct ConsumerState: Sendable {
         if let fatal { throw fatal }
         if !changes.isEmpty { return (changes.removeFirst(), nil) }
         guard !buffer.isEmpty else { return (nil, nil) }
-        return (.messages(buffer.popFirst(limit)), refill())
+        return (.messages(pop(limit)), refill())
+    }
+
+    private mutating func pop(_ limit: Int) -> [ConsumedMessage] {
+        var size = 0
+        let taken = buffer.popFirst(limit) { message in
+            size += message.size
+            return size <= Self.mostBytes
+        }
+        bytes -= taken.reduce(0) { $0 + $1.size }
+        return taken
     }
 
     private mutating func refill() -> Action? {
-        guard isFull, buffer.count <= Self.low else { return nil }
+        guard isFull, buffer.count <= Self.low, bytes <= Self.lowBytes else { return nil }
         isFull = false
         guard isPaused else { return .look }
         isPaused = false
@@ -45,7 +61,7 @@ struct ConsumerState: Sendable {
 
     /// Whether one more event may be taken from the queue.
     mutating func maySwallow(tick: Bool) -> (Bool, Action?) {
-        guard buffer.count >= Self.high, !isClosed, !isPaused else { return (true, nil) }
+        guard buffer.count >= Self.high || bytes >= Self.highBytes, !isClosed, !isPaused else { return (true, nil) }
         guard isFull, tick else {
             isFull = true
             return (false, nil)
@@ -58,6 +74,7 @@ struct ConsumerState: Sendable {
     mutating func append(_ message: ConsumedMessage) {
         guard !isClosed, assigned.contains(message.source) else { return }
         buffer.append(message)
+        bytes += message.size
     }
 
     /// Partitions were given. False when the client is closing and must give them back.
@@ -83,6 +100,7 @@ struct ConsumerState: Sendable {
     mutating func restart(_ assignment: KafkaConsumer.Assignment) -> Bool {
         guard isCurrent(assignment) else { return false }
         buffer.removeAll()
+        bytes = 0
         isFull = false
         isPaused = false
         return true
@@ -92,7 +110,12 @@ struct ConsumerState: Sendable {
         generation += 1
         assigned = []
         buffer.removeAll()
+        bytes = 0
         isFull = false
         isPaused = false
     }
+}
+
+extension ConsumedMessage {
+    fileprivate var size: Int { message.value?.count ?? 0 }
 }

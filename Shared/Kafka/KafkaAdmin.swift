@@ -1,16 +1,19 @@
 import CRDKafka
 import Runtime
+import Synchronization
 
-/// Requests about topics and offsets. librdkafka's calls block, so they run on libuv's pool.
+/// Requests about topics and offsets. librdkafka's calls block, for seconds when no broker answers: so they run on threads of
+/// their own, a bounded number in all, and keep nobody else from the pool for blocking work.
 public struct KafkaAdmin: Sendable {
     let handle: KafkaHandle
-    private static let patience: Int32 = 10_000
+    /// Of one call, in milliseconds.
+    private static let patience: Int32 = 5_000
+    private static let threads = AsyncSemaphore(permits: 8, maximumWaiters: 4_096)
 
-    /// A blocking call, on libuv's pool.
     private func call<Value: Sendable>(_ body: @escaping @Sendable (OpaquePointer) throws -> Value) async throws
         -> Value
     {
-        try await Blocking.run { [handle] in try handle.use(body) }
+        try await Self.threads.withPermit { try await Blocking.runApart { [handle] in try handle.use(body) } }
     }
 
     /// Number of partitions of a topic; asks the cluster.
@@ -44,6 +47,17 @@ public struct KafkaAdmin: Sendable {
     /// Makes topics with the cluster's replication; those that exist are left alone.
     public func create(_ topics: [String], partitions: Int) async throws {
         guard !topics.isEmpty else { return }
+        let isGivenUp = Atomic(false)
+        try await withTaskCancellationHandler {
+            try await create(topics, partitions, isGivenUp: { isGivenUp.load(ordering: .relaxed) })
+        } onCancel: {
+            isGivenUp.store(true, ordering: .relaxed)
+        }
+    }
+
+    private func create(
+        _ topics: [String], _ partitions: Int, isGivenUp: @escaping @Sendable () -> Bool
+    ) async throws {
         try await call { client in
             var requests: [OpaquePointer?] = []
             defer { for request in requests { rd_kafka_NewTopic_destroy(request) } }
@@ -57,9 +71,11 @@ public struct KafkaAdmin: Sendable {
             let queue = rd_kafka_queue_new(client)
             defer { rd_kafka_queue_destroy(queue) }
             rd_kafka_CreateTopics(client, &requests, requests.count, nil, queue)
-            guard let event = rd_kafka_queue_poll(queue, 3 * Self.patience) else {
-                throw KafkaError(RD_KAFKA_RESP_ERR__TIMED_OUT)
-            }
+            // In short steps: nobody waits for a broker who has given up himself.
+            let end = ContinuousClock.now + .milliseconds(6 * Int(Self.patience))
+            var answer: OpaquePointer?
+            while answer == nil, !isGivenUp(), ContinuousClock.now < end { answer = rd_kafka_queue_poll(queue, 100) }
+            guard let event = answer else { throw KafkaError(RD_KAFKA_RESP_ERR__TIMED_OUT) }
             defer { rd_kafka_event_destroy(event) }
             try KafkaError.check(rd_kafka_event_error(event))
             var count = 0

@@ -1,12 +1,14 @@
 import CPostgres
 import Runtime
 
-// Cancelling what runs on the server: libpq 15 can only do it by a second, blocking connection (`PQcancel`), so it goes
-// to the blocking pool. A flight ends only after its cancel request has, or the request would hit the next one.
+// Cancelling what runs on the server: libpq 15 can only do it by a second, blocking connection (`PQcancel`). A flight ends
+// only after its cancel request has, or the request would hit the next one. A server that takes the connection and then
+// does nothing, as one that is stopped, holds the request for as long as it likes: so it has a thread of its own, and the
+// connection is closed when it takes too long, whatever the request does.
 
 extension PostgresConnection {
     /// How long a server that was asked to cancel may take before the connection is given up.
-    private static let patience = Duration.seconds(5)
+    static let patience = Duration.seconds(5)
 
     /// From a task's cancellation handler: any thread.
     func cancelFromAnywhere(_ flight: Flight) {
@@ -17,26 +19,26 @@ extension PostgresConnection {
         loop.preconditionOnLoop()
         guard !flight.isFinished else { return }
         flight.isCancelled = true
-        guard cancellation == nil else { return }
-        cancellation = Task(executorPreference: loop) {
-            await self.requestCancellation(of: flight)
-            self.cancellation = nil
-        }
+        guard !isCancelling else { return }
+        isCancelling = true
+        Task(executorPreference: loop) { await self.requestCancellation(of: flight) }
     }
 
     /// Asks again and again until the flight has ended: a request may arrive before the statement does.
     private func requestCancellation(of flight: Flight) async {
-        let end = ContinuousClock.now + Self.patience
+        let end = closeAfterPatience("the server did not answer a cancellation")
         while !flight.isFinished, let handle, let request = CancelRequest(handle) {
-            // A request that cannot be sent is the same as one that does nothing: the end is below.
-            try? await Blocking.run { request.send() }
-            if flight.isFinished { return }
-            if ContinuousClock.now > end {
-                close(PostgresError(.connectionLost, "the server did not answer a cancellation"))
-                return
-            }
+            // A request that cannot be sent is the same as one that does nothing: the timer ends it.
+            try? await Blocking.runApart { request.send() }
+            if flight.isFinished { break }
             try? await Task.sleep(for: .milliseconds(50))
         }
+        end.cancel()
+        cancellationEnded()
+    }
+
+    func closeAfterPatience(_ reason: String) -> ScheduledTimer {
+        loop.schedule(after: Self.patience) { [weak self] in self?.close(PostgresError(.connectionLost, reason)) }
     }
 }
 

@@ -182,7 +182,12 @@ extension PostgresConnection {
 
     private func waitForSocket() async throws {
         guard let copy else { throw PostgresError(.connectionLost, "it closed during a COPY") }
-        try await withCheckedThrowingContinuation { copy.wait($0) }
+        // A COPY that is broken off costs its connection: what the server still has to say of it is not waited for.
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { copy.wait($0) }
+        } onCancel: {
+            loop.execute { self.close(PostgresError(.closed, "the COPY was cancelled")) }
+        }
     }
 
     private func closing(_ error: PostgresError) -> PostgresError {

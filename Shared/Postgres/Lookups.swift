@@ -86,7 +86,11 @@ final class Lookups: @unchecked Sendable {
                 for (read, rows) in zip(reads, results) { read.end(.success(rows)) }
             }
         } catch {
-            if lane.isDeparting, reads.isEmpty { reads = take(lane) }
+            if lane.isDeparting, reads.isEmpty {
+                reads = take(lane)
+                // Those beyond a flight try their own luck.
+                depart(lane, role)
+            }
             await fail(reads, error, role)
         }
     }

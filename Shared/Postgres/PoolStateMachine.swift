@@ -63,6 +63,8 @@ struct PoolStateMachine {
     private var opening: [String: Int] = [:]
     /// The last roles of each connection.
     private var familiar: [ConnectionID: RecentRoles] = [:]
+    /// Until when no further connection is tried for a login that has some.
+    private var pauses: [String: ContinuousClock.Instant] = [:]
     /// Connections that are lent, by login.
     private var lent: [String: Int] = [:]
     private var nextWaiter = 0
@@ -169,6 +171,10 @@ struct PoolStateMachine {
     ) -> (open: String?, close: ConnectionID?) {
         let waiting = waiters.count { $0.request.login == login }
         guard waiting > opening[login, default: 0] else { return (nil, nil) }
+        if let pause = pauses[login] {
+            guard pause <= now || lent[login] == nil else { return (nil, nil) }
+            pauses[login] = nil
+        }
         var victim: ConnectionID?
         if total >= limit {
             guard let index = self.victim(for: login, now) else { return (nil, nil) }
@@ -185,11 +191,16 @@ struct PoolStateMachine {
         return passOn(id, login: login, role: nil, now)
     }
 
-    /// The waiters of that login cannot be served and are told so.
+    /// The waiters of that login cannot be served and are told so; where it has other connections that are lent, they wait
+    /// for those, and another is tried after a while.
     mutating func openingFailed(
         login: String, now: ContinuousClock.Instant = .now
     ) -> (refused: [WaiterID], actions: Actions) {
         endOpening(login)
+        guard lent[login] == nil else {
+            pauses[login] = now + Self.rest
+            return ([], refill(now))
+        }
         let refused = waiters.filter { $0.request.login == login }.map(\.id)
         waiters.removeAll { $0.request.login == login }
         return (refused, refill(now))

@@ -18,8 +18,9 @@ final class PostgresConnection: @unchecked Sendable {
     private var watcher: DescriptorWatcher?
     private var flights: [Flight] = []
     private var statements: StatementCache
-    /// The cancel request that is on its way to the server; no flight ends before it.
-    var cancellation: Task<Void, Never>?
+    /// A cancel request is on its way to the server; on an open connection no flight ends before it.
+    var isCancelling = false
+    private var afterCancellation: [() -> Void] = []
     var copy: CopyState?
     /// Called once, when the connection is closed by either side.
     var onClose: ((PostgresConnection) -> Void)?
@@ -68,7 +69,7 @@ final class PostgresConnection: @unchecked Sendable {
 
     /// Nothing is under way and no transaction is open: another lease may have it.
     var isClean: Bool {
-        handle != nil && flights.isEmpty && cancellation == nil && copy == nil
+        handle != nil && flights.isEmpty && !isCancelling && copy == nil
             && PQtransactionStatus(handle) == PQTRANS_IDLE
     }
 
@@ -276,16 +277,25 @@ final class PostgresConnection: @unchecked Sendable {
     }
 
     private func finish(_ flight: Flight) {
-        guard let cancellation else {
-            flight.resume()
-            return
-        }
-        // A cancel request that is under way must not hit what comes next.
         flight.isFinished = true
-        Task(executorPreference: loop) {
-            await cancellation.value
-            flight.resume()
-        }
+        // A cancel request that is under way must not hit what comes next.
+        whenNotCancelling { flight.resume() }
+    }
+
+    private func whenNotCancelling(_ body: @escaping () -> Void) {
+        if isCancelling, isOpen { afterCancellation.append(body) } else { body() }
+    }
+
+    func cancellationEnded() {
+        isCancelling = false
+        let waiting = afterCancellation
+        afterCancellation = []
+        for body in waiting { body() }
+    }
+
+    /// Waits until no cancel request can hit what comes next: it has arrived, or the connection is closed.
+    func untilNotCancelling() async {
+        await withCheckedContinuation { continuation in whenNotCancelling { continuation.resume() } }
     }
 
     // MARK: Closing
@@ -297,8 +307,9 @@ final class PostgresConnection: @unchecked Sendable {
         watcher?.close()
         watcher = nil
         PQfinish(handle)
-        let lost = flights
-        flights = []
+        let (lost, waiting) = (flights, afterCancellation)
+        (flights, afterCancellation) = ([], [])
+        for body in waiting { body() }
         for flight in lost {
             if flight.failure == nil { flight.failure = reason }
             finish(flight)

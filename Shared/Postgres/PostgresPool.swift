@@ -174,8 +174,10 @@ final class PostgresPool: @unchecked Sendable {
 extension PostgresConnection {
     /// Rolls back what a lease left open. Not cancellable: the next lease depends on it.
     fileprivate func clean() async {
-        await cancellation?.value
+        await untilNotCancelling()
         guard isOpen, copy == nil else { return close() }
+        let end = closeAfterPatience("the server did not end a transaction")
+        defer { end.cancel() }
         // The answer does not matter; whether the connection is clean afterwards does.
         _ = try? await run(Load(body: [SQL(raw: "rollback").unprepared()]), isCancellable: false)
     }

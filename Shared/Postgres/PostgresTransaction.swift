@@ -1,3 +1,4 @@
+import CPostgres
 import Synchronization
 
 /// A transaction that is open on a leased connection; usable until the closure it was given to returns.
@@ -179,9 +180,29 @@ public final class PostgresSession: Sendable {
         return try await connection.run(.init(body: statements))
     }
 
+    /// What the server keeps of a password (`PQencryptPasswordConn`, SCRAM-SHA-256), to be told instead of it: statements
+    /// with the password itself might be logged.
+    public func verifier(of password: String, for role: String) async throws -> String {
+        let connection = connection
+        return try await Task(executorPreference: connection.loop) {
+            try connection.verifier(of: password, for: role)
+        }.value
+    }
+
     /// Closes the connection instead of giving it back: its session holds something that could not be undone.
     public func discard() async {
         let connection = connection
         await Task(executorPreference: connection.loop) { connection.close() }.value
+    }
+}
+
+extension PostgresConnection {
+    fileprivate func verifier(of password: String, for role: String) throws -> String {
+        guard let handle else { throw PostgresError(.connectionLost, "it is closed") }
+        guard let text = PQencryptPasswordConn(handle, password, role, "scram-sha-256") else {
+            throw PostgresError(.usage, Self.message(handle))
+        }
+        defer { PQfreemem(text) }
+        return String(cString: text)
     }
 }

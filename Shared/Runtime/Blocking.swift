@@ -1,7 +1,7 @@
 import CLibUV
 import Synchronization
 
-/// Runs work that blocks (file access, name resolution, `PQcancel`, scrypt) on libuv's thread pool.
+/// Runs work that blocks (file access, opening connections, scrypt) on libuv's thread pool.
 ///
 /// The pool has 4 threads unless the environment variable `UV_THREADPOOL_SIZE` says otherwise.
 public enum Blocking {
@@ -20,6 +20,15 @@ public enum Blocking {
             }
         } onCancel: {
             loop.execute { job.cancel() }
+        }
+    }
+
+    /// Runs `work` on a thread of its own, for what may take very long or for ever: it takes nobody's turn on the pool.
+    ///
+    /// Waited for however long it takes, whether the task is cancelled or not.
+    public static func runApart<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            startThread { continuation.resume(with: Result { try work() }) }
         }
     }
 

@@ -22,9 +22,11 @@ public struct FIFO<Element> {
         return item
     }
 
-    /// Takes as many as there are, up to a limit.
-    public mutating func popFirst(_ limit: Int) -> [Element] {
-        let end = head + min(limit, count)
+    /// Takes as many as there are, up to a limit, while they fit; the first always does.
+    public mutating func popFirst(_ limit: Int, while fits: (Element) -> Bool = { _ in true }) -> [Element] {
+        var end = head
+        let last = head + min(limit, count)
+        while end < last, let item = items[end], fits(item) || end == head { end += 1 }
         let taken = items[head..<end].compactMap { $0 }
         for index in head..<end { items[index] = nil }
         head = end

@@ -90,6 +90,16 @@ public struct Bootstrap: Sendable {
             for command in commands where command.role.map({ !names.contains($0) }) ?? true {
                 try await session.query(command.sql)
             }
+            // Services enter as all of them with one password.
+            let further = names.filter {
+                $0.hasPrefix(roles.appPrefix) && Int($0.dropFirst(roles.appPrefix.count)) != nil
+            }
+            for login in further.union(roles.logins).sorted() {
+                guard let loginPassword else { break }
+                let verifier = try await session.verifier(of: loginPassword, for: login)
+                try await session.query(
+                    SQL(raw: "alter role \(SQL.quoted(login)) password \(SQL.literal(verifier))").unprepared())
+            }
             if try await session.query("select 1 from pg_database where datname = \(name)").isEmpty {
                 try await session.query(
                     SQL(raw: "create database \(SQL.quoted(name)) \(Self.form) owner \(SQL.quoted(roles.owner))")
@@ -108,19 +118,13 @@ public struct Bootstrap: Sendable {
     /// Statements that make the roles; those with a role's name only where it is missing.
     private func roleCommands(_ roles: RoleNames) -> [(role: String?, sql: SQL)] {
         let groups = [roles.owner, roles.tenants, roles.service, roles.events, roles.outbox]
-        let logins = [roles.appLogin(1), roles.consumerLogin, roles.relayLogin, roles.provisionLogin]
         let memberships = [
             (roles.appLogin(1), [roles.service]), (roles.consumerLogin, [roles.service, roles.events]),
             (roles.relayLogin, [roles.outbox]), (roles.provisionLogin, [roles.owner]),
         ]
         var commands: [(String?, SQL)] = groups.map { ($0, SQL(raw: "create role \(SQL.quoted($0)) nologin")) }
         // Logins without rights of their own.
-        commands += logins.map { ($0, SQL(raw: "create role \(SQL.quoted($0)) login noinherit")) }
-        if let loginPassword {
-            commands += logins.map {
-                (nil, SQL(raw: "alter role \(SQL.quoted($0)) password \(SQL.literal(loginPassword))"))
-            }
-        }
+        commands += roles.logins.map { ($0, SQL(raw: "create role \(SQL.quoted($0)) login noinherit")) }
         // Releases before ``RoleMaking`` made roles by themselves.
         if contracts { commands.append((nil, SQL(raw: "alter role \(SQL.quoted(roles.provisionLogin)) nocreaterole"))) }
         for (login, groups) in memberships {
@@ -132,8 +136,7 @@ public struct Bootstrap: Sendable {
 
     /// Who may enter the database.
     private static func doors(_ roles: RoleNames) -> [SQL] {
-        let logins = [roles.appLogin(1), roles.consumerLogin, roles.relayLogin, roles.provisionLogin]
-        let list = logins.map(SQL.quoted).joined(separator: ", ")
+        let list = roles.logins.map(SQL.quoted).joined(separator: ", ")
         let database = SQL.quoted(roles.database)
         return [
             SQL(raw: "grant connect on database \(database) to \(list)").unprepared(),
@@ -168,4 +171,9 @@ public struct Bootstrap: Sendable {
         }
         return ran
     }
+}
+
+extension RoleNames {
+    /// Those that are made with the database.
+    fileprivate var logins: [String] { [appLogin(1), consumerLogin, relayLogin, provisionLogin] }
 }

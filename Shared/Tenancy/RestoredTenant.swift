@@ -53,6 +53,12 @@ extension TenantProvisioner {
         }
     }
 
+    /// Tenants that were here once.
+    public func departed() async throws -> Set<TenantID> {
+        let rows = try await inspect { try await $0.query("select id from shared.departed_tenants") }
+        return Set(try rows.compactMap { TenantID(try $0.get(0)) })
+    }
+
     /// Makes the schema as it was when the backup was taken, empty and suspended.
     ///
     /// - Throws: ``Postgres/MigrationError`` when the backup is of a later version; ``TenancyError/slugTaken(_:)``.

@@ -188,15 +188,24 @@ extension TenantDatabase {
             """
     }
 
-    /// Checks at a service's start that the database is ready for this program.
+    /// Checks at a service's start that the database is ready for this program. Another server that is away is felt by its
+    /// tenants alone.
     ///
     /// - Parameters:
     ///   - sets: the migrations the program was made with; the database may have later ones, not fewer.
     ///   - services: how many programs like this one share the server.
+    /// - Returns: the other servers that did not answer.
     /// - Throws: ``TenancyError/notPrepared(database:reason:)``, or ``PostgresError`` when the server or the database is
     ///   not there.
-    public func verify(sets: [MigrationSet], services: Int = 5) async throws {
-        for place in everywhere { try await place.verifyHere(sets, services) }
+    @discardableResult
+    public func verify(sets: [MigrationSet], services: Int = 5) async throws -> [String] {
+        var away: [String] = []
+        for place in everywhere {
+            do { try await place.verifyHere(sets, services) } catch let error as PostgresError
+                where !place.isHome && error.isUnavailable
+            { away.append(place.server) }
+        }
+        return away
     }
 
     private func verifyHere(_ sets: [MigrationSet], _ services: Int) async throws {

@@ -17,6 +17,9 @@ public struct TenantProvisioner: Sendable {
     var roles: RoleNames { tenants.roles }
     var login: DatabaseRole { DatabaseRole(roles.owner, login: roles.provisionLogin) }
 
+    /// Whether it knows migrations by this name.
+    public func has(_ set: String) -> Bool { sets.contains { $0.name == set } }
+
     /// What a schema that has had every migration has.
     var currentVersion: JSON {
         let versions = sets.filter { !$0.tenant.isEmpty }.map { ($0.name, JSON.int(Int64($0.tenant.count))) }
@@ -45,8 +48,11 @@ public struct TenantProvisioner: Sendable {
             // One after the other: each chooses the login with the fewest tenants.
             let results = try await transaction.pipeline([
                 Self.turn, "\(Tenant.select) where id = \(description.id.text)", Self.loginCounts,
+                "select from shared.departed_tenants where id = \(description.id.text)",
             ])
             if let existing = results[1].first { return try Tenant(existing) }
+            // A word that was under way when it was deleted does not make it anew. Away it may have been, and come again.
+            guard !tenants.isHome || results[3].isEmpty else { throw TenancyError.unknown(description.id) }
             let choice = try Self.chooseLogin(results[2])
             let statements = try create(description, choice)
             do {

@@ -156,6 +156,28 @@ public final class TestPostgres: Sendable {
     /// The pipes whose end is the servers' end.
     private static let lifelines = Mutex<[Pipe]>([])
 
+    /// Runs `body` while the private server's processes are stopped: connections to it are taken, and nobody answers.
+    public func whileFrozen<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
+        guard let folder else { throw Failure(description: "A foreign server is not stopped.") }
+        func signal(_ name: String) async throws {
+            let script = "pid=$(head -n 1 '\(folder)/data/postmaster.pid'); kill -\(name) $pid $(pgrep -P $pid)"
+            let status = try await Blocking.run {
+                let process = Process()
+                process.executableURL = URL(filePath: "/bin/sh")
+                process.arguments = ["-c", script]
+                try process.run()
+                process.waitUntilExit()
+                return process.terminationStatus
+            }
+            guard status == 0 else { throw Failure(description: "The server took no SIG\(name).") }
+        }
+        try await signal("STOP")
+        let outcome: Result<Value, any Error>
+        do { outcome = .success(try await body()) } catch { outcome = .failure(error) }
+        try await signal("CONT")
+        return try outcome.get()
+    }
+
     /// Stops the private server (`immediate`: as a crash would) and starts it again on the same data.
     public func restart() async throws {
         guard let folder else { throw Failure(description: "A foreign server is not restarted.") }

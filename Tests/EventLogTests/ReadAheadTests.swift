@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import Postgres
 import Synchronization
 import Tenancy
@@ -48,6 +49,44 @@ struct ReadAheadTests {
             let next = Self.relay(fixture, log)
             try await running(next.run) { try await eventually { log.events.count >= 80 && next.status.depth == 0 } }
             #expect(log.sequences == Dictionary(uniqueKeysWithValues: names.map { ($0, Array(1...10)) }))
+        }
+    }
+
+    /// However large events are, a relay holds some megabytes of them.
+    @Test func largeEventsArePublishedAFewAtATime() async throws {
+        try await Fixture.with { fixture in
+            let data: JSON = ["text": .string(String(repeating: "x", count: 800_000))]
+            for sequence in 1...30 as ClosedRange<Int64> {
+                try await fixture.write([fixture.event("a\(sequence % 3)", (sequence + 2) / 3, data: data)])
+            }
+            let log = Recording()
+            let relay = OutboxRelay(database: fixture.tenants, log: log, topic: fixture.topic)
+            try await running(relay.run) { try await eventually { log.events.count >= 30 && relay.status.depth == 0 } }
+            #expect(log.sequences == Dictionary(uniqueKeysWithValues: (0..<3).map { ("a\($0)", Array(1...10)) }))
+            #expect(log.largest > 1 << 20 && log.largest <= 8 << 20, "\(log.largest)")
+        }
+    }
+
+    /// While the log takes nothing it is told how much waits, and since when.
+    @Test func whatWaitsIsCountedWhileTheLogIsAway() async throws {
+        try await Fixture.with { fixture in
+            let log = Recording()
+            let (gate, open) = AsyncStream.makeStream(of: Void.self)
+            log.afterEach = { for await _ in gate {} }
+            var options = OutboxRelay.Options()
+            options.countPace = .milliseconds(20)
+            let relay = OutboxRelay(database: fixture.tenants, log: log, topic: fixture.topic, options: options)
+            try await running(relay.run) {
+                try await fixture.write([fixture.event("a", 1)])
+                relay.nudge()
+                try await eventually { relay.status.depth == 1 && relay.status.lag > .zero }
+                try await fixture.write((2...40).map { fixture.event("a", $0) })
+                try await eventually { relay.status.depth == 40 }
+                let lag = relay.status.lag
+                try await eventually { relay.status.lag > lag }
+                open.finish()
+                try await eventually { log.events.count == 40 && relay.status.depth == 0 && relay.status.lag == .zero }
+            }
         }
     }
 
@@ -137,6 +176,7 @@ private final class Recording: AppendOnlyLog {
     private struct State {
         var events: [CloudEvent] = []
         var appends = 0
+        var largest = 0
         var first: (@Sendable () async throws -> Void)?
         var each: (@Sendable () async throws -> Void)?
     }
@@ -145,6 +185,8 @@ private final class Recording: AppendOnlyLog {
     private let state = Mutex(State())
 
     var events: [CloudEvent] { state.withLock { $0.events } }
+    /// Bytes of the largest append.
+    var largest: Int { state.withLock { $0.largest } }
     var sequences: [String: [Int64]] {
         events.reduce(into: [:]) { $0[$1.aggregateID, default: []].append($1.sequence) }
     }
@@ -162,6 +204,7 @@ private final class Recording: AppendOnlyLog {
         let act = state.withLock { state in
             state.events += events
             state.appends += 1
+            state.largest = max(state.largest, records.reduce(0) { $0 + ($1.body?.count ?? 0) })
             return state.appends == 1 ? state.first ?? state.each : state.each
         }
         try await act?()

@@ -203,6 +203,7 @@ final class BehindTheGateway: Sendable {
     private struct State {
         var tenants: [String: String] = [:]
         var refuses = false
+        var keeps = false
     }
 
     private let state = Mutex(State())
@@ -212,6 +213,12 @@ final class BehindTheGateway: Sendable {
 
     /// Status by tenant, as the gateway told it.
     var tenants: [String: String] { state.withLock { $0.tenants } }
+
+    /// While true, no tenant can be removed.
+    var keeps: Bool {
+        get { state.withLock { $0.keeps } }
+        set { state.withLock { $0.keeps = newValue } }
+    }
 
     /// While true, no tenant can be made.
     var refuses: Bool {
@@ -239,8 +246,11 @@ final class BehindTheGateway: Sendable {
                     permission: TenantEndpoints.permission,
                     responses: [ResponseSpec(204, "")]
                 ) { call in
-                    self.state.withLock { $0.tenants[call.path.string("id")] = nil }
-                    return .noContent
+                    self.state.withLock { state in
+                        guard !state.keeps else { return HTTPResponse(.internalServerError) }
+                        state.tenants[call.path.string("id")] = nil
+                        return .noContent
+                    }
                 },
             ],
             mounts: [

@@ -96,6 +96,21 @@ import Values
         #expect(try await gateway.call(.post, "/v1/tenants", body, as: gateway.operatorKey).status == 201)
     }
 
+    /// What a service that is away has of a deleted tenant is removed when it is back; until then nobody says it is gone.
+    @Test func aTenantIsGoneOnlyWhenEveryServiceRemovedIt() async throws {
+        let gateway = try await GatewayFixture.shared()
+        let unit = try await gateway.unit()
+        gateway.services.keeps = true
+        let deleted = try await gateway.call(.delete, "/v1/tenants/\(unit.slug)", as: gateway.operatorKey)
+        gateway.services.keeps = false
+        #expect(deleted.status == 202 && deleted.json["status"] == "deleting")
+        #expect(try await gateway.call(.get, "/v1/tenants/\(unit.slug)", as: gateway.operatorKey).status == 404)
+        #expect(gateway.services.tenants[unit.id.text] != nil)
+        let other = try await gateway.unit()
+        let gone = try await gateway.call(.delete, "/v1/tenants/\(other.slug)", as: gateway.operatorKey)
+        #expect(gone.status == 204 && gateway.services.tenants[other.id.text] == nil)
+    }
+
     @Test func whatIsWrongWithATenantIsNamed() async throws {
         let gateway = try await GatewayFixture.shared()
         let unit = try await gateway.unit()

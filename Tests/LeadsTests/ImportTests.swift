@@ -1,3 +1,4 @@
+import CSV
 import Foundation
 import HTTP
 import JSON
@@ -68,7 +69,7 @@ import Values
             try await store.writer.commit(tenant, [release])
             let job = try #require(try await store.take(["leads"], tenant: tenant))
             try await store.writer.commit(tenant, [release])
-            async let other: Void = service.leads.importer.run(job, tenant)
+            async let other = service.leads.importer.run(job, tenant) { false }
             _ = try? await imports.worker.runOne(tenant)
             _ = try? await other
             try await store.writer.commit(tenant, [release])
@@ -101,6 +102,41 @@ import Values
             #expect(other.status == 422 && other.body["code"] == "idempotencyKeyReused")
             #expect(try await imports.companies() == ["X"])
         }
+    }
+
+    @Test func `a file gives way to others after its turn, and goes on where it was`() async throws {
+        try await LeadsFixture.with { service in
+            let imports = Imports(service)
+            let lines = (0..<600).map { "C\($0),R\n" }.joined()
+            let id = try await imports.send(Array(("company,region\n" + lines).utf8))
+            let tenant = service.tenant.id
+            imports.worker.nudge(.make())
+            for rows in [250, 500] {
+                #expect(try await imports.worker.runOne(tenant, for: .zero))
+                let job = try await imports.get("/v1/leads/imports/\(id)")
+                #expect(job["status"] == "queued" && job["rows"]?.int == Int64(rows))
+            }
+            #expect(try await imports.worker.runOne(tenant, for: .zero))
+            #expect(try await imports.get("/v1/leads/imports/\(id)")["created"] == 600)
+            #expect(try await service.count("select count(*) from \(service.tenant.schema).leads") == 600)
+        }
+    }
+
+    @Test func `rows of a batch are few where they are large`() throws {
+        /// - Parameter rows: how many cells of fifty thousand bytes each has, of twenty.
+        func head(_ rows: [Int]) throws -> Int {
+            let reader = CSVReader(options: CSVOptions())
+            let cell = String(repeating: "x", count: 50_000)
+            let lines = [(0..<20).map { "c\($0)" }] + rows.map { count in (0..<20).map { $0 < count ? cell : "" } }
+            let text = lines.map { $0.joined(separator: ",") + "\n" }.joined()
+            let records = try reader.read(Array(text.utf8)) + reader.finish()
+            return Resource<Lead>.head(of: records, upTo: 3).count
+        }
+        #expect(try head([1, 1, 1, 1]) == 3)
+        #expect(try head([12, 12, 1]) == 1)
+        #expect(try head([8, 8, 8]) == 2)
+        #expect(try head([20, 20]) == 1)
+        #expect(try head([1]) == 1)
     }
 
     @Test func `the same key and file is one job`() async throws {

@@ -1,10 +1,12 @@
 import CSV
+import Contracts
 import Foundation
 import HTTP
 import JSON
 import Postgres
 import ServiceKit
 import Synchronization
+import Tenancy
 import TestKit
 import Testing
 import Values
@@ -121,6 +123,29 @@ private final class Shell: Sendable {
                 as of 2017-12-31
 
                 """)
+    }
+}
+
+@Suite struct BackupTests {
+    @Test func `what consumers have done is looked at for every kind of event`() {
+        let kinds = Set(EventCatalogue.all.map(\.aggregate)).subtracting(["tenant"])
+        #expect(Set(DeliveryCheck.kinds.values) == kinds)
+    }
+
+    @Test func `of two backups with one name one fails and harms the other not`() async throws {
+        let path = NSTemporaryDirectory() + "backup-\(UUID().uuidString).tar"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let manifest = BackupManifest(
+            id: "one", takenAt: .now(), tenant: TenantDescription(slug: "unit", name: "Unit"), origin: .make())
+        let first = try BackupWriter(path)
+        let second = try BackupWriter(path)
+        try await first.finish(manifest)
+        let written = try Data(contentsOf: URL(filePath: path))
+        await #expect(throws: CommandFailure.self) { try await second.finish(manifest) }
+        await second.discard()
+        #expect(try Data(contentsOf: URL(filePath: path)) == written)
+        let left = try FileManager.default.contentsOfDirectory(atPath: NSTemporaryDirectory())
+        #expect(left.filter { path.hasSuffix($0.prefix(43)) && $0.hasSuffix(".part") } == [])
     }
 }
 

@@ -245,12 +245,26 @@ def test_a_restore_that_was_killed_goes_on(platform, backup, copy):
     wait_for(lambda: psql(
         platform, "customers", "select count(*) from pg_stat_activity where usename = 'guanxi_customers_provision' "
         "and state <> 'idle'") == "0")
-    assert "late" not in guanxi(platform, "tenant", "list")
+    shown = platform.operator.ok("GET", "/v1/tenants")["items"]
+    assert [item["status"] for item in shown if item["slug"] == "late"] == ["restoring"]
+    assert platform.operator.send("POST", "/v1/tenants/late/resume")[0] == 409
     guanxi(platform, *words)
     api = platform.key("late", "admin")
     assert backup["before"] <= all_leads(api)
     wait_for(lambda: settled(platform, psql(
         platform, "gateway", "select id from shared.tenant_records where slug = 'late'")))
+
+
+def test_what_a_killed_restore_left_can_be_removed(platform, backup, copy):
+    there = schemas(platform)
+    tool = subprocess.Popen(
+        [str(BIN / "guanxi"), "tenant", "restore", str(backup["file"]), "--as", "left"], env=platform.known)
+    wait_for(lambda: psql(platform, "gateway", "select count(*) from shared.tenants where slug = 'left'") == "1")
+    tool.send_signal(signal.SIGKILL)
+    tool.wait()
+    guanxi(platform, "tenant", "delete", "left", "--yes")
+    assert schemas(platform) == there
+    assert "left" not in guanxi(platform, "tenant", "list")
 
 
 def test_what_a_consumer_missed_must_be_in_the_backup(platform, backup, copy, tmp_path):

@@ -31,6 +31,32 @@ import Values
         }
     }
 
+    /// A server that is stopped takes a cancel request and does nothing: whoever waited for it is let go all the same.
+    @Test(.timeLimit(.minutes(1))) func aFrozenServerHoldsNobodyPastItsPatience() async throws {
+        let server = try await TestPostgres.separate("frozen")
+        let group = EventLoopGroup(count: 1, name: "frozen")
+        let database = PostgresDatabase(group: group, configuration: server.superuser)
+        try await database.query("select 1")
+        try await server.whileFrozen {
+            await withTaskGroup { tasks in
+                // More than there are threads for blocking work; and transactions that are to be rolled back.
+                for number in 0..<6 {
+                    tasks.addTask {
+                        _ = try? await withDeadline(.after(.milliseconds(100))) {
+                            if number < 3 { return try await database.query("select 2") }
+                            return try await database.withTransaction { try await $0.query("select 2") }
+                        }
+                    }
+                }
+            }
+            let one = try await Blocking.run { 1 }
+            #expect(one == 1)
+        }
+        try await database.query("select 3")
+        await database.close()
+        await group.shutdown()
+    }
+
     @Test func aDeadlineCancelsAndAWaiterGivesUp() async throws {
         let narrow: Configure = {
             $0.connectionsPerLoop = 1

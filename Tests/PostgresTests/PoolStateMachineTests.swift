@@ -195,6 +195,25 @@ import Testing
         #expect(actions == .init(grants: [], close: [], open: ["b"]))
     }
 
+    /// A server that has no connection left harms nobody who can have one that is lent.
+    @Test func whoHasOtherConnectionsWaitsForThem() {
+        let start = ContinuousClock.now
+        var machine = PoolStateMachine(limit: 4, waiterLimit: 8)
+        let request = Request(login: "a", role: nil)
+        #expect(machine.request(request, now: start) == .wait(1, open: "a", close: nil))
+        #expect(machine.opened(7, login: "a", now: start).grants == [.init(waiter: 1, connection: 7)])
+        #expect(machine.request(request, now: start) == .wait(2, open: "a", close: nil))
+        #expect(machine.openingFailed(login: "a", now: start) == ([], .init()))
+        // Not tried again at once, nor for who comes next.
+        #expect(machine.request(request, now: start) == .wait(3, open: nil, close: nil))
+        #expect(machine.released(7, login: "a", role: nil, now: start).grants == [.init(waiter: 2, connection: 7)])
+        #expect(machine.reconsider(now: start + PoolStateMachine.rest).open == ["a"])
+        // Its last connection is gone: then there is nothing to wait for.
+        #expect(machine.openingFailed(login: "a", now: start) == ([], .init()))
+        #expect(machine.releasedClosed(7, login: "a", now: start).open == ["a"])
+        #expect(machine.openingFailed(login: "a", now: start).refused == [3])
+    }
+
     @Test func theCacheKeepsTheLastUsed() {
         var cache = StatementCache(limit: 2)
         let keys = ["a", "b", "c"].map { StatementCache.Key(role: "r", text: $0) }

@@ -100,9 +100,18 @@ import Values
             let d = try await fixture.makeTenant("d")
             #expect(try await elsewhere.named("a") == nil)
             #expect(elsewhere.all.map(\.id) == [a.id, d.id])
-            // One that went and came again within one look.
-            try await provisioner.drop(a.id)
-            try await provisioner.provision(first)
+            // One that went and came again within one look, as on a server it was moved from and back to.
+            _ = try await fixture.raw(fixture.server.superuser.login) { session in
+                try await session.query(
+                    SQL(
+                        raw: """
+                            do $$ declare entry shared.tenants; begin
+                                delete from shared.tenants where id = '\(a.id)' returning * into entry;
+                                insert into shared.tenants values (entry.*);
+                            end $$
+                            """
+                    ).unprepared())
+            }
             try await elsewhere.refresh()
             #expect(elsewhere.all.map(\.slug) == ["c", "d"])
             // A migration of all of them is no change.
@@ -156,6 +165,54 @@ import Values
             #expect(try phone.single().get(0) == "")
             // A program that does not know the second migration yet finds nothing to do either.
             #expect(try await fixture.provisioner.plan().isEmpty)
+        }
+    }
+
+    /// A word that was under way when a tenant was deleted does not bring it back.
+    @Test func aTenantThatIsGoneIsNotMadeAnew() async throws {
+        try await TenancyFixture.with { fixture in
+            let tenant = try await fixture.makeTenant("gone")
+            let description = tenant.definition
+            try await fixture.provisioner.drop(tenant.id)
+            await #expect(throws: TenancyError.unknown(tenant.id)) {
+                try await fixture.provisioner.provision(description)
+            }
+            // Its short name is free.
+            _ = try await fixture.makeTenant("gone")
+        }
+    }
+
+    /// Services enter as each of the logins with one password: a new one is that of all.
+    @Test func aNewPasswordIsThatOfEveryLogin() async throws {
+        try await TenancyFixture.with { fixture in
+            let (name, group) = (fixture.tenants.roles.database, fixture.tenants.database.group)
+            let second = SQL.quoted(fixture.tenants.roles.appLogin(2))
+            try await fixture.server.administer(SQL(raw: "create role \(second) login password 'old'"))
+            func secret() async throws -> String? {
+                let rows = try await fixture.raw(fixture.server.superuser.login) { session in
+                    try await session.query(
+                        "select rolpassword from pg_authid where rolname = \(fixture.tenants.roles.appLogin(2))")
+                }
+                return try rows.single().get(0)
+            }
+            let before = try await secret()
+            try await Bootstrap(superuser: fixture.server.superuser, loginPassword: "new", group: group)
+                .prepare(database: name, sets: TenancyFixture.sets())
+            #expect(try await secret() != before)
+            try await fixture.server.administer(SQL(raw: "drop role \(second)"))
+        }
+    }
+
+    /// Another server that is away is its tenants' trouble alone.
+    @Test func anotherServerThatIsAwayStopsNoService() async throws {
+        try await TenancyFixture.with { fixture in
+            let home = fixture.tenants.database
+            let away = PostgresDatabase(
+                group: home.group, configuration: try home.configuration.at(url: "postgresql://nobody@127.0.0.1:1/none")
+            )
+            let tenants = TenantDatabase(database: home, others: ["second": away])
+            #expect(try await tenants.verify(sets: TenancyFixture.sets()) == ["second"])
+            await away.close()
         }
     }
 

@@ -36,6 +36,8 @@ prepare() {
     [ "$(stat -c %U "$SOCKET")" = "$OWNER" ] || die "$SOCKET belongs to somebody else: remove it"
     chmod 700 "$SOCKET"
     if [ ! -s "$DATA/PG_VERSION" ]; then
+        local before; before=$(put_aside)
+        [ -z "$before" ] || die "a restore was interrupted: run it again, or 'mv $before $DATA' to stay with what was there"
         step "creating the database cluster"
         as_owner $PG_BIN/initdb -D "$DATA" -U postgres --auth-local=trust --auth-host=scram-sha-256 -E UTF8 \
             --locale=C.UTF-8 --data-checksums >/dev/null
@@ -43,8 +45,15 @@ prepare() {
     configure
 }
 
+# The newest data folder that a restore put aside.
+put_aside() { find "$BASE" -maxdepth 1 -name "${DATA##*/}.before-*" 2>/dev/null | sort | tail -n 1; }
+
 configure() {
-    local archive=/bin/true
+    local archive=/bin/true recovery=
+    # On its way to a moment it still needs to know where the log is.
+    if [ -e "$DATA/recovery.signal" ]; then
+        recovery=$(as_owner grep -E '^(restore_command|recovery_target)' "$DATA/postgresql.auto.conf" || true)
+    fi
     # The server's owner may not be able to reach this checkout.
     if [ -d "$ARCHIVE" ]; then archive="\"$BASE/archive-wal\" \"%p\" \"$ARCHIVE/%f\""; fi
     as_owner tee "$DATA/postgresql.auto.conf" >/dev/null <<CONF
@@ -66,6 +75,7 @@ recovery_init_sync_method = syncfs
 archive_mode = on
 archive_command = '$archive'
 archive_timeout = 60
+$recovery
 CONF
 }
 
@@ -76,6 +86,11 @@ start() {
     if running; then return 0; fi
     as_owner $PG_BIN/pg_ctl -D "$DATA" -l "$BASE/server.log" -w -t 300 start >/dev/null ||
         { tail -n 5 "$BASE/server.log" >&2; die "PostgreSQL did not start: see $BASE/server.log"; }
+    # One that was on its way to a moment gets there first.
+    until [ "$(sql 'select pg_is_in_recovery()' 2>/dev/null)" = f ]; do
+        running || die "PostgreSQL ended: see $BASE/server.log"
+        sleep 0.2
+    done
 }
 
 stop() {
@@ -104,15 +119,13 @@ restore() {
     [ "$moment" = latest ] || date -ud "$moment" >/dev/null 2>&1 || die "'$moment' is no time such as 2026-11-26T04:00:00Z"
     if running; then sql 'select pg_switch_wal()' >/dev/null; stop; fi
     before=$DATA.before-$(date -u +%Y%m%dT%H%M%SZ)
-    if [ -d "$DATA" ]; then mv "$DATA" "$before"; else before=; fi
+    if [ -d "$DATA" ]; then mv "$DATA" "$before"; else before=$(put_aside); fi
     if ! backup=$(as_owner sh -s "$BACKUPS" "$ARCHIVE" "$DATA" "$moment" "$before" <"$ROOT/deploy/backup/prepare-recovery"); then
         if [ -n "$before" ]; then mv "$before" "$DATA"; start; fi
         die "nothing was changed"
     fi
     step "going on from the backup of $backup to $moment"
-    local recovery; recovery=$(as_owner grep -E '^(restore_command|recovery_target)' "$DATA/postgresql.auto.conf")
     configure
-    as_owner tee -a "$DATA/postgresql.auto.conf" >/dev/null <<<"$recovery"
     as_owner $PG_BIN/pg_ctl -D "$DATA" -l "$BASE/server.log" -w -t 3600 start >/dev/null || failed_restore "$before"
     until [ "$(sql 'select pg_is_in_recovery()' 2>/dev/null)" = f ]; do
         running || failed_restore "$before"

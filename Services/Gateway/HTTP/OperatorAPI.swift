@@ -65,7 +65,7 @@ struct OperatorAPI: Sendable {
                 responses: [ResponseSpec(200, "By service.", schema: Schema("PlatformAnswer", ["type": "object"]))],
                 timeout: .seconds(600)
             ) { _ in
-                try await ask(.post, "/internal/isolation/verify", body: .object([:]), patience: .seconds(120))
+                try await ask(.post, "/internal/isolation/verify", body: .object([:]), patience: .seconds(590))
             },
             Endpoint(
                 .post, "/v1/platform/analytics/rebuild", id: "rebuildAnalytics",
@@ -123,21 +123,32 @@ struct OperatorAPI: Sendable {
         let principal = Principal(
             tenant: nil, subject: AccessToken.issuer, kind: .service, role: "service",
             permissions: ["platform.operate"], visibility: .all)
-        var answers: JSONObject = [:]
-        for service in (services ?? Array(internalURLs.keys)).sorted() {
-            guard let url = internalURLs[service] else { continue }
-            let siblings = ServiceClient(baseURL: url, client: client, minter: try keys.minter)
-            do {
-                let answer = try await siblings.send(
-                    method, path, as: principal, body: body, deadline: .after(patience))
-                answers[service] =
-                    answer.status.isSuccess
-                    ? answer.json
-                    : ["error": "it answered \(answer.status.code): \(answer.json["detail"]?.string ?? "")".json]
-            } catch let error where !(error is CancellationError) {
-                answers[service] = ["error": "\(error)".json]
+        let wanted = (services ?? Array(internalURLs.keys)).sorted()
+        let minter = try keys.minter
+        let answers = try await withThrowingTaskGroup(of: (String, JSON).self) { group in
+            for service in wanted {
+                guard let url = internalURLs[service] else { continue }
+                let siblings = ServiceClient(baseURL: url, client: client, minter: minter)
+                group.addTask {
+                    do {
+                        let answer = try await siblings.send(
+                            method, path, as: principal, body: body, deadline: .after(patience))
+                        return answer.status.isSuccess
+                            ? (service, answer.json)
+                            : (
+                                service,
+                                [
+                                    "error": "it answered \(answer.status.code): \(answer.json["detail"]?.string ?? "")"
+                                        .json
+                                ]
+                            )
+                    } catch let error where !(error is CancellationError) {
+                        return (service, ["error": "\(error)".json])
+                    }
+                }
             }
+            return try await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
         }
-        return .json(.object(answers))
+        return .json(.object(JSONObject(wanted.compactMap { name in answers[name].map { (name, $0) } })))
     }
 }

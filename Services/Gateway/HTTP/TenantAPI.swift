@@ -42,7 +42,9 @@ struct TenantAPI: Sendable {
             ],
             "properties": [
                 "id": ["type": "string"], "slug": ["type": "string"], "name": ["type": "string"],
-                "status": ["type": "string", "enum": ["provisioning", "active", "suspended", "deleting"]],
+                "status": [
+                    "type": "string", "enum": ["provisioning", "restoring", "active", "suspended", "deleting"],
+                ],
                 "timeZone": ["type": "string"], "currency": ["type": "string"], "industry": ["type": "string"],
                 "server": ["type": ["string", "null"]],
                 "version": ["type": "integer"], "createdAt": ["type": "string", "format": "date-time"],
@@ -153,12 +155,14 @@ struct TenantAPI: Sendable {
     private var delete: Endpoint {
         endpoint(
             .delete, "/{id}", "deleteTenant", "Delete a tenant with everything it has, for ever",
-            parameters: [Self.key], responses: [ResponseSpec(204, "Deleted.")], errors: [.notFound]
+            parameters: [Self.key],
+            responses: [
+                ResponseSpec(204, "Deleted."),
+                ResponseSpec(202, "No longer there; a service that is away keeps data until it is back."),
+            ], errors: [.notFound]
         ) { call in
-            _ = try await lifecycle.change(call.path.string("id"), by: try call.caller, TenantEvents.deleted) {
-                $0.state = .deleting
-            }
-            return .noContent
+            let isGone = try await lifecycle.delete(call.path.string("id"), by: try call.caller)
+            return isGone ? .noContent : .json(["status": "deleting"], status: .accepted)
         }
     }
 

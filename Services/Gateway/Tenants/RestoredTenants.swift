@@ -19,6 +19,7 @@ extension GatewayService {
         let event = record.event(TenantEvents.created, actor: "operator", traceparent: nil)
         let schema = SchemaName(description.id)
         let results = try await transaction.pipeline([
+            "delete from shared.tenant_records where id = \(description.id.text) and state = 'restoring'",
             TenantStore.insertion(of: record), Outbox.insertNamingTenants([event]),
             """
             insert into shared.api_key_index (key_hash, tenant)
@@ -31,16 +32,38 @@ extension GatewayService {
                 select from shared.api_key_index where key_hash = \(Self.keyHash) and tenant = \(description.id.text))
             """,
         ])
-        return results[3].affected
+        return results[4].affected
     }
 
     /// ``APIKeys/indexHash(of:)`` of the column `id`.
     private static let keyHash: SQL = "sha256(convert_to(replace(id::text, '-', ''), 'UTF8'))"
 
-    /// Whether the short name is free.
-    public static func isFree(_ slug: String, in database: TenantDatabase) async throws -> Bool {
+    /// The tenant that is being restored under a short name, nil when there is none.
+    /// - Throws: ``Tenancy/TenancyError/slugTaken(_:)`` when a tenant has it that lives.
+    public static func restoring(as slug: String, in database: TenantDatabase) async throws -> TenantID? {
+        let rows = try await database.database.query(
+            "select id, state from shared.tenant_records where slug = \(slug)", role: database.serviceRole)
+        guard let row = rows.first else { return nil }
+        guard try row.get(1) == TenantRecord.State.restoring.rawValue else { throw TenancyError.slugTaken(slug) }
+        return TenantID(try row.get(0))
+    }
+
+    /// Notes a tenant that is going to be restored: operators see it, and can remove what an interruption left.
+    public static func note(restoring description: TenantDescription, in database: TenantDatabase) async throws {
+        var record = TenantRecord(description, state: .restoring, at: Timestamp.now().wholeMilliseconds)
+        record.isSettled = true
+        do {
+            try await database.database.query(
+                "\(TenantStore.insertion(of: record)) on conflict (id) do nothing", role: database.serviceRole)
+        } catch let error as PostgresError where error.constraint == "tenant_records_slug_key" {
+            throw TenancyError.slugTaken(description.slug)
+        }
+    }
+
+    /// Forgets one that was noted and will not be.
+    public static func forget(restoring tenant: TenantID, in database: TenantDatabase) async throws {
         try await database.database.query(
-            "select from shared.tenant_records where slug = \(slug)", role: database.serviceRole
-        ).isEmpty
+            "delete from shared.tenant_records where id = \(tenant.text) and state = 'restoring'",
+            role: database.serviceRole)
     }
 }

@@ -71,7 +71,9 @@ struct TenantLifecycle: Sendable {
         if let ifMatch, !ifMatch.admits(old.version) {
             throw Problem(.versionMismatch, extras: ["current": old.json])
         }
-        guard old.state != .provisioning else { throw Problem(.conflict, retryAfter: .seconds(1)) }
+        guard old.state != .provisioning, old.state != .restoring else {
+            throw Problem(.conflict, retryAfter: .seconds(1))
+        }
         var new = old
         try body(&new)
         guard new != old else { return old }
@@ -91,6 +93,21 @@ struct TenantLifecycle: Sendable {
         return new
     }
 
+    /// Deletes a tenant; false when a service is away, and it is gone only when that is back.
+    func delete(_ key: String, by actor: Principal) async throws -> Bool {
+        let known = try await store.find(key)
+        // Nobody was told of it yet.
+        if known.state == .restoring {
+            guard try await store.claimRemoval(of: known) else { throw Problem(.conflict, retryAfter: .seconds(1)) }
+            do { try await remove(known) } catch {
+                logger.warning("what was made of tenant \(known.id) is removed later: \(error)")
+            }
+            return try await store.stored(known.id) == nil
+        }
+        let record = try await change(key, by: actor, TenantEvents.deleted) { $0.state = .deleting }
+        return try await store.stored(record.id) == nil
+    }
+
     // MARK: - Telling the services
 
     /// Tells everybody what the record says now. One at a time, of all gateways: the last word that a service hears is the
@@ -105,9 +122,12 @@ struct TenantLifecycle: Sendable {
         }
     }
 
+    /// Not while somebody tells the services of it, who would make it anew.
     private func remove(_ record: TenantRecord) async throws {
-        try await everywhere(record.id, .delete) { try await provisioner.drop(record.id) }
-        try await store.remove(record.id)
+        try await store.inTurn(record.id) {
+            try await everywhere(record.id, .delete) { try await provisioner.drop(record.id) }
+            try await store.remove(record.id)
+        }
     }
 
     private func tell(_ record: TenantRecord) async throws {
@@ -165,6 +185,7 @@ struct TenantLifecycle: Sendable {
                 // Whoever makes it may still be at it, and finds that it is no longer his.
                 case .provisioning: if try await store.claimRemoval(of: record) { try await remove(record) }
                 case .deleting: try await remove(record)
+                case .restoring: break
                 }
             } catch { logger.warning("tenant \(record.id) is not settled yet: \(error)") }
         }

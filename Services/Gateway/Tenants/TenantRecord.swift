@@ -11,6 +11,8 @@ import Values
 struct TenantRecord: Sendable, Hashable {
     enum State: String, Sendable, Hashable {
         case provisioning, active, suspended, deleting
+        /// From a backup; whoever makes it works on the databases themselves.
+        case restoring
     }
 
     var description: TenantDescription

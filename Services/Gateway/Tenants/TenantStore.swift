@@ -95,8 +95,8 @@ struct TenantStore: Sendable {
             role: database.serviceRole,
             [
                 """
-                update shared.tenant_records set state = 'deleting'
-                where id = \(record.id.text) and version = \(record.version) and state = 'provisioning'
+                update shared.tenant_records set state = 'deleting', is_settled = false
+                where id = \(record.id.text) and version = \(record.version) and state = \(record.state.rawValue)
                 """
             ])[0].affected == 1
     }

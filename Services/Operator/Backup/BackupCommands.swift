@@ -45,7 +45,7 @@ enum BackupCommands {
         "restore", summary: "Make a new tenant of a backup.",
         arguments: [.init("file", help: "What guanxi tenant backup wrote.")],
         options: [
-            Migrate.databaseURL,
+            Migrate.databaseURL, Migrate.extraFolder,
             .init("as", value: "slug", isRequired: true, help: "The new tenant's slug."),
             .init("name", value: "name", help: "What people call it; as in the backup when missing."),
         ],

@@ -18,19 +18,21 @@ actor BackupWriter {
     private var rows: [UInt8] = []
     private var files = 0
 
-    private var draft: String { path + ".part" }
+    private let draft: String
 
     /// - Throws: ``ServiceKit/CommandFailure`` when the file cannot be made or is there already.
     init(_ path: String) throws {
         guard !FileManager.default.fileExists(atPath: path) else {
             throw CommandFailure("\(path) is there already: choose another name, or remove it")
         }
-        // It holds all of a tenant, hashes of passwords too: nobody else reads it.
-        let descriptor = open(path + ".part", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        // Its own, whoever else writes a backup of this name. It holds all of a tenant, hashes of passwords too: nobody else
+        // reads it.
+        let draft = "\(path).\(UUID().uuidString.prefix(8).lowercased()).part"
+        let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
-            throw CommandFailure("\(path).part cannot be written: \(String(cString: strerror(errno)))")
+            throw CommandFailure("\(draft) cannot be written: \(String(cString: strerror(errno)))")
         }
-        self.path = path
+        (self.path, self.draft) = (path, draft)
         handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     }
 
@@ -80,13 +82,24 @@ actor BackupWriter {
                 try handle.synchronize()
                 try handle.close()
             } catch { throw Self.failure(path, error) }
-            guard rename(draft, path) == 0 else {
+            // A name that somebody else took meanwhile stays his.
+            guard link(draft, path) == 0 else {
                 throw CommandFailure("\(path) cannot be written: \(String(cString: strerror(errno)))")
             }
+            unlink(draft)
+            Self.synchronizeFolder(of: path)
         }
     }
 
     func discard() { unlink(draft) }
+
+    /// So that the name outlives a crash of the machine; what a file system cannot do is left out.
+    private static func synchronizeFolder(of path: String) {
+        let folder = open(URL(filePath: path).deletingLastPathComponent().path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard folder >= 0 else { return }
+        fsync(folder)
+        close(folder)
+    }
 
     private func write(_ name: String, _ bytes: [UInt8]) async throws {
         let data = Data(

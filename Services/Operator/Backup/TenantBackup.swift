@@ -20,11 +20,19 @@ struct TenantBackup: Sendable {
     /// - Parameter key: the tenant's slug or id.
     func run(_ key: String, to path: String) async throws -> Outcome {
         let tenant = try await find(key)
+        return try await databases.alone("move \(tenant.id)", isShared: true) {
+            try await run(tenant, to: path)
+        } otherwise: {
+            "the tenant is being moved to another server: back up when that is done"
+        }
+    }
+
+    private func run(_ tenant: Tenant, to path: String) async throws -> Outcome {
         let writer = try BackupWriter(path)
         do {
             let services = try await databases.serving(tenant.id)
             return try await TenantCut(services: services, tenant: tenant.id).take { snapshots, pause in
-                let manifest = try await write(tenant, snapshots, writer)
+                let manifest = try await write(tenant, snapshots, takenAt: .now().wholeMilliseconds, writer)
                 try await writer.finish(manifest)
                 return Outcome(manifest: manifest, pause: pause)
             }
@@ -44,15 +52,18 @@ struct TenantBackup: Sendable {
     }
 
     private func write(
-        _ tenant: Tenant, _ snapshots: [TenantCut.Snapshot], _ writer: BackupWriter
+        _ tenant: Tenant, _ snapshots: [TenantCut.Snapshot], takenAt: Timestamp, _ writer: BackupWriter
     ) async throws -> BackupManifest {
-        try await DeliveryCheck(snapshots: snapshots, tenant: tenant.id).run()
+        do { try await DeliveryCheck(snapshots: snapshots, tenant: tenant.id).run() } catch let gap as DeliveryGap {
+            throw CommandFailure(
+                "\(gap): wait until guanxi status shows no lag, then back up again", code: .unavailable)
+        }
         var origin = tenant.id
         for snapshot in snapshots where origin == tenant.id {
             origin = try await TenantProvisioner.origin(of: tenant.id, on: snapshot.transaction)
         }
         var manifest = BackupManifest(
-            id: UUID().uuidString.lowercased(), takenAt: .now().wholeMilliseconds,
+            id: UUID().uuidString.lowercased(), takenAt: takenAt,
             tenant: TenantDescription(
                 id: tenant.id, slug: tenant.slug, name: tenant.name, timeZone: tenant.timeZone,
                 currency: tenant.currency, industry: tenant.industry, settings: tenant.settings), origin: origin)

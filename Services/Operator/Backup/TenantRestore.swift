@@ -30,15 +30,25 @@ struct TenantRestore: Sendable {
     private static let order = ["analytics", "customers", "opportunities", "leads", "gateway"]
 
     func run(as slug: String, name: String?) async throws -> Outcome {
+        try await databases.alone("restore \(slug)") {
+            try await restore(as: slug, name: name)
+        } otherwise: {
+            "somebody else restores a tenant as \(slug) at this moment"
+        }
+    }
+
+    private func restore(as slug: String, name: String?) async throws -> Outcome {
         let gateway = try databases["gateway"]
-        guard try await GatewayService.isFree(slug, in: gateway.database) else {
+        let begun: TenantID?
+        do { begun = try await GatewayService.restoring(as: slug, in: gateway.database) } catch is TenancyError {
             throw CommandFailure("there is a tenant \"\(slug)\" already: choose another --as")
         }
-        let (known, isNew) = try await tenant(as: slug)
+        let (known, isNew) = try await tenant(as: slug, begun)
         var description = file.manifest.tenant
         (description.id, description.slug) = (known, slug)
         if let name { description.name = name }
         if !isNew { console.note("an earlier restore of this file as \(slug) was interrupted: it goes on\n") }
+        try await GatewayService.note(restoring: description, in: gateway.database)
         do {
             for part in file.manifest.services { try await fill(part, restored(description, part)) }
         } catch {
@@ -54,11 +64,21 @@ struct TenantRestore: Sendable {
     }
 
     /// The id under which an interrupted restore began, or a new one.
-    private func tenant(as slug: String) async throws -> (TenantID, isNew: Bool) {
+    ///
+    /// - Parameter begun: of the tenant that is noted as being restored under this name.
+    private func tenant(as slug: String, _ begun: TenantID?) async throws -> (TenantID, isNew: Bool) {
         for service in databases.services {
             if let id = try await service.provisioner.restored(from: file.manifest.id, as: slug) { return (id, false) }
         }
-        return (.make(), true)
+        guard let begun else { return (.make(), true) }
+        for service in databases.services {
+            try await service.database.directory.refresh()
+            guard service.database.directory.all.contains(where: { $0.id == begun }) else { continue }
+            throw CommandFailure(
+                "the restore of another backup as \(slug) was interrupted: go on with that file, or remove what it left by "
+                    + "guanxi tenant delete \(slug)")
+        }
+        return (begun, false)
     }
 
     private func restored(_ description: TenantDescription, _ part: BackupManifest.Service) -> RestoredTenant {
@@ -69,8 +89,13 @@ struct TenantRestore: Sendable {
     private func remove(_ tenant: TenantID) async {
         for service in databases.services {
             do { try await service.provisioner.drop(tenant) } catch {
-                console.note("what was made of it in \(service.name) could not be removed (\(error))\n")
+                return console.note(
+                    "what was made of it in \(service.name) could not be removed (\(error)): guanxi tenant delete "
+                        + "\(tenant) removes it\n")
             }
+        }
+        do { try await GatewayService.forget(restoring: tenant, in: databases["gateway"].database) } catch {
+            console.note("guanxi tenant delete \(tenant) removes its name (\(error))\n")
         }
     }
 
@@ -78,6 +103,11 @@ struct TenantRestore: Sendable {
 
     private func fill(_ part: BackupManifest.Service, _ restored: RestoredTenant) async throws {
         let provisioner = try databases[part.name].provisioner
+        guard part.versions[Migrate.extraSet] == nil || provisioner.has(Migrate.extraSet) else {
+            throw CommandFailure(
+                "\(part.name) had migrations of the installation's own: give their folder, --\(Migrate.extraFolder.name)"
+            )
+        }
         do { try await provisioner.make(restored) } catch let error as MigrationError {
             throw CommandFailure("\(part.name): \(error)")
         }

@@ -159,7 +159,8 @@ struct ImportNote: Sendable {
         note["name"] = .string(name)
         if let job { note["job"] = .string(job) }
         do {
-            try Data(JSON.object(note).serializePretty()).write(to: URL(filePath: path))
+            // As a whole or not at all, whenever the tool or the machine stops.
+            try Data(JSON.object(note).serializePretty()).write(to: URL(filePath: path), options: .atomic)
         } catch {
             throw CommandFailure("\(path) cannot be written, where the import is noted: check the path of --results")
         }

@@ -39,7 +39,7 @@ struct TenantMove: Sendable {
         guard let row = rows.first, let tenant = TenantID(try row.get(0)) else {
             throw CommandFailure("there is no tenant \"\(key)\": guanxi tenant list shows those that are")
         }
-        return try await alone(tenant) {
+        return try await databases.alone("move \(tenant)") {
             var outcome = Outcome(tenant: tenant)
             var left: [ServiceMove] = []
             for service in databases.placed {
@@ -52,21 +52,8 @@ struct TenantMove: Sendable {
             if !left.isEmpty { try await Task.sleep(for: Self.notice) }
             for move in left { try await tidy(move) }
             return outcome
-        }
-    }
-
-    /// Waits for another move of the tenant to end.
-    private func alone<Value: Sendable>(
-        _ tenant: TenantID, _ body: @escaping @Sendable () async throws -> Value
-    ) async throws -> Value {
-        let name = "move \(tenant)"
-        return try await databases["gateway"].postgres.withConnection { session in
-            try await session.query("select pg_advisory_lock(hashtextextended(\(name), 0))")
-            let outcome: Result<Value, any Error>
-            do { outcome = .success(try await body()) } catch { outcome = .failure(error) }
-            // The lock goes with the session.
-            await session.discard()
-            return try outcome.get()
+        } otherwise: {
+            "somebody else moves the tenant at this moment, or takes a backup of it: try again when that is done"
         }
     }
 

@@ -174,6 +174,8 @@ final class Connection: @unchecked Sendable {
         guard number == pulls, puller != nil else { return }
         machine.cancelPull()
         take(&puller)?.resume(throwing: CancellationError())
+        // The sender need not hurry for a reader who went.
+        settle()
     }
 
     // MARK: The answer

@@ -186,7 +186,10 @@ public struct Backbone: Sendable {
         provide("parked_total", .counter, "Events parked because they could not be applied.") {
             Double($0.status.parked)
         }
-        provide("lag", .gauge, "Events of the log that are not applied yet.") { try? await Double($0.lag()) }
+        // As last looked at: a log that is away must not keep anybody from the other metrics.
+        provide("lag", .gauge, "Events of the log that are not applied yet; absent while the log is away.") {
+            $0.status.lag.map { Double($0) }
+        }
         provide("stalled", .gauge, "1 when events wait and nothing moves.") { $0.status.isStalled ? 1 : 0 }
     }
 
@@ -230,9 +233,14 @@ public struct Backbone: Sendable {
     // MARK: - Components
 
     private var databasePart: Part {
-        let (database, logDatabase, sets) = (database, logDatabase, sets)
+        let (database, logDatabase, sets, logger) = (database, logDatabase, sets, context.logger)
         return Part(
-            "database", start: { try await database.verify(sets: sets) },
+            "database",
+            start: {
+                for server in try await database.verify(sets: sets) {
+                    logger.warning("the PostgreSQL server \(server) does not answer: its tenants wait for it")
+                }
+            },
             stop: { _ in
                 await database.close()
                 await logDatabase?.close()

@@ -45,10 +45,13 @@ extension Backbone {
             permission: Self.operating, responses: [ResponseSpec(200, "The status.")]
         ) { _ in
             var groups: [JSON] = []
+            // A log that is away would hold up the answer for each consumer anew.
+            let isReachable = await log.isReachable()
             for consumer in consumers {
                 let status = consumer.status
                 groups.append([
-                    "group": consumer.configuration.group.json, "lag": (try? await consumer.lag()).json,
+                    "group": consumer.configuration.group.json,
+                    "lag": (isReachable ? try? await consumer.lag() : nil).json,
                     "applied": status.applied.json, "repeats": status.repeats.json, "parked": status.parked.json,
                     "isStalled": status.isStalled.json, "eventTime": status.eventTime.json,
                 ])

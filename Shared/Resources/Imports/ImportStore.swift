@@ -156,6 +156,18 @@ struct ImportStore: Sendable {
             tenant, ["update \(schema: tenant).imports set ignored_columns = \(columns) where id = \(id)"])
     }
 
+    /// Leaves the rest of a job for later.
+    func putBack(_ id: UUID, tenant: TenantID) async throws {
+        try await writer.commit(
+            tenant,
+            [
+                """
+                update \(schema: tenant).imports set status = 'queued', leased_until = null
+                where id = \(id) and status = 'running'
+                """
+            ])
+    }
+
     /// The end: the file is no longer needed, the results stay.
     func finish(_ id: UUID, error: String? = nil, tenant: TenantID) async throws {
         let status = error == nil ? "done" : "failed"

@@ -5,6 +5,7 @@ import HTTP
 import JSON
 import Postgres
 import ServiceKit
+import Synchronization
 import Tenancy
 import Values
 
@@ -16,8 +17,12 @@ public struct ImportWorker: Component {
     private let logger: Logger
     private let wishes: AsyncStream<TenantID>
     private let wish: AsyncStream<TenantID>.Continuation
+    private let waiting = WaitingTenants()
 
-    typealias Run = @Sendable (ImportJob, TenantID) async throws -> Void
+    /// Works on a job until it is done, or until it is told to let others go first; then false.
+    typealias Run = @Sendable (ImportJob, TenantID, _ letsOthersGo: @Sendable () -> Bool) async throws -> Bool
+    /// So long one tenant's file is worked on while others wait.
+    private static let turn = Duration.seconds(20)
     private static let scanPause = Duration.seconds(5)
     private static let attempts = 20
 
@@ -31,7 +36,7 @@ public struct ImportWorker: Component {
     }
 
     /// Tells that a tenant has a new job.
-    func nudge(_ tenant: TenantID) { wish.yield(tenant) }
+    func nudge(_ tenant: TenantID) { if waiting.add(tenant) { wish.yield(tenant) } }
 
     public func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -47,8 +52,10 @@ public struct ImportWorker: Component {
                 }
             }
             for await tenant in wishes {
+                waiting.remove(tenant)
                 do {
-                    while try await runOne(tenant) {}
+                    // One after the other, each its turn: a file of hours holds up nobody else's for long.
+                    if try await runOne(tenant, for: Self.turn) { nudge(tenant) }
                 } catch let error where !(error is CancellationError) {
                     logger.warning("imports of \(tenant) wait for the next round: \(error)")
                 }
@@ -57,9 +64,11 @@ public struct ImportWorker: Component {
         }
     }
 
-    /// Does one job of the tenant; false when there is none.
+    /// Does one job of the tenant, or part of it; false when there is none.
+    ///
+    /// - Parameter turn: after which it lets others go first, if there are any.
     @discardableResult
-    func runOne(_ tenant: TenantID) async throws -> Bool {
+    func runOne(_ tenant: TenantID, for turn: Duration = .seconds(86_400)) async throws -> Bool {
         guard let job = try await store.take(runs.keys.sorted(), tenant: tenant), let run = runs[job.collection] else {
             return false
         }
@@ -67,8 +76,13 @@ public struct ImportWorker: Component {
             guard job.attempts <= Self.attempts else {
                 throw ImportFailure("The import stopped again and again at row \(job.rows + 1): correct it there.")
             }
-            try await run(job, tenant)
-            try await store.finish(job.id, tenant: tenant)
+            let end = ContinuousClock.now + turn
+            let isDone = try await run(job, tenant) { [waiting] in .now >= end && waiting.hasAny }
+            if isDone {
+                try await store.finish(job.id, tenant: tenant)
+            } else {
+                try await store.putBack(job.id, tenant: tenant)
+            }
         } catch let error as CSVError {
             try await store.finish(job.id, error: "\(error)", tenant: tenant)
         } catch let error as ImportFailure {
@@ -76,6 +90,16 @@ public struct ImportWorker: Component {
         }
         return true
     }
+}
+
+/// Tenants whose imports wait for their turn, each once.
+private final class WaitingTenants: Sendable {
+    private let tenants = Mutex<Set<TenantID>>([])
+
+    /// False when it waits already.
+    func add(_ tenant: TenantID) -> Bool { tenants.withLock { $0.insert(tenant).inserted } }
+    func remove(_ tenant: TenantID) { tenants.withLock { _ = $0.remove(tenant) } }
+    var hasAny: Bool { tenants.withLock { !$0.isEmpty } }
 }
 
 /// How files become records of one collection.
@@ -91,10 +115,12 @@ struct ImportFailure: Error {
 }
 
 extension Resource {
-    public var importer: Importer { Importer(collection: collection) { try await run($0, tenant: $1) } }
+    public var importer: Importer {
+        Importer(collection: collection) { try await run($0, tenant: $1, letsOthersGo: $2) }
+    }
 
-    /// Reads the file from its begin, passes over what is done, and creates the rest.
-    private func run(_ job: ImportJob, tenant: TenantID) async throws {
+    /// Reads the file from its begin, passes over what is done, and creates the rest. False when others go first.
+    private func run(_ job: ImportJob, tenant: TenantID, letsOthersGo: () -> Bool) async throws -> Bool {
         guard let principal = Principal(stored: job.principal, tenant: tenant) else {
             throw ImportFailure("Who asked for the import is not known: send the file again.")
         }
@@ -126,7 +152,7 @@ extension Resource {
                 let rows = environment.importPace.rows(of: tenant)
                 guard isLast || waiting.count >= rows else { break }
                 try Task.checkCancellation()
-                let batch = Array(waiting.prefix(rows))
+                let batch = Array(Self.head(of: waiting, upTo: rows))
                 waiting.removeFirst(batch.count)
                 let first = done
                 let bodies = batch.map { row($0, columns ?? [], text) }
@@ -139,9 +165,24 @@ extension Resource {
                         language: principal.language ?? .english, SchemaName(tenant))
                 }
                 done += Int64(batch.count)
+                if letsOthersGo() { return false }
                 try await environment.importPace.rest(after: began.duration(to: .now), of: tenant)
             }
         }
+        return true
+    }
+
+    /// Of what a batch holds in memory, as text; each row is there some times over while it is written.
+    private static var mostBytes: Int { 1 << 20 }
+
+    /// The next rows: at least one, and no more than fit.
+    static func head(of rows: [CSVReader.Record], upTo limit: Int) -> ArraySlice<CSVReader.Record> {
+        var bytes = 0
+        let end = rows.prefix(limit).firstIndex { row in
+            bytes += row.size
+            return bytes > mostBytes
+        }
+        return rows.prefix(max(1, end ?? limit))
     }
 
     private func row(_ record: CSVReader.Record, _ columns: [FieldReference?], _ text: TextContext)
@@ -192,6 +233,11 @@ extension Resource {
 }
 
 extension CSVReader.Record {
+    /// Of its cells, in bytes.
+    fileprivate var size: Int {
+        if case .success(let row) = self { row.fields.reduce(0) { $0 + $1.utf8.count } } else { 0 }
+    }
+
     fileprivate var line: Int {
         switch self {
         case .success(let row): row.line

@@ -16,7 +16,13 @@ public struct PendingWork: Sendable {
     /// The tenants that may be served now, who has waited longest first, and when each last had something new.
     public func tenants() async throws -> [(tenant: Tenant, since: Timestamp)] {
         var found: [(tenant: Tenant, since: Timestamp)] = []
-        for place in database.everywhere { found += try await tenants(of: place) }
+        for place in database.everywhere {
+            do { found += try await tenants(of: place) } catch let error as PostgresError
+                where !place.isHome && error.isUnavailable
+            {
+                // The tenants there wait until it is back; the others do not.
+            }
+        }
         return found
     }
 

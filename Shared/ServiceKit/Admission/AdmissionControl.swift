@@ -58,13 +58,19 @@ public final class AdmissionControl: Middleware {
         let principal = call.principal
         if principal?.kind == .operator { return try await next(call) }
         let party = principal?.tenant.map { AdmissionParty.tenant($0) } ?? .network(call.request.remoteNetwork)
-        if !call.isHeavy, Self.isLong(call.request) { return try await long.run(for: party) { try await next(call) } }
+        if !call.isHeavy, Self.isLong(call) { return try await long.run(for: party) { try await next(call) } }
         var call = call
         if case .stream = call.request.body.content {
             call.request.body = .bytes(try await call.request.body.collect(upTo: Self.readFirst))
         }
         let ready = call
         return try await (call.isHeavy ? heavy : quick).run(for: party) { try await next(ready) }
+    }
+
+    /// Whether a call moves much data. Where little is taken none does, whatever is sent.
+    static func isLong(_ call: Call) -> Bool {
+        if let body = call.body, body.limit <= readFirst { return false }
+        return isLong(call.request)
     }
 
     /// Whether a request moves much data: rows in bulk, files, or a body that is not small.
