@@ -79,7 +79,9 @@ struct CSVDecoder: ~Copyable {
             pending.removeFirst(beyond)
             return ascii
         }
-        if Self.looksLikeUTF8(pending[beyond...], complete: last) {
+        if Self.looksLikeUTF8(
+            pending[beyond...].prefix(Self.sample), complete: last && pending.count - beyond <= Self.sample)
+        {
             state = .utf8
             return takePending()
         }
@@ -115,49 +117,54 @@ struct CSVDecoder: ~Copyable {
     }
 
     private mutating func convert(_ handle: iconv_t, last: Bool) -> [UInt8] {
+        // A sign is two bytes there: behind one byte nothing would be read any more.
+        let unit = declared == .utf16 ? 2 : 1
         var output: [UInt8] = []
         output.reserveCapacity(pending.count * 2)
-        var buffer = [CChar](repeating: 0, count: 16_384)
-        var used = 0
-        while used < pending.count {
-            let (consumed, produced, code) = Self.step(handle, pending[used...], &buffer)
-            used += consumed
-            output += buffer[..<produced].lazy.map(UInt8.init(bitPattern:))
-            if code == 0 || code == E2BIG { continue }
-            if code == EINVAL, !last { break }  // a character cut by the end of the chunk
-            output.append(0xFF)
-            used += 1
+        let used = pending.withUnsafeMutableBufferPointer { source in
+            withUnsafeTemporaryAllocation(of: CChar.self, capacity: 16_384) { buffer in
+                Self.convert(handle, source, buffer, unit: unit, last: last) { output += $0 }
+            }
         }
-        pending.removeFirst(min(used, pending.count))
+        pending.removeFirst(used)
         return output
     }
 
-    /// One call of `iconv`: bytes consumed, bytes produced, errno (0 = all converted).
-    private static func step(
-        _ handle: iconv_t, _ input: ArraySlice<UInt8>, _ buffer: inout [CChar]
-    ) -> (consumed: Int, produced: Int, code: Int32) {
-        var input = input.map { CChar(bitPattern: $0) }
-        let inputCount = input.count
-        let capacity = buffer.count
-        return input.withUnsafeMutableBufferPointer { source in
-            buffer.withUnsafeMutableBufferPointer { target in
-                var from = source.baseAddress
-                var fromLeft = inputCount
-                var to = target.baseAddress
-                var toLeft = capacity
+    /// Converts as much as there is of whole characters; answers how many bytes that were. Goes along the bytes once,
+    /// whatever is wrong with them.
+    private static func convert(
+        _ handle: iconv_t, _ source: UnsafeMutableBufferPointer<UInt8>, _ buffer: UnsafeMutableBufferPointer<CChar>,
+        unit: Int, last: Bool, _ give: (UnsafeRawBufferPointer) -> Void
+    ) -> Int {
+        guard let base = source.baseAddress else { return 0 }
+        return base.withMemoryRebound(to: CChar.self, capacity: source.count) { start in
+            var used = 0
+            while used < source.count {
+                var (from, fromLeft): (UnsafeMutablePointer<CChar>?, Int) = (start + used, source.count - used)
+                var (to, toLeft) = (buffer.baseAddress, buffer.count)
                 let result = iconv(handle, &from, &fromLeft, &to, &toLeft)
                 let code = result == Int(bitPattern: UInt.max) ? errno : 0
-                return (inputCount - fromLeft, capacity - toLeft, code)
+                used = source.count - fromLeft
+                give(UnsafeRawBufferPointer(start: buffer.baseAddress, count: buffer.count - toLeft))
+                if code == 0 || code == E2BIG { continue }
+                if code == EINVAL, !last { break }  // a character cut by the end of the chunk
+                withUnsafeBytes(of: UInt8(0xFF)) { give($0) }
+                used = min(used + unit, source.count)
             }
+            return used
         }
     }
 
+    /// Whether most of what is beyond ASCII is UTF-8: one character that was cut is a fault of its row, not of the file.
+    ///
     /// - Parameter complete: false when a character may be cut at the end.
     private static func looksLikeUTF8(_ bytes: ArraySlice<UInt8>, complete: Bool) -> Bool {
-        for cut in 0...(complete ? 0 : min(3, bytes.count - 1)) {
-            let text = bytes.dropLast(cut)
-            if text.withUnsafeBufferPointer({ String(validating: $0, as: UTF8.self) }) != nil { return true }
+        var (good, bad) = (0, 0)
+        for scalar in String(decoding: bytes, as: UTF8.self).unicodeScalars where !scalar.isASCII {
+            if scalar == "\u{FFFD}" { bad += 1 } else { good += 1 }
         }
-        return false
+        // The last may only be cut.
+        if !complete, bad > 0 { bad -= 1 }
+        return good > bad || bad == 0
     }
 }

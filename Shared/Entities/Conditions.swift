@@ -99,8 +99,8 @@ extension ObjectSchema {
         case (.contains, .string(let text)?) where values.count == 1,
             (.startsWith, .string(let text)?) where values.count == 1:
             return try field.textComparison(op, text, at: path)
-        case (_, .string(let text)?) where CalendarDate(text) != nil && values.count == 1:
-            return try field.comparison(op, [text], at: path, context)
+        case (_, .string?) where values.allSatisfy { $0.string.flatMap(CalendarDate.init(_:)) != nil }:
+            return try field.comparison(op, values.compactMap(\.string), at: path, context)
         default:
             var read: [FieldValue] = []
             for (index, value) in values.enumerated() {

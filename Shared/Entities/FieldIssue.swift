@@ -52,7 +52,13 @@ public struct FieldIssue: Error, Sendable, Hashable {
 public struct ValidationFailure: Error, Sendable, Hashable, CustomStringConvertible {
     public let issues: [FieldIssue]
 
-    public init(_ issues: [FieldIssue]) { self.issues = issues }
+    /// So many are told at once.
+    public static let mostIssues = 100
+
+    public init(_ issues: [FieldIssue]) { self.issues = Array(issues.prefix(Self.mostIssues)) }
+
+    /// The first of them, for one row of many.
+    public var brief: ValidationFailure { ValidationFailure(Array(issues.prefix(10))) }
 
     public var description: String { issues.map { "\($0.path): \($0.english)" }.joined(separator: " ") }
 }

@@ -48,6 +48,8 @@ extension FieldType {
     public var isSortable: Bool {
         switch self {
         case .list, .object, .json, .text: false
+        // A cursor carries the values of its place.
+        case .string(let max): max <= 500
         default: true
         }
     }

@@ -22,7 +22,7 @@ public indirect enum Filter: Sendable, Hashable {
     public static let everything = Filter.all([])
 }
 
-/// What is asked of a field's value. Nothing but `isNull(true)`, `noneOf` and a missing bound is true of null.
+/// What is asked of a field's value. Nothing but `isNull(true)`, `noneOf`, `not` and a missing bound is true of null.
 public enum Comparison: Sendable, Hashable {
     /// One of these; of a list: it holds one of these.
     case oneOf([FieldValue])
@@ -34,6 +34,10 @@ public enum Comparison: Sendable, Hashable {
     case contains(String)
     case startsWith(String)
     case isNull(Bool)
+    /// One of these is true: days of a time are ranges.
+    indirect case any([Comparison])
+    /// It is not true, as it is not of null.
+    indirect case not(Comparison)
 }
 
 /// An end of a range.

@@ -31,6 +31,8 @@ extension Comparison {
         case .oneOf(let values): return Comparison.isOne(value, of: values)
         case .contains(let text): return Comparison.texts(value).contains { $0.contains(text.lowercased()) }
         case .startsWith(let text): return Comparison.texts(value).contains { $0.hasPrefix(text.lowercased()) }
+        case .any(let parts): return parts.contains { $0.holds(of: value) }
+        case .not(let part): return !part.holds(of: value)
         case .range(let lower, let upper):
             guard !value.isNull else { return false }
             if let lower {

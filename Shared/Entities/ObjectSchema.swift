@@ -72,6 +72,8 @@ extension ObjectSchema {
                     try check(member, mode, at: path, into: &changes)
                 }
             } catch { issues += error.issues }
+            // Who sends so many learns nothing from the rest.
+            if issues.count >= ValidationFailure.mostIssues { throw ValidationFailure(issues) }
         }
         if mode == .create {
             for field in fields where field.isRequired && !members.contains(field.name) {

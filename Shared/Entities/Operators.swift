@@ -38,10 +38,8 @@ extension FieldReference {
         case .contains, .startsWith:
             return try textComparison(op, texts.joined(separator: ","), at: path)
         default:
-            if case .timestamp = definition.type, let date = texts.first.flatMap(CalendarDate.init(_:)),
-                texts.count == 1
-            {
-                return dayComparison(op, date, at: context.timeZone)
+            if case .timestamp = definition.type, texts.contains(where: { CalendarDate($0) != nil }) {
+                return try dayComparison(op, texts, at: path, context)
             }
             var values: [FieldValue] = []
             for text in texts { values.append(try definition.comparable.value(text: text, at: path, context)) }
@@ -62,7 +60,9 @@ extension FieldReference {
         case .eq: return .oneOf(values)
         case .ne: return .noneOf(values)
         default:
-            guard definition.isOrdered, values.count == 1 else { throw refused(op, at: path) }
+            guard [.gte, .gt, .lte, .lt].contains(op), definition.isOrdered, values.count == 1 else {
+                throw refused(op, at: path)
+            }
             let inclusive = op == .gte || op == .lte
             let bound = Bound(values[0], inclusive: inclusive)
             return op == .gte || op == .gt ? .range(lower: bound, upper: nil) : .range(lower: nil, upper: bound)
@@ -70,7 +70,27 @@ extension FieldReference {
     }
 
     /// A date where times are compared is the whole day of the tenant.
-    private func dayComparison(_ op: Operator, _ date: CalendarDate, at zone: TimeZone) -> Comparison {
+    private func dayComparison(
+        _ op: Operator, _ texts: [String], at path: JSONPointer, _ context: TextContext
+    ) throws(ValidationFailure) -> Comparison {
+        var parts: [Comparison] = []
+        for text in texts {
+            if let date = CalendarDate(text) {
+                parts.append(range(op, date, at: context.timeZone))
+            } else {
+                parts.append(.oneOf([try definition.comparable.value(text: text, at: path, context)]))
+            }
+        }
+        switch op {
+        case .eq: return parts.count == 1 ? parts[0] : .any(parts)
+        case .ne: return .not(parts.count == 1 ? parts[0] : .any(parts))
+        default:
+            guard parts.count == 1 else { throw refused(op, at: path) }
+            return parts[0]
+        }
+    }
+
+    private func range(_ op: Operator, _ date: CalendarDate, at zone: TimeZone) -> Comparison {
         let start = Bound(.timestamp(date.start(in: zone)), inclusive: true)
         let next = FieldValue.timestamp(date.adding(days: 1).start(in: zone))
         return switch op {

@@ -3,6 +3,11 @@ import JSON
 import Text
 import Values
 
+extension ObjectSchema {
+    /// A line of text as it would be stored; nil for what is refused.
+    public func cleaned(_ text: String) -> String? { TextRules.cleaned(text, multiline: false) }
+}
+
 /// What text may be stored: trimmed, NFC, without control characters.
 enum TextRules {
     /// The text as it is stored, or nil when it has characters that are refused.

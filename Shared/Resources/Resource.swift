@@ -73,8 +73,22 @@ public struct Resource<Record: Aggregate>: Sendable {
         self.inputs = ObjectSchema("Inputs", [happened] + inputs)
         self.rules = rules
         self.searchColumn = searchColumn
-        self.expansions = expansions
+        self.expansions = expansions.merging(Self.owners(ownership, environment.directory)) { own, _ in own }
         personFields = Record.catalogue.schema.fields.filter { $0.type == .reference(to: "user") }.map(\.name)
+    }
+
+    /// `expand=owner`: who owns each, by name and login; null where nobody does.
+    private static func owners(
+        _ ownership: Ownership<Record>?, _ directory: Directory?
+    ) -> [String: @Sendable (TenantID, [Record]) async throws -> [JSON]] {
+        guard let ownership, let directory else { return [:] }
+        return [
+            "owner": { tenant, records in
+                let owners = records.map { $0[keyPath: ownership.owner] }
+                let people = try await directory.people(owners.compactMap(\.self), tenant: tenant, asked: nil)
+                return owners.map { $0.flatMap { people[$0]?.json } ?? .null }
+            }
+        ]
     }
 
     public var entity: Entity<Record> { table.entity }
@@ -109,6 +123,12 @@ public struct Resource<Record: Aggregate>: Sendable {
         return try await first(
             tenant,
             "\(table.select(SchemaName(tenant))) where external_id = \(key.id) and external_system \(system)")
+    }
+
+    /// The record that another system knows by this, under whichever of its identities.
+    func known(by key: ExternalKey, tenant: TenantID) async throws -> Record? {
+        if let found = try await find(key, tenant: tenant) { return found }
+        return try await rules.finding(key, tenant)
     }
 
     /// The record of a path's `{id}`: an id or, where the resource has them, a readable code.

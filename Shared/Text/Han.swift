@@ -59,46 +59,6 @@ public enum Simplified {
     }
 }
 
-/// Chinese names in Latin letters, for search.
-public enum Pinyin {
-    private static let names = Transliterator("Han-Latin/Names; Latin-ASCII; Lower")
-
-    /// Syllables of the whole text: `"王小明"` → `["wang", "xiao", "ming"]`; Latin words stay words.
-    public static func syllables(_ text: String) -> [String] {
-        let folded = foldedText(text)
-        let latin = folded.containsHan ? names.apply(folded) : folded
-        return latin.split { !$0.isLetter && !$0.isNumber }.map(String.init)
-    }
-
-    /// `"wangxiaoming wxm"`: the text to index beside the name so that typing either finds it; "" without Chinese.
-    public static func searchText(_ text: String) -> String {
-        guard text.containsHan else { return "" }
-        let parts = syllables(text)
-        return parts.joined() + " " + String(parts.compactMap(\.first))
-    }
-
-    /// What ``searchText(_:)`` has of every name in which some Chinese characters follow one another: one of these.
-    /// Empty when that cannot be told.
-    ///
-    /// An index of runs of three letters does not know a word of two characters, but its spelling.
-    public static func spellings(of characters: String) -> Set<String> {
-        guard !characters.isEmpty, characters.unicodeScalars.allSatisfy(\.isHan) else { return [] }
-        var spellings: Set<String> = []
-        for before in ["", "一"] {
-            for after in [""] + telling {
-                let parts = syllables(before + characters + after)
-                // A character without a reading stays what it is, with whatever is beside it.
-                guard parts.count == (before + characters + after).unicodeScalars.count else { return [] }
-                spellings.insert(parts.dropFirst(before.count).dropLast(after.count).joined())
-            }
-        }
-        return spellings.allSatisfy { $0.utf8.allSatisfy { $0 < 0x80 } } ? spellings : []
-    }
-
-    /// ICU's rules for names read some characters in another way at the beginning, and some before one of these.
-    private static let telling = ["俟", "狐", "台", "孙", "文", "庆", "阳", "鲁"]
-}
-
 /// Order of names in lists: byte strings that compare as people of the language expect.
 public enum Collation {
     private static let chinese = Collator(locale: "zh@collation=pinyin")

@@ -19,7 +19,10 @@ extension CalendarDate {
         let midnight = Timestamp(microseconds: Int64(days) * Timestamp.microsecondsPerDay)
         // The offset at the wanted moment, found from a first guess: right on days when clocks change, too.
         let guess = midnight - .seconds(zone.secondsFromGMT(for: midnight.date))
-        return midnight - .seconds(zone.secondsFromGMT(for: guess.date))
+        let start = midnight - .seconds(zone.secondsFromGMT(for: guess.date))
+        // Where the clock goes on at midnight itself, an hour of this day is left out, and the day begins behind it.
+        guard start.date(in: zone) < self else { return start }
+        return midnight - .seconds(zone.secondsFromGMT(for: start.date))
     }
 
     public static func today(in zone: TimeZone, at now: Timestamp = .now()) -> CalendarDate { now.date(in: zone) }

@@ -105,6 +105,34 @@ private func read(_ text: String, size: Int = 7) throws -> [String] { try read(A
     }
 }
 
+@Suite(.timeLimit(.minutes(1))) struct DamagedFileTests {
+    /// As programs write that cut texts by bytes: the row is at fault, the file is still UTF-8.
+    @Test func `one character that was cut makes no other encoding of a file`() throws {
+        let rows = (1...200).map { "公司\($0),浙江移动\n" }.joined()
+        var bytes = Array(("name,city\n" + rows).utf8)
+        bytes += Array("截断".utf8.dropLast()) + Array(",x\n好,y\n".utf8)
+        for damaged in [bytes, Array("name,city\n".utf8) + Array("截断公司名称".utf8.dropLast()) + Array(",x\n好,y\n".utf8)] {
+            let read = try read(damaged)
+            #expect(read.last?.hasSuffix(":好|y") == true && read.dropLast().last?.hasSuffix(":csv_encoding") == true)
+        }
+    }
+
+    /// Work grows with the bytes, not with what is wrong with them.
+    @Test func `a file of nothing but wrong bytes is read once`() throws {
+        let wrong = [UInt8](repeating: 0xFF, count: 4 << 20)
+        let bytes = Array("a,b\n".utf8) + wrong + Array("\n1,2\n".utf8)
+        #expect(try read(bytes, size: 1 << 20) { $0.encoding = .gb18030 }.last == "3:1|2")
+    }
+
+    @Test func `half a character of UTF-16 costs its row`() throws {
+        var units = Array("a,b\nx,".utf16) + [0xD83D] + Array(",z\n".utf16)
+        units += Array("华为,深圳\n".utf16)
+        let bytes: [UInt8] =
+            [0xFF, 0xFE] + units.flatMap { unit -> [UInt8] in [UInt8(unit & 0xFF), UInt8(unit >> 8)] }
+        #expect(try read(bytes).last == "3:华为|深圳")
+    }
+}
+
 @Test func `what is written is read again`() throws {
     var writer = CSVWriter(header: ["a", "b"], byteOrderMark: true)
     writer.append(["x,\"y\"\nz", " s"])

@@ -79,6 +79,29 @@ import Values
         }
     }
 
+    /// What very many share hides nobody who shares something else.
+    @Test func `a phone that many share hides no credit code`() async throws {
+        try await CustomersFixture.with { fixture in
+            let policy = DuplicatePolicy(action: .block, keys: [.creditCode])
+            try await fixture.environment.writer.commit(fixture.tenant.id, [policy.store(in: fixture.tenant.schema)])
+            let phone = "010-6552 9988"
+            let rows: [Result<JSON, Problem>] = (0..<45).map {
+                .success(["name": .string("Outlet \($0)"), "phone": .string(phone)])
+            }
+            let made = try await fixture.accounts.createMany(rows, fixture.context())
+            #expect(made.allSatisfy { $0.status == 201 })
+            let code = "91350100M000100Y43"
+            let first = try await fixture.accounts.create(
+                ["name": "Head", "phone": .string(phone), "creditCode": .string(code)], fixture.context())
+            #expect(first.status == .created)
+            let again = await #expect(throws: Problem.self) {
+                try await fixture.accounts.create(
+                    ["name": "Other", "phone": .string(phone), "creditCode": .string(code)], fixture.context())
+            }
+            #expect(again?.type == .duplicate)
+        }
+    }
+
     @Test func `contacts of one account with one phone are one person, of two accounts two`() async throws {
         try await CustomersFixture.with { fixture in
             try await fixture.set(.block)

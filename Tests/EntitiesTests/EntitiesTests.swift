@@ -207,6 +207,52 @@ import Values
         #expect(issues { _ = try Self.query([(name, value)]) } == [name: code])
     }
 
+    /// A day is all of its moments, whatever is asked of it, in lists and in rules.
+    @Test func daysOfATimeAreRanges() throws {
+        func seen(_ time: String?) throws -> Sample {
+            var sample = try Sample.made(["company": "x"])
+            sample.seenAt = try time.map { try Timestamp(parsing: $0) }
+            return sample
+        }
+        // In Shanghai.
+        let (first, second, none) = (
+            try seen("2026-01-01T15:00:00Z"), try seen("2026-01-01T16:30:00Z"), try seen(nil)
+        )
+        func found(_ name: String, _ value: String) throws -> [Bool] {
+            let filter = try Self.query([(name, value)]).filter
+            return [first, second, none].map { Sample.catalogue.matches($0, filter) }
+        }
+        #expect(try found("seenAt", "2026-01-01") == [true, false, false])
+        #expect(try found("seenAt.ne", "2026-01-01") == [false, true, true])
+        #expect(try found("seenAt", "2026-01-01,2026-01-02") == [true, true, false])
+        #expect(try found("seenAt.ne", "2026-01-01,2026-01-02") == [false, false, true])
+        #expect(try found("seenAt", "2026-01-02,2026-01-01T15:00:00Z") == [true, true, false])
+        #expect(try found("seenAt.gte", "2026-01-02") == [false, true, false])
+        #expect(
+            issues { _ = try found("seenAt.gte", "2026-01-01,2026-01-02") } == ["seenAt.gte": "unsupportedOperator"])
+        func rule(_ json: JSON) throws -> Filter {
+            try Sample.catalogue.schema.condition(json, context: Sample.context)
+        }
+        let not = try rule(["field": "seenAt", "op": "ne", "value": "2026-01-01"])
+        #expect([first, second, none].map { Sample.catalogue.matches($0, not) } == [false, true, true])
+        let either = try rule(["field": "seenAt", "value": ["2026-01-01", "2026-01-02"]])
+        #expect([first, second, none].map { Sample.catalogue.matches($0, either) } == [true, true, false])
+        #expect(
+            issues { _ = try rule(["field": "size", "op": "contains", "value": 50]) } == [
+                "/value": "unsupportedOperator"
+            ])
+    }
+
+    @Test func manyThingsWrongAreNotAllTold() throws {
+        let body = JSON.object(JSONObject((0..<5_000).map { ("a\($0)", .int(0)) }))
+        do {
+            _ = try Sample.catalogue.validate(create: body)
+            Issue.record("it was taken")
+        } catch {
+            #expect(error.issues.count == ValidationFailure.mostIssues && error.brief.issues.count == 10)
+        }
+    }
+
     @Test func refusesAParameterTwiceAndTellsAll() {
         #expect(
             issues { _ = try Self.query([("size", "1"), ("size", "2"), ("limit", "x")]) } == [

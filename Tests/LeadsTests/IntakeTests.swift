@@ -3,12 +3,12 @@ import Foundation
 import HTTP
 import JSON
 import Postgres
-import Resources
 import Tenancy
 import Testing
 import Values
 
 @testable import Leads
+@testable import Resources
 
 /// New leads on a real database: duplicates, touches, assignment, grades, repeated rows.
 @Suite struct IntakeTests {
@@ -64,6 +64,63 @@ import Values
             [
                 "insert into \(service.tenant.schema).duplicate_policy (policy) values (\(DuplicatePolicy(action: action).json))"
             ])
+    }
+
+    /// Whichever of its numbers is named, and however it is written.
+    @Test func `a PUT changes the lead that it finds`() async throws {
+        try await LeadsFixture.with { service in
+            try await set(.link, service)
+            let first = try await service.create([
+                "company": "A", "phone": "13800138000", "externalSystem": "erp", "externalId": "1",
+            ])
+            func put(_ id: String, _ body: JSON, _ context: WriteContext? = nil) async throws -> (
+                status: HTTPStatus, body: JSON
+            ) {
+                try service.read(
+                    try await service.leads.put(externalSystem: "shop", id: id, body, context ?? service.context))
+            }
+            let linked = try await put("2", ["company": "A", "phone": "13800138000"])
+            #expect(linked.status == .ok && linked.body["id"] == first.body["id"])
+            for (id, region) in [("2", "浙江"), ("2 ", "上海"), (" 2", "北京")] {
+                let told = try await put(id, ["company": "A", "region": .string(region)])
+                #expect(told.status == .ok && told.body["id"] == first.body["id"])
+                #expect(told.body["region"]?.string == region)
+            }
+            let known = try await service.leads.known(
+                by: ExternalKey(system: "shop", id: "2"), tenant: service.tenant.id)
+            #expect(known?.id.lowercased == first.body["id"]?.string && known?.region == "北京")
+            #expect(try await service.count("select count(*) from \(service.tenant.schema).leads") == 1)
+            // A condition of what is not there.
+            let context = WriteContext(
+                tenant: service.tenant.id, principal: service.context.principal, ifMatch: .oneOf([3]))
+            let absent = await #expect(throws: Problem.self) { try await put("9", ["company": "B"], context) }
+            #expect(absent?.type == .versionMismatch)
+        }
+    }
+
+    @Test func `owners are shown by name, and another is named by assigning`() async throws {
+        try await LeadsFixture.with { service in
+            let ann = try await service.hire("ann")
+            _ = try await service.hire("bo")
+            let body: JSON = ["company": "A", "ownerLogin": "ann"]
+            let made = try service.read(
+                try await service.leads.put(externalSystem: "erp", id: "1", body, service.context))
+            #expect(made.status == .created && made.body["ownerId"] == ann.json)
+            let load = try #require(service.leads.expansions["owner"])
+            let lead = try #require(
+                try await service.leads.find(ExternalKey(system: "erp", id: "1"), tenant: service.tenant.id))
+            var nobodys = lead
+            nobodys.ownerID = nil
+            let shown = try await load(service.tenant.id, [lead, nobodys])
+            #expect(shown[0]["login"] == "ann" && shown[0]["id"] == ann.json && shown[1] == .null)
+            // Told again the same is no change; another owner is not passed over in silence.
+            #expect(try await service.leads.put(externalSystem: "erp", id: "1", body, service.context).status == .ok)
+            let refused = await #expect(throws: Problem.self) {
+                try await service.leads.put(
+                    externalSystem: "erp", id: "1", ["company": "A", "ownerLogin": "bo"], service.context)
+            }
+            #expect(refused?.errors.first?.path == "/ownerLogin")
+        }
     }
 
     @Test func `what a system told once more of a lead is one touch, however often it is sent`() async throws {

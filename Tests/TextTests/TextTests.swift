@@ -93,19 +93,45 @@ import Text
     }
 
     @Test func `names are found by pinyin`() {
-        #expect(Pinyin.syllables("王小明") == ["wang", "xiao", "ming"])
+        #expect(Pinyin.readings("王小明") == [["wang", "xiao", "ming"]])
         #expect(Pinyin.searchText("北京移动") == "beijingyidong bjyd")
         #expect(Pinyin.searchText("Acme").isEmpty)
+        // Characters of several readings: as companies are called, and as people are.
+        #expect(Pinyin.searchText("工商银行") == "gongshangyinhang gsyh")
+        #expect(Pinyin.searchText("厦门航空") == "xiamenhangkong xmhk")
+        #expect(
+            Pinyin.searchText("绿地房地产") == "lvdifangdichan ldfdc" || Pinyin.searchText("绿地房地产") == "ludifangdichan ldfdc"
+        )
+        #expect(Pinyin.searchText("单位") == "shanwei sw danwei dw")
+        #expect(Pinyin.searchText("长江音乐") == "changjiangyinyue cjyy zhangjiangyinyue zjyy")
+    }
+
+    @Test func `what is looked for is found however it was written`() {
+        func finds(_ typed: String, in text: String) -> Bool {
+            SearchText.patterns(typed).contains { text.contains($0) }
+        }
+        for phone in ["+86 138 0013 8000", "13800138000", "138-0013-8000", "+8613800138000", "0086 138 00138000"] {
+            let text = SearchText.of(names: [], phones: [phone])
+            for typed in ["13800138000", "+86 138 0013 8000", "138 0013 8000", "00138000", "138-0013"] {
+                #expect(finds(typed, in: text), "\(typed) in \(phone)")
+            }
+            #expect(!finds("13800138001", in: text))
+        }
+        let taiwan = SearchText.of(names: ["臺灣積體電路"], others: [nil, "TSMC"])
+        #expect(finds("台湾", in: taiwan) && finds("臺灣", in: taiwan) && finds("taiwanjiti", in: taiwan))
+        #expect(finds("臺灣", in: SearchText.of(names: ["台湾大哥大"])) && finds("tsmc", in: taiwan))
+        #expect(SearchText.patterns("Acme 12") == ["acme 12"] && SearchText.patterns("2026") == ["2026"])
     }
 
     @Test func `spellings of a part are in that of the whole`() {
         #expect(Pinyin.spellings(of: "华为") == ["huawei"])
         #expect(Pinyin.spellings(of: "万") == ["wan", "mo"])
+        #expect(Pinyin.spellings(of: "行业") == ["xingye", "hangye"])
         #expect(Pinyin.spellings(of: "单") == ["shan", "dan"])
         #expect(Pinyin.spellings(of: "a华").isEmpty && Pinyin.spellings(of: "").isEmpty)
         let some = stride(from: UInt32(0x4E00), through: 0x9FFF, by: 13).compactMap(Unicode.Scalar.init)
         // Those, too, that names or their neighbours read in another way.
-        let characters = some.map { String($0) } + "令狐万俟澹台长秘卜种重刀盖过华纪牟粘区繁任单召折舍沈解燕尉乐员查藏".map { String($0) }
+        let characters = some.map { String($0) } + "令狐万俟澹台长秘卜种重刀盖过华纪牟粘区繁任单召折舍沈解燕尉乐员查藏行地都会调厦门".map { String($0) }
         for (character, next) in zip(characters, characters.dropFirst() + ["孙"]) {
             let spellings = Pinyin.spellings(of: character)
             guard !spellings.isEmpty else { continue }

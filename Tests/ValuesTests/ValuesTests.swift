@@ -45,6 +45,18 @@ import Values
         let change = try CalendarDate(parsing: "2026-03-08")
         #expect(change.start(in: newYork).description == "2026-03-08T05:00:00.000Z")
         #expect(change.adding(days: 1).start(in: newYork).description == "2026-03-09T04:00:00.000Z")
+        // Where the clock goes on at midnight the day begins an hour late, west of Greenwich, too.
+        for (name, day, start) in [
+            ("America/Santiago", "2026-09-06", "2026-09-06T04:00:00.000Z"),
+            ("America/Havana", "2026-03-08", "2026-03-08T05:00:00.000Z"),
+            ("Africa/Cairo", "2026-04-24", "2026-04-23T22:00:00.000Z"),
+        ] {
+            let zone = try #require(TimeZone(identifier: name))
+            let date = try CalendarDate(parsing: day)
+            #expect(date.start(in: zone).description == start)
+            #expect(date.start(in: zone).date(in: zone) == date)
+            #expect((date.start(in: zone) - .milliseconds(1)).date(in: zone) == date.adding(days: -1))
+        }
     }
 }
 

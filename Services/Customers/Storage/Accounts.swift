@@ -43,9 +43,9 @@ struct Accounts: Sendable {
         let tenant = first.context.tenant
         let schema = SchemaName(tenant)
         let keys = Array(Set(drafts.flatMap(\.record.matchKeys).map(\.text)))
-        let matching: SQL = """
-            where match_keys && \(keys) and deleted_at is null order by created_at limit \(20 * drafts.count)
-            """
+        let sharing = SharedKeys("accounts", order: "created_at", limit: 20)
+        let matching: SQL =
+            "where id = any(array(\(sharing.select(keys, isBatch: drafts.count > 1, schema)))) order by created_at"
         let results = try await environment.database.flight(
             tenant,
             [
@@ -116,11 +116,8 @@ struct Accounts: Sendable {
     }
 
     private static func searchText(_ account: Account) -> String {
-        let names = [account.name] + account.aliases
-        let parts =
-            names + names.map { Pinyin.searchText($0) }
-            + [account.phone, account.email, account.code].compactMap(\.self)
-        return foldedText(parts.joined(separator: " "))
+        SearchText.of(
+            names: [account.name] + account.aliases, phones: [account.phone], others: [account.email, account.code])
     }
 }
 

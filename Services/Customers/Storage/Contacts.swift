@@ -28,10 +28,9 @@ struct Contacts: Sendable {
                 creating: { try await contacts.create($0) },
                 naming: { try await Accounts(environment: environment).naming($0, $1) },
                 columns: { contact in
-                    let parts = [contact.name, Pinyin.searchText(contact.name), contact.phone, contact.email]
-                        .compactMap(\.self)
+                    let text = SearchText.of(names: [contact.name], phones: [contact.phone], others: [contact.email])
                     return [
-                        ("search", "\(foldedText(parts.joined(separator: " ")))"),
+                        ("search", "\(text)"),
                         ("match_keys", "\(contact.matchKeys.map(\.text))"),
                     ]
                 }),
@@ -83,10 +82,11 @@ struct Contacts: Sendable {
         let resolved = drafts.map { draft in Self.resolve(draft, accounts, ids) }
         let placed = resolved.compactMap { try? $0.get() }
         let keys = Array(Set(placed.flatMap(\.matchKeys).map(\.text)))
-        let matching: SQL = """
-            where account_id = any(\(placed.compactMap(\.accountID))) and match_keys && \(keys) and deleted_at is null
-            order by created_at limit \(20 * drafts.count)
-            """
+        let pairs = placed.flatMap { contact in
+            contact.accountID.map { account in contact.matchKeys.map { (scope: account, key: $0.text) } } ?? []
+        }
+        let sharing = SharedKeys("contacts", order: "created_at", limit: 20, scope: "account_id")
+        let matching: SQL = "where id = any(array(\(sharing.select(pairs, schema)))) order by created_at"
         let stored = try await environment.database.query(tenant, "\(Self.table.select(schema)) \(matching)")
             .map { try Self.table.record($0) }
         var door = ContactDoor(

@@ -44,8 +44,7 @@ struct Directory: Sendable {
                     return modification
                 },
                 columns: { user in
-                    let parts = [user.name, Pinyin.searchText(user.name), user.login, user.email ?? ""]
-                    return [("search", "\(foldedText(parts.joined(separator: " ")))")]
+                    [("search", "\(SearchText.of(names: [user.name], others: [user.login, user.email]))")]
                 }),
             searchColumn: "search")
         teams = Resource(

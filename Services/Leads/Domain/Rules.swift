@@ -31,6 +31,8 @@ extension Comparison {
         case .noneOf(let values): "≠ " + values.map(\.plain).joined(separator: " | ")
         case .contains(let text): "contains \(text)"
         case .startsWith(let text): "starts with \(text)"
+        case .any(let parts): "(" + parts.map(\.summary).joined(separator: " or ") + ")"
+        case .not(let part): "not (\(part.summary))"
         case .isNull(let isNull): isNull ? "is empty" : "is given"
         case .range(let lower, let upper):
             [

@@ -14,6 +14,8 @@ struct LeadStore: Sendable {
     let environment: ResourceEnvironment
     let policies: Policies
     private let table = Table<Lead>("leads")
+    /// Of each key those touched last.
+    private static let sharing = SharedKeys("leads", order: "last_touch_at desc", limit: DuplicateDecision.mostFlagged)
 
     init(environment: ResourceEnvironment, policies: Policies) {
         (self.environment, self.policies) = (environment, policies)
@@ -27,6 +29,7 @@ struct LeadStore: Sendable {
             inputs: [FieldDefinition("ownerLogin", .string, zh: "负责人登录名", en: "Owner's login or e-mail")],
             rules: ResourceRules(
                 creating: { try await create($0) },
+                finding: { try await told(by: $0, $1) },
                 changing: { modification, _, context in
                     var result = modification
                     if result.new.nextStep != result.old.nextStep || result.new.nextStepAt != result.old.nextStepAt {
@@ -50,9 +53,22 @@ struct LeadStore: Sendable {
     }
 
     private static func searchText(_ lead: Lead) -> String {
-        let names = [lead.company, lead.person].compactMap(\.self)
-        let parts = names + names.map { Pinyin.searchText($0) } + [lead.phone, lead.email].compactMap(\.self)
-        return foldedText(parts.joined(separator: " "))
+        SearchText.of(
+            names: [lead.company, lead.person].compactMap(\.self), phones: [lead.phone], others: [lead.email])
+    }
+
+    /// The lead that was told of by this number as another touch.
+    private func told(by key: ExternalKey, _ tenant: TenantID) async throws -> Lead? {
+        let schema = SchemaName(tenant)
+        let system: SQL = key.system.map { "= \($0)" } ?? "is null"
+        let rows = try await environment.database.query(
+            tenant,
+            """
+            \(table.select(schema)) where deleted_at is null and id = (
+                select lead_id from \(schema).touches where external_id = \(key.id) and external_system \(system)
+                order by at desc limit 1)
+            """)
+        return try rows.first.map { try table.record($0) }
     }
 
     // MARK: - Creation
@@ -65,7 +81,7 @@ struct LeadStore: Sendable {
         let keys = drafts.map { $0.record.matchKeys.filter { asked.contains($0.kind) } }
         let schema = SchemaName(tenant)
         let matching: SQL = """
-            where id = any(array(\(Self.sharing(Array(Set(keys.joined().map(\.text))), drafts.count, schema))))
+            where id = any(array(\(Self.sharing.select(Array(Set(keys.joined().map(\.text))), isBatch: drafts.count > 1, schema))))
             """
         let looks = ["\(table.select(schema)) \(matching)"] + (rules.usesTurns ? [Policies.turns(schema)] : [])
         // To the planner, reading the whole table for each key of many is cheap long after it is not.
@@ -106,22 +122,6 @@ struct LeadStore: Sendable {
             }
         }
         return []
-    }
-
-    /// Selects the ids of leads that share a match key with any of a batch: of each key those touched last, so that one
-    /// which very many share hides none of another.
-    private static func sharing(_ keys: [String], _ count: Int, _ schema: SchemaName) -> SQL {
-        func latest(_ key: SQL) -> SQL {
-            """
-            (select id from \(schema).leads where match_keys @> array[\(key)] and deleted_at is null \
-            order by last_touch_at desc limit \(raw: "\(DuplicateDecision.mostFlagged)"))
-            """
-        }
-        guard count > 1 else {
-            return keys.isEmpty
-                ? "select null::uuid where false" : keys.map { latest("\($0)") }.joined(separator: " union all ")
-        }
-        return "select found.id from unnest(\(keys)) as key cross join lateral \(latest("key")) found"
     }
 }
 

@@ -40,8 +40,7 @@ struct Opportunities: Sendable {
     }
 
     private static func searchText(_ opportunity: Opportunity) -> String {
-        let parts = [opportunity.name, Pinyin.searchText(opportunity.name), opportunity.code]
-        return foldedText(parts.joined(separator: " "))
+        SearchText.of(names: [opportunity.name], others: [opportunity.code])
     }
 
     // MARK: - Creation

@@ -1,5 +1,6 @@
 import Foundation
 import HTTP
+import JSON
 import Postgres
 import Tenancy
 import Values
@@ -16,9 +17,14 @@ public struct Directory: Sendable {
 
     public struct Person: Sendable, Hashable {
         public let id: UUID
+        public let name: String
+        public let login: String
         public let team: UUID?
         /// Not deactivated, not deleted.
         public let isActive: Bool
+
+        /// As `expand` shows it.
+        var json: JSON { ["id": id.json, "name": name.json, "login": login.json] }
     }
 
     /// Some people, by what they were looked for.
@@ -61,13 +67,15 @@ public struct Directory: Sendable {
         let rows = try await database.look(
             tenant,
             """
-            select id, lower(login), lower(email), team_id, active from \(schema: tenant).users
+            select id, lower(login), lower(email), team_id, active, name, login from \(schema: tenant).users
             where id = any(\(ids)) or lower(login) = any(\(logins)) or lower(email) = any(\(logins))
             order by active, id
             """)
         var people = People()
         for row in rows {
-            let person = Person(id: try row.get(0), team: try row.get(3), isActive: try row.get(4))
+            let person = Person(
+                id: try row.get(0), name: try row.get(5), login: try row.get(6), team: try row.get(3),
+                isActive: try row.get(4))
             people.byID[person.id] = person
             people.byName[try row.get(1)] = person
             if let email = try row.get(2, as: String?.self) { people.byName[email] = person }

@@ -18,7 +18,7 @@ extension Resource {
     ) -> Endpoint {
         Endpoint(
             .get, path, id: id, summary: summary, tags: tags, permission: Permission("\(collection).read"),
-            parameters: others + Self.listParameters,
+            parameters: others + listParameters,
             query: .filters(description: "Further conditions on any field, as \(self.path) takes them."),
             responses: [ResponseSpec(200, "A page.", schema: schema.page("\(typeName)Page"))],
             errors: [.invalidParameter]

@@ -89,7 +89,7 @@ extension Resource {
     private var listEndpoint: Endpoint {
         Endpoint(
             .get, path, id: "list\(plural)", summary: "List \(collection)", tags: tags,
-            permission: Permission("\(collection).read"), parameters: Self.listParameters,
+            permission: Permission("\(collection).read"), parameters: listParameters,
             query: .filters(
                 description: "Any field: `field=a,b` is one of; `.gte .gt .lte .lt .ne .contains .startsWith .isNull`."),
             responses: [ResponseSpec(200, "A page.", schema: schema.page("\(typeName)Page"))],
@@ -109,8 +109,7 @@ extension Resource {
             permission: Permission("\(collection).read"),
             parameters: [
                 idParameter, .query("fields", "Only these members, comma-separated."),
-                .query("expand", "Related objects to show under `expanded`."),
-            ], responses: [shown()], errors: [.notFound]
+            ] + expandParameter, responses: [shown()], errors: [.notFound]
         ) { call in
             let tenant = try call.tenant
             let record = try await visible(call.path.string("id"), try call.caller, tenant: tenant)
@@ -189,9 +188,12 @@ extension Resource {
                 errors: [.notFound]
             ) { call in
                 let (principal, tenant) = (try call.caller, try call.tenant)
-                let key = ExternalKey(system: call.path.string("system"), id: call.path.string("externalId"))
-                let found = try await find(key, tenant: tenant)
-                guard let found, found.deletedAt == nil, try await admits(principal, found, tenant: tenant) else {
+                let (system, id) = (call.path.string("system"), call.path.string("externalId"))
+                // What could not be stored is known to nobody.
+                guard let key = try? externalKey(system: system, id: id),
+                    let found = try await known(by: key, tenant: tenant), found.deletedAt == nil,
+                    try await admits(principal, found, tenant: tenant)
+                else {
                     throw Problem(.notFound)
                 }
                 return answer(found).without("X-Guanxi-Position")
@@ -199,8 +201,14 @@ extension Resource {
         ]
     }
 
-    static var listParameters: [Parameter] {
-        [
+    private var expandParameter: [Parameter] {
+        let names = expansions.keys.sorted()
+        return names.isEmpty
+            ? [] : [.query("expand", "Related objects to show under `expanded`: \(names.joined(separator: ", ")).")]
+    }
+
+    var listParameters: [Parameter] {
+        let parameters: [Parameter] = [
             .query("q", "Text to look for in names, phones and e-mails."),
             .query(
                 "sort",
@@ -209,9 +217,9 @@ extension Resource {
             .query("limit", "Objects per page.", 1...500, default: 50),
             .query("cursor", "nextCursor of the page before."),
             .query("fields", "Only these members, comma-separated."),
-            .query("expand", "Related objects to show under `expanded`."),
             .query("count", "Also count.", schema: ["type": "string", "enum": ["exact", "estimated"]]),
         ]
+        return parameters + expandParameter
     }
 
     /// The list query of a call.

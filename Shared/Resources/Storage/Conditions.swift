@@ -61,6 +61,8 @@ extension FieldReference {
         case .noneOf(let values): "(\(equals(values))) is not true"
         case .contains(let text): like("%\(Self.escaped(text))%")
         case .startsWith(let text): like("\(Self.escaped(text))%")
+        case .any(let parts): "(\(parts.map { condition($0) }.joined(separator: " or ")))"
+        case .not(let part): "(\(condition(part))) is not true"
         case .range(let lower, let upper):
             [
                 lower.map { bound($0, $0.isInclusive ? ">=" : ">") },
@@ -103,8 +105,9 @@ extension FieldReference {
 
     private func like(_ pattern: String) -> SQL {
         if isList {
+            let holder: SQL = isCustom ? "custom -> \(definition.name)" : expression
             return """
-                exists (select from jsonb_array_elements_text(\(expression)) as element \
+                exists (select from jsonb_array_elements_text(\(holder)) as element \
                 where lower(element) like lower(\(pattern)))
                 """
         }

@@ -21,7 +21,7 @@ public struct Cursors: Sendable {
 
     /// - Throws: a 400 problem for a cursor that is not ours, was changed, or was made for another list.
     func read(_ text: String, _ ordering: Ordering, binding: String) throws(Problem) -> [FieldValue] {
-        guard text.utf8.count <= 4096, let bytes = Base64URL.decode(text), bytes.count > Self.tagLength else {
+        guard text.utf8.count <= 8_192, let bytes = Base64URL.decode(text), bytes.count > Self.tagLength else {
             throw Self.refused
         }
         let payload = Array(bytes.dropLast(Self.tagLength))

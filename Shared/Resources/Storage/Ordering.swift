@@ -38,7 +38,9 @@ struct Ordering: Sendable {
     func position<Record: Aggregate>(of record: Record) -> [FieldValue] {
         keys.map { key in
             let value = Record.catalogue.value(of: key.field, in: record)
-            if case .money(let money) = value { return .int(money.minorUnits) }
+            if case .money(let money) = value {
+                return key.field.isCustom ? .string(money.amount) : .int(money.minorUnits)
+            }
             return value
         }
     }
@@ -83,6 +85,8 @@ extension Ordering.Key {
     func bind(_ value: FieldValue) -> SQL {
         // Of money the minor units are compared.
         if case .int(let number) = value, case .money = field.definition.type { return "\(number)" }
+        // Of a tenant's own there is only the amount as it is written.
+        if case .string(let amount) = value, case .money = field.definition.type { return "\(amount)::text::numeric" }
         return field.definition.type.bind(value)
     }
 

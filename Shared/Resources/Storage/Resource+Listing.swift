@@ -45,9 +45,18 @@ extension Resource {
                 environment.cursors.make(ordering.position(of: $0), ordering, binding: binding)
             }
         }
-        return Page(
-            records: records, nextCursor: next,
-            count: results.count > 1 ? try results[1].single().get(0, as: Int64.self) : nil)
+        var count = results.count > 1 ? try results[1].single().get(0, as: Int64.self) : nil
+        if query.count == .estimated, let counted = count, counted > Self.countedLimit {
+            count = max(counted, try await guess(conditions, tenant))
+        }
+        return Page(records: records, nextCursor: next, count: count)
+    }
+
+    /// How many rows the planner takes to match.
+    private func guess(_ conditions: [SQL], _ tenant: TenantID) async throws -> Int64 {
+        let plan: SQL = "explain (format json) \(matching(conditions, SchemaName(tenant)))"
+        let plans = try await database.query(tenant, plan.unprepared()).single().get(0, as: JSON.self)
+        return Int64((plans[0]?["Plan"]?["Plan Rows"]?.double ?? 0).rounded())
     }
 
     /// The first rows of parts that follow one another in the order.
@@ -78,13 +87,19 @@ extension Resource {
         return conditions
     }
 
-    /// Exact: counted up to a bound that a page can wait for. Estimated: from the planner's statistics of the table.
+    /// So many are counted for an estimate; beyond, the planner's statistics say how many there may be.
+    private static var countedLimit: Int64 { 10_000 }
+
     private func count(_ count: ListQuery.Count, _ conditions: [SQL], _ schema: SchemaName) -> SQL {
-        let matching: SQL = "select 1 from \(table.qualified(schema)) where \(conditions.joined(separator: " and "))"
+        let matching = matching(conditions, schema)
         switch count {
         case .exact: return "select count(*) from (\(matching)) as matching"
-        case .estimated: return "select count(*) from (\(matching) limit 10001) as matching"
+        case .estimated: return "select count(*) from (\(matching) limit \(Self.countedLimit + 1)) as matching"
         }
+    }
+
+    private func matching(_ conditions: [SQL], _ schema: SchemaName) -> SQL {
+        "select 1 from \(table.qualified(schema)) where \(conditions.joined(separator: " and "))"
     }
 
     /// What a cursor is bound to: everything of the query but the cursor itself and what does not change the order.

@@ -36,17 +36,21 @@ extension Resource {
     /// for it; among them the whole is looked for. What is common is left to the planner, which then goes through the
     /// list in its order.
     func search(_ text: String, _ column: String, tenant: TenantID) async throws -> SQL {
-        let pattern = foldedText(text)
         let column: SQL = "\(ident: column)"
         let qualified = table.qualified(SchemaName(tenant))
         let grams = try await environment.searchSamples.grams(of: "\(tenant.text)/\(collection)") {
             try await sample(of: column, in: qualified, tenant: tenant)
         }
-        let parts = Self.parts(of: pattern, grams)
-        guard !parts.isEmpty else { return Self.like(column, pattern) }
+        let found = SearchText.patterns(text).map { Self.search($0, column, qualified, grams) }
+        return found.count == 1 ? found[0] : "(\(found.joined(separator: " or ")))"
+    }
+
+    private static func search(_ pattern: String, _ column: SQL, _ qualified: SQL, _ grams: CommonGrams) -> SQL {
+        let parts = parts(of: pattern, grams)
+        guard !parts.isEmpty else { return like(column, pattern) }
         // By itself, for the planner would take a part that is in one of its hundred samples by chance for common, and go
         // through the whole list.
-        let candidates = parts.map { Self.like(column, $0) }.joined(separator: " or ")
+        let candidates = parts.map { like(column, $0) }.joined(separator: " or ")
         return """
             id = any(array(
                 select id from \(qualified) where (\(candidates)) and strpos(\(column), \(pattern)) > 0))

@@ -61,6 +61,7 @@ extension Resource {
         var start = 0
         while start < bodies.count {
             let range = start..<min(start + Self.batchSize, bodies.count)
+            let context = context.goingOn()
             let drafts = bodies[range].map { body in self.result { try draft(body.get(), context, custom: custom) } }
             let done = results.count
             results += try await commit(drafts[...], context, at: done, progress: progress)
@@ -188,7 +189,8 @@ extension Resource {
         do {
             return .success(try body())
         } catch {
-            return .failure(Problem(translating: error) ?? Problem(.internalError))
+            let failure: any Error = (error as? ValidationFailure)?.brief ?? error
+            return .failure(Problem(translating: failure) ?? Problem(.internalError))
         }
     }
 }

@@ -30,10 +30,15 @@ extension Resource {
     }
 
     /// Creates one record from a body, as `POST` does.
-    public func create(_ body: JSON, _ context: WriteContext) async throws -> HTTPResponse {
+    ///
+    /// - Parameter known: what to do when a record says it all already, instead of answering it.
+    public func create(
+        _ body: JSON, _ context: WriteContext, known: @escaping @Sendable (Record) throws -> Void = { _ in }
+    ) async throws -> HTTPResponse {
         let draft = try draft(body, context, custom: try await custom(context.tenant))
         return try await writer.write(draft.context) {
             guard let creation = try await decide([draft]).first else { throw Problem(.internalError) }
+            if case .unchanged(let record) = creation { try known(record) }
             return try prepare(creation, draft.context)
         }
     }
@@ -135,6 +140,7 @@ extension Resource {
         externalSystem system: String, id: String, _ body: JSON, _ context: WriteContext
     ) async throws -> HTTPResponse {
         guard var members = body.object else { throw Problem(.malformedJSON) }
+        let key = try externalKey(system: system, id: id)
         for (name, value) in [("externalSystem", system), ("externalId", id)] {
             guard members[name] == nil || members[name] == .string(value) else {
                 let message = LocalizedText(en: "Leave this out, or repeat the path's.", zh: "请去掉此项，或与路径保持一致。")
@@ -143,12 +149,16 @@ extension Resource {
             members[name] = .string(value)
         }
         for attempt in 1... {
-            if let found = try await find(ExternalKey(system: system, id: id), tenant: context.tenant) {
-                if let refusal = try await refusal(by: found, context) { throw refusal }
-                return try await patch(found.id.lowercased, .object(told(anew: members, context)), context)
+            if let found = try await find(key, tenant: context.tenant) {
+                return try await tell(members, to: found, context)
             }
+            // It would be a condition of something that is not there.
+            guard context.ifMatch == nil else { throw Problem(.versionMismatch) }
             do {
-                return try await create(.object(members), context)
+                return try await create(.object(members), context) { throw KnownRecord(record: $0) }
+            } catch let known as KnownRecord<Record> {
+                // Under another identity of its own, or made meanwhile.
+                return try await tell(members, to: known.record, context)
             } catch let error as PostgresError where error.sqlState == WriteState.uniqueViolation && attempt < 3 {
                 // Somebody else created it meanwhile: it is a change now.
                 continue
@@ -157,10 +167,44 @@ extension Resource {
         throw Problem(.conflict)
     }
 
+    private func tell(_ members: JSONObject, to found: Record, _ context: WriteContext) async throws -> HTTPResponse {
+        if let refusal = try await refusal(by: found, context) { throw refusal }
+        return try await patch(found.id.lowercased, .object(told(members, to: found, context)), context)
+    }
+
+    /// The identity as it is stored; what could never be is told.
+    func externalKey(system: String, id: String) throws -> ExternalKey {
+        func cleaned(_ text: String, _ name: String) throws -> String {
+            guard let text = entity.schema.cleaned(text), !text.isEmpty else {
+                throw Problem.validation([
+                    FieldError(
+                        "/\(name)", code: "invalidText",
+                        .init(en: "Write letters, digits and signs.", zh: "须为文字、数字或符号。"))
+                ])
+            }
+            return text
+        }
+        return ExternalKey(
+            system: try cleaned(system, "externalSystem"), id: try cleaned(id, "externalId"))
+    }
+
     /// What a `PUT` tells anew of a record that is there: all but what only its creation takes.
-    private func told(anew members: JSONObject, _ context: WriteContext) async throws -> JSONObject {
+    private func told(_ members: JSONObject, to found: Record, _ context: WriteContext) async throws -> JSONObject {
         var members = members
-        if let owner = try await ownerByLogin(members, context) { members["ownerId"] = owner.json }
+        if let owner = try await ownerByLogin(members, context) {
+            members["ownerId"] = owner.json
+            if let field = entity["ownerId"], field.traits.contains(.createOnly),
+                entity.encode(found)["ownerId"] != owner.json
+            {
+                throw Problem.validation([
+                    FieldError(
+                        "/ownerLogin", code: "createOnly",
+                        .init(
+                            en: "It has another owner: give it to this one by POST …/assign.",
+                            zh: "已有其他负责人，请通过 POST …/assign 转交。"))
+                ])
+            }
+        }
         for (name, value) in try await rules.naming(members, context) { members[name] = value }
         let fields = members.filter { member in
             if let field = entity[member.name] { return !field.traits.contains(.createOnly) }
@@ -202,4 +246,9 @@ extension Resource {
         response.headers["X-Guanxi-Position"] = "\(record.id.lowercased):\(record.version)"
         return response
     }
+}
+
+/// Thrown instead of answering a record that says it all already.
+private struct KnownRecord<Record: Sendable>: Error {
+    let record: Record
 }

@@ -85,6 +85,8 @@ public struct ResourceRules<Record: Aggregate>: Sendable {
     public var creating: @Sendable ([Draft<Record>]) async throws -> [Creation<Record>]
     /// Fields for what a record that is there is told of by other names (`accountExternalId`).
     public var naming: @Sendable (JSONObject, WriteContext) async throws -> JSONObject
+    /// The record that another system knows by an identity that is not its own first one; nil when there is none.
+    public var finding: @Sendable (ExternalKey, TenantID) async throws -> Record?
     /// Decides over a change of fields.
     public var changing:
         @Sendable (Modification<Record>, FieldChanges, WriteContext) async throws -> Modification<Record>
@@ -100,6 +102,7 @@ public struct ResourceRules<Record: Aggregate>: Sendable {
             drafts.map { .create($0.record) }
         },
         naming: @escaping @Sendable (JSONObject, WriteContext) async throws -> JSONObject = { _, _ in [:] },
+        finding: @escaping @Sendable (ExternalKey, TenantID) async throws -> Record? = { _, _ in nil },
         changing:
             @escaping @Sendable (Modification<Record>, FieldChanges, WriteContext) async throws -> Modification<
                 Record
@@ -114,6 +117,7 @@ public struct ResourceRules<Record: Aggregate>: Sendable {
     ) {
         self.creating = creating
         self.naming = naming
+        self.finding = finding
         self.changing = changing
         self.deleting = deleting
         self.restoring = restoring

@@ -73,6 +73,15 @@ public struct WriteContext: Sendable {
             traceparent: traceparent, ifMatch: ifMatch, idempotency: idempotency)
     }
 
+    /// The same write, now: each part of a long one has the time at which it is done, so that who follows changes by their
+    /// time finds it behind what he saw.
+    func goingOn() -> WriteContext {
+        let later = max(now, Timestamp.now().wholeMilliseconds)
+        return WriteContext(
+            tenant: tenant, principal: principal, now: later, occurredAt: occurredAt == now ? later : occurredAt,
+            askedAt: askedAt, traceparent: traceparent, ifMatch: ifMatch, idempotency: idempotency)
+    }
+
     /// The same write, of this version of the object alone.
     func requiring(version: Int64) -> WriteContext {
         WriteContext(

@@ -1,0 +1,46 @@
+import Foundation
+import Postgres
+import Tenancy
+
+/// Finds records that share a match key with others: of each key so many, so that one which very many share hides none of
+/// another.
+public struct SharedKeys: Sendable {
+    private let table: String
+    private let order: String
+    private let limit: Int
+    /// A further column that must be the same, such as the account of contacts.
+    private let scope: String?
+
+    /// - Parameters:
+    ///   - order: which of a key are found: `created_at`.
+    ///   - limit: how many of each key.
+    public init(_ table: String, order: String, limit: Int, scope: String? = nil) {
+        (self.table, self.order, self.limit, self.scope) = (table, order, limit, scope)
+    }
+
+    /// Selects the ids, of a batch or, by a plan of its own that is found sooner, of one.
+    public func select(_ keys: [String], isBatch: Bool, _ schema: SchemaName) -> SQL {
+        guard isBatch else {
+            return keys.isEmpty
+                ? "select null::uuid where false"
+                : keys.map { "(\(some("\($0)", schema)))" }.joined(separator: " union all ")
+        }
+        return "select found.id from unnest(\(keys)) as key cross join lateral (\(some("key", schema))) found"
+    }
+
+    /// Selects the ids of those that share a key within the same scope.
+    public func select(_ pairs: [(scope: UUID, key: String)], _ schema: SchemaName) -> SQL {
+        """
+        select found.id from unnest(\(pairs.map(\.scope)), \(pairs.map(\.key))) as wanted(scope, key)
+        cross join lateral (\(some("wanted.key", schema))) found
+        """
+    }
+
+    private func some(_ key: SQL, _ schema: SchemaName) -> SQL {
+        let within: SQL = scope.map { "\(ident: $0) = wanted.scope and " } ?? ""
+        return """
+            select id from \(schema).\(ident: table) where \(within)match_keys @> array[\(key)] and deleted_at is null \
+            order by \(raw: order) limit \(raw: String(limit))
+            """
+    }
+}
