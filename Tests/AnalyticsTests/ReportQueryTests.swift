@@ -59,7 +59,7 @@ import Values
     @Test func quadrantsOnTheirBounds() {
         var question = QuadrantQuestion()
         (question.ordersFrom, question.averageFrom) = (3, Money(minorUnits: 100, currency: .usd))
-        let bounds = QuadrantThresholds(question, customers: [])
+        let bounds = QuadrantThresholds(question, buyers: 0, orders: 0, sum: 0)
         func quadrant(_ orders: Int, _ sum: Int64, _ ever: Bool = true) -> Quadrant {
             Quadrant(orders: orders, sum: sum, everBought: ever, bounds)
         }
@@ -67,8 +67,8 @@ import Values
         #expect(quadrant(2, 199) == .firstBuyers && quadrant(2, 200) == .largeOrders)
         #expect(quadrant(3, 299) == .manyOrders && quadrant(3, 300) == .best)
         // Without bounds the means of those who bought: 2 orders, 150.
-        let means = QuadrantThresholds(QuadrantQuestion(), customers: [(1, 300), (3, 300), (0, 0)])
+        let means = QuadrantThresholds(QuadrantQuestion(), buyers: 2, orders: 4, sum: 600)
         #expect(means.ordersFrom == 2 && means.averageFrom == 150)
-        #expect(QuadrantThresholds(QuadrantQuestion(), customers: [(1, 5)]).ordersFrom == 2)
+        #expect(QuadrantThresholds(QuadrantQuestion(), buyers: 1, orders: 1, sum: 5).ordersFrom == 2)
     }
 }

@@ -179,6 +179,51 @@ import Values
         }
     }
 
+    /// The database tells customers apart, the rule of the lifecycle says what they are: of any orders the same.
+    @Test func everyCustomerIsWhereTheRuleSays() async throws {
+        try await AnalyticsFixture.with { fixture in
+            let asOf = try #require(CalendarDate(year: 2026, month: 6, day: 30))
+            let thresholds = LifecycleThresholds(
+                stableFromOrder: 3, atRiskAfterDays: 30, lostAfterDays: 60, highValueFrom: 50_000)
+            // Some on the days that decide, some still to come.
+            let offsets = [-200, -91, -90, -61, -60, -59, -31, -30, -29, -1, 0, 1]
+            var (events, expected): ([CloudEvent], [String: Int64]) = ([], [:])
+            for number in 0..<300 {
+                let account = AccountSnapshot().with {
+                    $0.createdAt = (try? Timestamp(parsing: "2020-01-01T00:00:00Z")) ?? $0.createdAt
+                }
+                events.append(fixture.event(AccountEvents.created, account))
+                var (dates, value): ([CalendarDate], Int64) = ([], 0)
+                for turn in 0..<number % 6 {
+                    let days = offsets[(number * 7 + turn * 5 + number / 6) % offsets.count]
+                    let minor = Int64((number * 2_713 + turn * 9_001) % 30_000)
+                    let order = OrderSnapshot().with {
+                        ($0.accountId, $0.status, $0.orderedOn) = (account.id, "placed", asOf.adding(days: days))
+                        $0.amount = Money(minorUnits: minor, currency: .usd)
+                    }
+                    events.append(fixture.event(OrderEvents.created, order))
+                    dates.append(asOf.adding(days: days))
+                    if days <= 0 { value += minor }
+                }
+                let summary = OrderSummary(dates: dates, value: value, asOf: asOf)
+                expected[LifecycleStanding(summary, thresholds, asOf: asOf).state.rawValue, default: 0] += 1
+            }
+            let policy = LifecyclePolicySnapshot().with { ($0.id, $0.highValueFrom) = (UUIDv7.make(), usd("500.00")) }
+            try await fixture.apply(events + [fixture.event(LifecyclePolicyEvents.created, policy)])
+            let report = try await fixture.report(
+                .customers,
+                "groupBy=lifecycle&asOf=2026-06-30&stableFromOrder=3&atRiskAfterDays=30&lostAfterDays=60"
+            )
+            let groups = report["groups"]?.array ?? []
+            let found = Dictionary(
+                groups.compactMap { group in
+                    group["key"]?.string.flatMap { key in group["customers"]?.int.map { (key, $0) } }
+                }
+            ) { $0 + $1 }
+            #expect(found == expected)
+        }
+    }
+
     @Test func lifecycleAsOfADayFollowsValidOrdersAlone() async throws {
         try await AnalyticsFixture.with { fixture in
             func account(_ days: [String], _ status: String = "placed") async throws {

@@ -17,13 +17,13 @@ struct QuadrantThresholds: Sendable, Hashable {
     /// In minor units.
     var averageFrom: Int64
 
-    /// - Parameter customers: orders and their sum in the window, of everybody.
-    init(_ question: QuadrantQuestion, customers: [(orders: Int, sum: Int64)]) {
-        let buyers = customers.filter { $0.orders > 0 }
-        let orders = buyers.reduce(0) { $0 + $1.orders }
+    /// - Parameters:
+    ///   - buyers: how many customers bought in the window.
+    ///   - orders: of all of them.
+    ///   - sum: of those orders, in minor units.
+    init(_ question: QuadrantQuestion, buyers: Int, orders: Int, sum: Int64) {
         // Two at least: who bought once is a first buyer, whatever the mean.
-        ordersFrom = question.ordersFrom ?? max(2, buyers.isEmpty ? 2 : (orders + buyers.count - 1) / buyers.count)
-        let sum = buyers.sum(\.sum)
+        ordersFrom = question.ordersFrom ?? max(2, buyers == 0 ? 2 : (orders + buyers - 1) / buyers)
         averageFrom = question.averageFrom?.minorUnits ?? (orders == 0 ? 0 : sum / Int64(orders))
     }
 }

@@ -10,14 +10,8 @@ struct ReportStatement: Sendable {
     let query: ReportQuery
     let tenant: Tenant
     let principal: Principal
-    /// Lifecycle states and quadrants of accounts, when the report groups by them.
-    var standings: [Dimension: Standings] = [:]
-
-    /// What each account is.
-    struct Standings: Sendable {
-        var accounts: [UUID] = []
-        var names: [String] = []
-    }
+    /// Relations of accounts with their lifecycle states and quadrants, when the report groups by them.
+    var standings: [Dimension: SQL] = [:]
 
     private var schema: SchemaName { tenant.schema }
     var facts: Facts { Facts(tenant, asOf: query.asOf) }
@@ -189,11 +183,9 @@ struct ReportStatement: Sendable {
     }
 
     private var standingJoins: SQL {
-        standings.sorted { $0.key.rawValue < $1.key.rawValue }.map { dimension, those -> SQL in
-            """
-            left join unnest(\(those.accounts), \(those.names)) as \(ident: dimension.rawValue)(account_id, name)
-                on \(ident: dimension.rawValue).account_id = f.account_id
-            """
+        standings.sorted { $0.key.rawValue < $1.key.rawValue }.map { dimension, relation -> SQL in
+            let name: SQL = "\(ident: dimension.rawValue)"
+            return "left join (\(relation)) as \(name) on \(name).account_id = f.account_id"
         }.joined(separator: " ")
     }
 

@@ -51,12 +51,12 @@ struct Reports: Sendable {
         var statement = ReportStatement(query: query, tenant: tenant, principal: principal)
         let today = query.asOf ?? now.date(in: tenant.zone)
         if query.dimensions.contains(.lifecycle) {
-            let (accounts, states) = try await LifecycleStates(database: database)
-                .answer(query.thresholds, asOf: today, tenant)
-            statement.standings[.lifecycle] = .init(accounts: accounts, names: states)
+            statement.standings[.lifecycle] = try await LifecycleStates(database: database)
+                .relation(query.thresholds, asOf: today, tenant)
         }
         guard query.dimensions.contains(.quadrant) else { return (statement, nil) }
-        let (standings, bounds) = try await Quadrants(database: database).answer(query.quadrants, asOf: today, tenant)
+        let (standings, bounds) = try await Quadrants(database: database)
+            .relation(query.quadrants, asOf: today, tenant)
         statement.standings[.quadrant] = standings
         return (statement, bounds)
     }
