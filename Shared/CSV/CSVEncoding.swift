@@ -165,6 +165,7 @@ struct CSVDecoder: ~Copyable {
         }
         // The last may only be cut.
         if !complete, bad > 0 { bad -= 1 }
-        return good > bad || bad == 0
+        // Of other encodings some characters are by chance characters of UTF-8, too.
+        return good > 4 * bad || bad == 0
     }
 }

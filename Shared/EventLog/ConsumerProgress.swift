@@ -30,6 +30,17 @@ struct ConsumerProgress: Sendable {
     var absent: Set<TenantID> = []
 }
 
+/// For how long something has been where it is.
+private struct Standstill {
+    private var place: Int64?
+    private var since = ContinuousClock.now
+
+    mutating func lasts(_ limit: Duration, at place: Int64, unless isFine: Bool) -> Bool {
+        if place != self.place || isFine { (self.place, since) = (place, .now) }
+        return since.duration(to: .now) > limit
+    }
+}
+
 struct ConsumerStalled: Error, CustomStringConvertible {
     let description: String
 }
@@ -39,31 +50,32 @@ extension EventConsumer {
 
     /// Looks after lag and progress; throws when the consumption has to begin anew.
     ///
-    /// Only what waits in its own partitions says that a member stands still: what another one has not done yet is not
-    /// brought on by this one's leaving the group.
+    /// What waits in its own partitions says that a member stands still: what another one has not done yet is not brought on
+    /// by this one's leaving the group, unless nobody gets on and it has none to do.
     func watch(_ consumption: EventConsumption) async throws {
-        var lastApplied = -1
-        var since = ContinuousClock.now
+        var (own, group) = (Standstill(), Standstill())
         while true {
             try await Task.sleep(for: .seconds(5))
-            guard let missing = try? await missing() else {
+            guard let ends = try? await ends(), let missing = try? await missing(from: ends) else {
                 progress.withLock { $0.status.lag = nil }
                 continue
             }
-            let own = consumption.partitions
-            let lag = missing.filter { own.contains($0.key) }.values.reduce(0, +)
+            let mine = consumption.partitions
+            let lag = missing.values.reduce(0, +)
+            let ownLag = missing.filter { mine.contains($0.key) }.values.reduce(0, +)
+            // How far the group is, in all partitions together.
+            let place = ends.values.reduce(0) { $0 + $1.upperBound } - lag
             let (done, isResting) = progress.withLock { progress in
-                progress.status.lag = missing.values.reduce(0, +)
-                return (progress.status.applied + progress.status.repeats + progress.status.parked, progress.isResting)
+                progress.status.lag = lag
+                let status = progress.status
+                return (Int64(status.applied + status.repeats + status.parked), progress.isResting)
             }
-            if done != lastApplied || lag == 0 || isResting {
-                lastApplied = done
-                since = .now
-                progress.withLock { $0.status.isStalled = false }
-            } else if ContinuousClock.now - since > configuration.stallLimit {
-                progress.withLock { $0.status.isStalled = true }
-                throw ConsumerStalled(
-                    description: "no progress for \(configuration.stallLimit) with \(lag) events waiting")
+            let limit = configuration.stallLimit
+            let standsStill = own.lasts(limit, at: done, unless: ownLag == 0 || isResting)
+            let allStand = group.lasts(limit, at: place, unless: lag == 0 || isResting)
+            progress.withLock { $0.status.isStalled = standsStill || allStand }
+            if standsStill || (allStand && mine.isEmpty) {
+                throw ConsumerStalled(description: "no progress for \(limit) with \(lag) events waiting")
             }
         }
     }

@@ -89,19 +89,49 @@ public final class OutboxRelay: Sendable {
         }
     }
 
-    /// Counts what waits while the log keeps an append waiting, who publishes cannot do it then.
+    /// Whether the last attempt to publish failed, and none has come as far as publishing since.
+    let isAway = Mutex(false)
+
+    /// Counts what waits while the log keeps an append waiting or cannot be reached: who publishes cannot do it then.
     private func count() async {
         while (try? await Task.sleep(for: options.countPace)) != nil {
-            guard let held = appending.withLock({ $0 }), held.since.duration(to: .now) > options.countPace / 2
-            else { continue }
-            let statement = OutboxReader.depth(held.cursor, slots: held.slots, limit: options.countLimit)
             // Where the database is away, too, what was counted last stands.
-            guard let row = try? await database.database.query(statement, role: database.outboxRole).single(),
-                let depth = try? row.get(0, as: Int.self), let oldest = try? row.get(1, as: Timestamp?.self)
-            else { continue }
-            guard appending.withLock({ $0?.since == held.since }) else { continue }
-            state.withLock { ($0.depth, $0.oldest) = (depth, oldest) }
+            if let held = appending.withLock({ $0 }) {
+                guard held.since.duration(to: .now) > options.countPace / 2,
+                    let waiting = try? await waiting(after: [held.cursor: held.slots]),
+                    appending.withLock({ $0?.since == held.since })
+                else { continue }
+                state.withLock { ($0.depth, $0.oldest) = waiting }
+            } else if isAway.withLock({ $0 }) {
+                guard let cursors = try? await storedCursors(), let waiting = try? await waiting(after: cursors),
+                    isAway.withLock({ $0 })
+                else { continue }
+                state.withLock { ($0.depth, $0.oldest) = waiting }
+            }
         }
+    }
+
+    /// How many events wait behind cursors, and when the oldest of them occurred.
+    private func waiting(after cursors: [RelayCursor: [Int16]]) async throws -> (Int, Timestamp?) {
+        var (depth, oldest): (Int, Timestamp?) = (0, nil)
+        for (cursor, slots) in cursors {
+            let statement = OutboxReader.depth(cursor, slots: slots, limit: options.countLimit)
+            let row = try await database.database.query(statement, role: database.outboxRole).single()
+            depth += try row.get(0, as: Int.self)
+            oldest = [oldest, try row.get(1, as: Timestamp?.self)].compactMap(\.self).min()
+        }
+        return (depth, oldest)
+    }
+
+    /// How far each slot is, by what is stored of it.
+    private func storedCursors() async throws -> [RelayCursor: [Int16]] {
+        let slots = (0..<OutboxReader.slots).map { Int16($0) }
+        var cursors = Dictionary(uniqueKeysWithValues: slots.map { ($0, RelayCursor.beginning) })
+        for row in try await database.database.query(OutboxReader.cursors(slots), role: database.outboxRole) {
+            cursors[try row.get(0)] = RelayCursor(
+                snapshot: try row.get(3), upper: try row.get(4), lastID: try row.get(5))
+        }
+        return Dictionary(grouping: slots) { cursors[$0] ?? .beginning }
     }
 
     private func publish() async {
@@ -120,6 +150,7 @@ public final class OutboxRelay: Sendable {
                     }
                 } catch {
                     if Task.isCancelled { return }
+                    isAway.withLock { $0 = true }
                     let failures = state.withLock { state in
                         state.failures += 1
                         return state.failures
@@ -150,7 +181,9 @@ public final class OutboxRelay: Sendable {
                 try await session.clean()
             }
             let rings = bell.rings
-            if let count = try await session.round() {
+            let round = try await session.round()
+            isAway.withLock { $0 = false }
+            if let count = round {
                 wait = options.shortestWait
                 // The first round after a pause is begun at once, and a backlog knows no pause.
                 let rest = log.appendPace.shared(by: count) - now.duration(to: .now)

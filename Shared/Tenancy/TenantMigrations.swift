@@ -25,8 +25,8 @@ extension TenantProvisioner {
         return try await tenants.database.query(sql, role: login).compactMap { TenantID(try $0.get("id")) }
     }
 
-    /// Brings every tenant's schema up to date, and touches no other: one short transaction each, `parallel` at a
-    /// time. A tenant whose tables are in use for longer than `lockTimeout` is tried again a few times and then left
+    /// Brings every tenant's schema up to date, and touches no other: one short transaction for each migration,
+    /// `parallel` tenants at a time. A tenant whose tables are in use for longer than `lockTimeout` is tried again a few times and then left
     /// for the next run; so is one whose migration fails.
     ///
     /// Whoever wants a table waits behind a migration that waits for it, so `lockTimeout` is also how long a tenant's
@@ -72,35 +72,44 @@ extension TenantProvisioner {
         }
     }
 
+    /// Each migration by itself: what one of them locks nobody waits for while the next one works.
     private func migrateOnce(_ tenant: TenantID, lockTimeout: Duration) async throws {
         let options = TransactionOptions(statementTimeout: .seconds(300), lockTimeout: lockTimeout)
-        try await tenants.database.withTransaction(role: login, options: options) { transaction in
-            // Locks the entry: another run at the same time finds nothing left to do.
-            let rows = try await transaction.query(
-                "select schema_version from shared.tenants where id = \(tenant.text) for update")
-            guard let row = rows.first else { return }
-            let statements = try missing(tenant, after: Tenant.versions(try row.get("schema_version")))
-            guard !statements.isEmpty else { return }
-            _ = try await transaction.commit(after: statements)
+        var isBehind = true
+        while isBehind {
+            isBehind = try await tenants.database.withTransaction(role: login, options: options) { transaction in
+                // Locks the entry: another run at the same time finds nothing left to do.
+                let rows = try await transaction.query(
+                    "select schema_version from shared.tenants where id = \(tenant.text) for update")
+                guard let row = rows.first,
+                    let step = try steps(of: tenant, after: Tenant.versions(try row.get("schema_version"))).first
+                else { return false }
+                _ = try await transaction.commit(after: step)
+                return true
+            }
         }
     }
 
-    /// What brings a schema of these versions up to date; nothing if it is.
+    /// What brings a schema of these versions up to date, all at once; nothing if it is.
     func missing(_ tenant: TenantID, after versions: [String: Int]) throws -> [SQL] {
-        var statements: [SQL] = []
-        var reached = JSONObject()
-        for set in sets where set.tenant.count > versions[set.name] ?? 0 {
-            for migration in set.tenant.dropFirst(versions[set.name] ?? 0) {
-                statements += try migration.statements(placeholders(tenant))
+        Array(try steps(of: tenant, after: versions).joined())
+    }
+
+    /// The statements of each migration that is missing, and what notes it.
+    private func steps(of tenant: TenantID, after versions: [String: Int]) throws -> [[SQL]] {
+        var steps: [[SQL]] = []
+        for set in sets {
+            for (index, migration) in set.tenant.enumerated().dropFirst(versions[set.name] ?? 0) {
+                let reached = JSONObject([(set.name, .int(Int64(index + 1)))])
+                steps.append(
+                    try migration.statements(placeholders(tenant)) + [
+                        """
+                        update shared.tenants set schema_version = schema_version || \(JSON.object(reached))
+                        where id = \(tenant.text)
+                        """
+                    ])
             }
-            reached[set.name] = .int(Int64(set.tenant.count))
         }
-        guard !statements.isEmpty else { return [] }
-        statements.append(
-            """
-            update shared.tenants set schema_version = schema_version || \(JSON.object(reached))
-            where id = \(tenant.text)
-            """)
-        return statements
+        return steps
     }
 }

@@ -90,6 +90,19 @@ struct ReadAheadTests {
         }
     }
 
+    /// Also when it was away from the beginning.
+    @Test func whatWaitsIsCountedWhereTheLogWasNeverThere() async throws {
+        try await Fixture.with { fixture in
+            var options = OutboxRelay.Options()
+            options.countPace = .milliseconds(20)
+            let relay = OutboxRelay(database: fixture.tenants, log: Absent(), topic: fixture.topic, options: options)
+            try await running(relay.run) {
+                try await fixture.write((1...3).map { fixture.event("a", $0) })
+                try await eventually { relay.status.depth == 3 && relay.status.lag > .zero }
+            }
+        }
+    }
+
     /// Where a backlog ends says nothing of slots that were never behind: they are not published again from there.
     @Test func theEndOfABacklogIsNoMomentForOthers() async throws {
         try await Fixture.with { fixture in
@@ -169,6 +182,14 @@ struct ReadAheadTests {
             #expect(log.sequences == Dictionary(uniqueKeysWithValues: names.map { ($0, Array(1...last)) }))
         }
     }
+}
+
+/// A log that cannot be reached.
+private final class Absent: AppendOnlyLog {
+    struct Away: Error {}
+    let name = "absent"
+    func createTopics(_ topics: [String], partitions: Int) async throws { throw Away() }
+    func append(_ records: [EventRecord], to topic: String) async throws { throw Away() }
 }
 
 /// Keeps what is appended, and does what a test wants afterwards.

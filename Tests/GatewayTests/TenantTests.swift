@@ -1,4 +1,5 @@
 import Contracts
+import EventLog
 import Foundation
 import HTTP
 import JSON
@@ -109,6 +110,24 @@ import Values
         let other = try await gateway.unit()
         let gone = try await gateway.call(.delete, "/v1/tenants/\(other.slug)", as: gateway.operatorKey)
         #expect(gone.status == 204 && gateway.services.tenants[other.id.text] == nil)
+    }
+
+    /// What an interrupted restore left is seen and can be removed, but not from under somebody who restores it.
+    @Test func aTenantThatIsRestoredIsSeenAndRemovedOnlyWhenNobodyIsAtIt() async throws {
+        let gateway = try await GatewayFixture.shared()
+        let description = TenantDescription(slug: "coming-back", name: "Back")
+        try await GatewayService.note(restoring: description, in: gateway.database)
+        let path = "/v1/tenants/coming-back"
+        #expect(try await gateway.call(.get, path, as: gateway.operatorKey).json["status"] == "restoring")
+        #expect(try await gateway.call(.post, path + "/resume", as: gateway.operatorKey).status == 409)
+        let turn = GatewayService.restoreTurn("coming-back")
+        try await gateway.database.database.withLocks(gateway.database.serviceRole) { session in
+            try await session.query("select pg_advisory_lock(hashtextextended(\(turn), 0))")
+            #expect(try await gateway.call(.delete, path, as: gateway.operatorKey).status == 409)
+        }
+        #expect(try await gateway.call(.delete, path, as: gateway.operatorKey).status == 204)
+        #expect(try await gateway.call(.get, path, as: gateway.operatorKey).status == 404)
+        #expect(try await GatewayService.restoring(as: "coming-back", in: gateway.database) == nil)
     }
 
     @Test func whatIsWrongWithATenantIsNamed() async throws {

@@ -128,7 +128,8 @@ struct StageReport: Sendable {
                 cross join lateral jsonb_array_elements(p.stages) with ordinality as x(stage, place)
             ), furthest as (
                 select e.id, e.pipeline_id, max(place.place) as place from \(schema).stage_facts e
-                join place on place.pipeline_id = e.pipeline_id and place.stage = e.stage group by e.id, e.pipeline_id
+                join place on place.pipeline_id = e.pipeline_id and place.stage = e.stage
+                where \(statement.seen("e.entered_at")) group by e.id, e.pipeline_id
             )
             select place.pipeline_id, place.stage, count(*) filter (where k.kind = 'won') as won,
                 count(*) filter (where k.kind = 'lost') as lost\(raw: names)

@@ -38,6 +38,9 @@ extension GatewayService {
     /// ``APIKeys/indexHash(of:)`` of the column `id`.
     private static let keyHash: SQL = "sha256(convert_to(replace(id::text, '-', ''), 'UTF8'))"
 
+    /// What one restore at a time under a short name holds, as an advisory lock of the gateway's database.
+    public static func restoreTurn(_ slug: String) -> String { "restore \(slug)" }
+
     /// The tenant that is being restored under a short name, nil when there is none.
     /// - Throws: ``Tenancy/TenancyError/slugTaken(_:)`` when a tenant has it that lives.
     public static func restoring(as slug: String, in database: TenantDatabase) async throws -> TenantID? {

@@ -98,7 +98,9 @@ struct TenantLifecycle: Sendable {
         let known = try await store.find(key)
         // Nobody was told of it yet.
         if known.state == .restoring {
-            guard try await store.claimRemoval(of: known) else { throw Problem(.conflict, retryAfter: .seconds(1)) }
+            try await store.unlessRestored(known) {
+                guard try await store.claimRemoval(of: known) else { throw Problem(.conflict, retryAfter: .seconds(1)) }
+            }
             do { try await remove(known) } catch {
                 logger.warning("what was made of tenant \(known.id) is removed later: \(error)")
             }

@@ -15,7 +15,8 @@ struct LeadStore: Sendable {
     let policies: Policies
     private let table = Table<Lead>("leads")
     /// Of each key those touched last.
-    private static let sharing = SharedKeys("leads", order: "last_touch_at desc", limit: DuplicateDecision.mostFlagged)
+    private static let sharing = SharedKeys(
+        "leads", order: "last_touch_at", descending: true, limit: DuplicateDecision.mostFlagged)
 
     init(environment: ResourceEnvironment, policies: Policies) {
         (self.environment, self.policies) = (environment, policies)

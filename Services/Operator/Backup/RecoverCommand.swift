@@ -59,7 +59,7 @@ enum RecoverCommand {
                 throw CommandFailure(
                     "consumers and services agree but for \(missing.count) tenants: what is named there is in no outbox "
                         + "any more. Go back to another moment, or start the services and rebuild what lacks it "
-                        + "(guanxi analytics rebuild makes its figures of the events it has)")
+                        + "(guanxi analytics rebuild makes its figures of the events it has)", code: .incomplete)
             }
         }
     }

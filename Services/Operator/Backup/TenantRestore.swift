@@ -30,7 +30,7 @@ struct TenantRestore: Sendable {
     private static let order = ["analytics", "customers", "opportunities", "leads", "gateway"]
 
     func run(as slug: String, name: String?) async throws -> Outcome {
-        try await databases.alone("restore \(slug)") {
+        try await databases.alone(GatewayService.restoreTurn(slug)) {
             try await restore(as: slug, name: name)
         } otherwise: {
             "somebody else restores a tenant as \(slug) at this moment"

@@ -36,7 +36,10 @@ public struct ImportWorker: Component {
     }
 
     /// Tells that a tenant has a new job.
-    func nudge(_ tenant: TenantID) { if waiting.add(tenant) { wish.yield(tenant) } }
+    func nudge(_ tenant: TenantID) {
+        guard waiting.add(tenant) else { return }
+        if case .dropped(let other) = wish.yield(tenant) { waiting.remove(other) }
+    }
 
     public func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -77,7 +80,9 @@ public struct ImportWorker: Component {
                 throw ImportFailure("The import stopped again and again at row \(job.rows + 1): correct it there.")
             }
             let end = ContinuousClock.now + turn
-            let isDone = try await run(job, tenant) { [waiting] in .now >= end && waiting.hasAny }
+            let isDone = try await run(job, tenant) { [waiting] in
+                .now >= end && waiting.hasAny(besides: tenant)
+            }
             if isDone {
                 try await store.finish(job.id, tenant: tenant)
             } else {
@@ -99,7 +104,7 @@ private final class WaitingTenants: Sendable {
     /// False when it waits already.
     func add(_ tenant: TenantID) -> Bool { tenants.withLock { $0.insert(tenant).inserted } }
     func remove(_ tenant: TenantID) { tenants.withLock { _ = $0.remove(tenant) } }
-    var hasAny: Bool { tenants.withLock { !$0.isEmpty } }
+    func hasAny(besides tenant: TenantID) -> Bool { tenants.withLock { $0.contains { $0 != tenant } } }
 }
 
 /// How files become records of one collection.

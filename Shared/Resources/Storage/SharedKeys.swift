@@ -7,15 +7,17 @@ import Tenancy
 public struct SharedKeys: Sendable {
     private let table: String
     private let order: String
+    private let isDescending: Bool
     private let limit: Int
     /// A further column that must be the same, such as the account of contacts.
     private let scope: String?
 
     /// - Parameters:
-    ///   - order: which of a key are found: `created_at`.
+    ///   - order: which of a key are found: `created_at`. No index gives it, or the planner, who takes few for many, goes through
+    ///     the whole table in that order instead of looking for the key.
     ///   - limit: how many of each key.
-    public init(_ table: String, order: String, limit: Int, scope: String? = nil) {
-        (self.table, self.order, self.limit, self.scope) = (table, order, limit, scope)
+    public init(_ table: String, order: String, descending: Bool = false, limit: Int, scope: String? = nil) {
+        (self.table, self.order, isDescending, self.limit, self.scope) = (table, order, descending, limit, scope)
     }
 
     /// Selects the ids, of a batch or, by a plan of its own that is found sooner, of one.
@@ -40,7 +42,7 @@ public struct SharedKeys: Sendable {
         let within: SQL = scope.map { "\(ident: $0) = wanted.scope and " } ?? ""
         return """
             select id from \(schema).\(ident: table) where \(within)match_keys @> array[\(key)] and deleted_at is null \
-            order by \(raw: order) limit \(raw: String(limit))
+            order by \(raw: order) + interval '0'\(raw: isDescending ? " desc" : "") limit \(raw: String(limit))
             """
     }
 }

@@ -149,7 +149,7 @@ extension Resource {
             members[name] = .string(value)
         }
         for attempt in 1... {
-            if let found = try await find(key, tenant: context.tenant) {
+            if let found = try await known(by: key, tenant: context.tenant) {
                 return try await tell(members, to: found, context)
             }
             // It would be a condition of something that is not there.

@@ -125,6 +125,8 @@ public enum ExitCode: Int32, Sendable {
     case usage = 2
     /// A server could not be reached; trying again later may help.
     case unavailable = 3
+    /// It was done, and something remains that it could not do anything about.
+    case incomplete = 4
     /// It was told to stop (Ctrl-C, SIGTERM) and did.
     case interrupted = 130
 }
