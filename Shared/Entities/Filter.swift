@@ -22,12 +22,10 @@ public indirect enum Filter: Sendable, Hashable {
     public static let everything = Filter.all([])
 }
 
-/// What is asked of a field's value. Nothing but `isNull(true)`, `noneOf`, `not` and a missing bound is true of null.
+/// What is asked of a field's value. Nothing but `isNull(true)`, `not` and a missing bound is true of null.
 public enum Comparison: Sendable, Hashable {
     /// One of these; of a list: it holds one of these.
     case oneOf([FieldValue])
-    /// None of these, or null.
-    case noneOf([FieldValue])
     /// Within bounds; a bound that is missing does not bind. Money is compared within the bound's currency.
     case range(lower: Bound?, upper: Bound?)
     /// The text occurs, in whatever case.

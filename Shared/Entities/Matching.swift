@@ -27,7 +27,6 @@ extension Comparison {
     public func holds(of value: FieldValue) -> Bool {
         switch self {
         case .isNull(let wanted): return value.isNull == wanted
-        case .noneOf(let values): return !Comparison.isOne(value, of: values)
         case .oneOf(let values): return Comparison.isOne(value, of: values)
         case .contains(let text): return Comparison.texts(value).contains { $0.contains(text.lowercased()) }
         case .startsWith(let text): return Comparison.texts(value).contains { $0.hasPrefix(text.lowercased()) }

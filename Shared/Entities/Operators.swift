@@ -58,7 +58,7 @@ extension FieldReference {
         guard !values.contains(.null) else { throw ValidationFailure([.required(path)]) }
         switch op {
         case .eq: return .oneOf(values)
-        case .ne: return .noneOf(values)
+        case .ne: return .not(.oneOf(values))
         default:
             guard [.gte, .gt, .lte, .lt].contains(op), definition.isOrdered, values.count == 1 else {
                 throw refused(op, at: path)

@@ -52,6 +52,19 @@ struct AdvisoryShares: Sendable {
 }
 
 extension PostgresDatabase {
+    /// Does something that only one may do at a time, or several if it is shared, of all who use this database; nil when
+    /// somebody else does it.
+    public func ifAlone<Value: Sendable>(
+        _ name: String, isShared: Bool = false, _ role: DatabaseRole,
+        _ body: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value? {
+        let attempt = isShared ? "pg_try_advisory_lock_shared" : "pg_try_advisory_lock"
+        return try await withLocks(role) { session in
+            let answer = try await session.query("select \(raw: attempt)(hashtextextended(\(name), 0))")
+            return try answer.single().get(0) ? try await body() : nil
+        }
+    }
+
     /// Lends a session with a role for session-level locks; gives up the locks and the role afterwards.
     public func withLocks<Value: Sendable>(
         _ role: DatabaseRole, _ body: @escaping @Sendable (PostgresSession) async throws -> Value

@@ -60,6 +60,8 @@ public final class OutboxRelay: Sendable {
     let state = Mutex(RelayStatus())
     /// What the log is taking, or would if it were there: what is published up to this cursor only.
     let appending = Mutex<(cursor: RelayCursor, slots: [Int16], since: ContinuousClock.Instant)?>(nil)
+    /// Whether the last attempt to publish failed, and none has come as far as publishing since.
+    private let isAway = Mutex(false)
 
     public init(
         database: TenantDatabase, log: any EventLog, topic: String, options: Options = Options(),
@@ -88,9 +90,6 @@ public final class OutboxRelay: Sendable {
             await group.waitForAll()
         }
     }
-
-    /// Whether the last attempt to publish failed, and none has come as far as publishing since.
-    let isAway = Mutex(false)
 
     /// Counts what waits while the log keeps an append waiting or cannot be reached: who publishes cannot do it then.
     private func count() async {

@@ -31,7 +31,7 @@ struct Facts: Sendable {
     /// Each is made of the history once, and only where the statement names it.
     private var definitions: SQL {
         guard let end else { return "" }
-        return Projection.all.filter { Self.tables.contains($0.table) && $0.entries == nil }.map { projection -> SQL in
+        return Projection.all.filter { Self.tables.contains($0.table) }.map { projection -> SQL in
             "\(ident: projection.table) as (\(projection.rows(before: end, in: schema)))"
         }.joined(separator: ", ")
     }

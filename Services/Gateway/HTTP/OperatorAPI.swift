@@ -133,15 +133,7 @@ struct OperatorAPI: Sendable {
                     do {
                         let answer = try await siblings.send(
                             method, path, as: principal, body: body, deadline: .after(patience))
-                        return answer.status.isSuccess
-                            ? (service, answer.json)
-                            : (
-                                service,
-                                [
-                                    "error": "it answered \(answer.status.code): \(answer.json["detail"]?.string ?? "")"
-                                        .json
-                                ]
-                            )
+                        return (service, Self.shown(answer.status, answer.json))
                     } catch let error where !(error is CancellationError) {
                         return (service, ["error": "\(error)".json])
                     }
@@ -150,5 +142,10 @@ struct OperatorAPI: Sendable {
             return try await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
         }
         return .json(.object(JSONObject(wanted.compactMap { name in answers[name].map { (name, $0) } })))
+    }
+
+    private static func shown(_ status: HTTPStatus, _ answer: JSON) -> JSON {
+        guard !status.isSuccess else { return answer }
+        return ["error": "it answered \(status.code): \(answer["detail"]?.string ?? "")".json]
     }
 }

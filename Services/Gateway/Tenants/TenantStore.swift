@@ -113,15 +113,11 @@ struct TenantStore: Sendable {
     /// - Throws: 409 while somebody restores it.
     func unlessRestored(_ record: TenantRecord, _ body: @escaping @Sendable () async throws -> Void) async throws {
         let turn = GatewayService.restoreTurn(record.description.slug)
-        try await database.database.withLocks(database.serviceRole) { session in
-            let attempt = try await session.query("select pg_try_advisory_lock(hashtextextended(\(turn), 0))")
-            guard try attempt.single().get(0) else {
-                throw Problem(
-                    .conflict,
-                    .init(en: "The tenant is being restored: wait until that ends.", zh: "该租户正在恢复中，请等待完成。"),
-                    retryAfter: .seconds(10))
-            }
-            try await body()
+        guard try await database.database.ifAlone(turn, database.serviceRole, body) != nil else {
+            throw Problem(
+                .conflict,
+                .init(en: "The tenant is being restored: wait until that ends.", zh: "该租户正在恢复中，请等待完成。"),
+                retryAfter: .seconds(10))
         }
     }
 

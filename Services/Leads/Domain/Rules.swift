@@ -28,7 +28,7 @@ extension Comparison {
     fileprivate var summary: String {
         switch self {
         case .oneOf(let values): "= " + values.map(\.plain).joined(separator: " | ")
-        case .noneOf(let values): "≠ " + values.map(\.plain).joined(separator: " | ")
+        case .not(.oneOf(let values)): "≠ " + values.map(\.plain).joined(separator: " | ")
         case .contains(let text): "contains \(text)"
         case .startsWith(let text): "starts with \(text)"
         case .any(let parts): "(" + parts.map(\.summary).joined(separator: " or ") + ")"

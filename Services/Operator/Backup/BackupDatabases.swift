@@ -1,3 +1,4 @@
+import EventLog
 import Foundation
 import Gateway
 import Postgres
@@ -72,26 +73,19 @@ struct BackupDatabases: Sendable {
         }
     }
 
-    /// Does something that only one may do at a time, or several if it is shared, of all who use these databases.
+    /// ``Postgres/PostgresDatabase/ifAlone(_:isShared:_:_:)`` of all who use these databases.
     ///
     /// - Parameter otherwise: says what is the matter when somebody else does it.
     func alone<Value: Sendable>(
         _ name: String, isShared: Bool = false, _ body: @escaping @Sendable () async throws -> Value,
         otherwise: () -> String
     ) async throws -> Value {
-        let attempt: SQL = isShared ? "pg_try_advisory_lock_shared" : "pg_try_advisory_lock"
-        let outcome: Result<Value, any Error>? = try await self[GatewayService.name].postgres.withConnection {
-            session in
-            let key: SQL = "hashtextextended(\(name), 0)"
-            guard try await session.query("select \(attempt)(\(key))").single().get(0) else { return nil }
-            let outcome: Result<Value, any Error>
-            do { outcome = .success(try await body()) } catch { outcome = .failure(error) }
-            // The lock goes with the session.
-            await session.discard()
-            return outcome
-        }
-        guard let outcome else { throw CommandFailure(otherwise()) }
-        return try outcome.get()
+        let gateway = try self[GatewayService.name]
+        guard
+            let value = try await gateway.postgres.ifAlone(
+                name, isShared: isShared, gateway.database.serviceRole, body)
+        else { throw CommandFailure(otherwise()) }
+        return value
     }
 
     func close() async {

@@ -58,7 +58,6 @@ extension FieldReference {
         case .isNull(true): "\(expression) is null"
         case .isNull(false): "\(expression) is not null"
         case .oneOf(let values): equals(values)
-        case .noneOf(let values): "(\(equals(values))) is not true"
         case .contains(let text): like("%\(Self.escaped(text))%")
         case .startsWith(let text): like("\(Self.escaped(text))%")
         case .any(let parts): "(\(parts.map { condition($0) }.joined(separator: " or ")))"
