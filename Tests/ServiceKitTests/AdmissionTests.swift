@@ -249,6 +249,49 @@ import Values
         await group.shutdown()
     }
 
+    /// Files have places of their own: who sends them slowly holds up nobody's rows.
+    @Test func filesHoldUpNoOther() async throws {
+        let group = EventLoopGroup(count: 1)
+        let control = AdmissionControl(
+            long: .fixed(1), group: group, metrics: MetricsRegistry(), logger: Logger(service: "test", level: .error))
+        _ = try await control.respond(to: call(path: "/v1/leads/imports")) { _ in
+            #expect(control.long.load.running == 0 && control.files.load.running == 1)
+            return try await control.respond(to: call(path: "/v1/leads/bulk")) { _ in
+                #expect(control.long.load.running == 1)
+                return HTTPResponse(.ok)
+            }
+        }
+        await group.shutdown()
+    }
+
+    @Test(arguments: [false, true]) func whoDawdlesGivesWayToWhoWaits(isAnybodyWaiting: Bool) async throws {
+        let left = Mutex(3)
+        let body = HTTPBody.stream(length: nil) {
+            try await Task.sleep(for: .milliseconds(10))
+            return left.withLock { left in
+                left -= 1
+                return left < 0 ? nil : [1]
+            }
+        }.paced(BodyPace(window: .milliseconds(15)), whileAnybodyWaits: { isAnybodyWaiting })
+        if isAnybodyWaiting {
+            let problem = await #expect(throws: Problem.self) { try await body.collect(upTo: 10) }
+            #expect(problem?.type.code == "requestTimeout" && problem?.retryAfter == .seconds(10))
+        } else {
+            #expect(try await body.collect(upTo: 10) == [1, 1, 1])
+        }
+    }
+
+    @Test func aPaceIsThatOfTheLatestWindow() {
+        var pace = BodyPace(window: .seconds(2))
+        func isSlow(_ bytes: Int, after duration: Duration) -> Bool { pace.note(bytes, after: duration) }
+        // What comes at once is never slow, in however many parts.
+        for _ in 0..<100 { #expect(!isSlow(1, after: .zero)) }
+        #expect(!isSlow(64 * 1024, after: .seconds(2)))
+        #expect(!isSlow(32 * 1024, after: .seconds(1)))
+        #expect(isSlow(32 * 1024 - 1, after: .seconds(1)))
+        #expect(!isSlow(64 * 1024, after: .seconds(2)))
+    }
+
     private func call(
         kind: Principal.Kind = .user, path: String = "/v1/leads", body: HTTPBody = .none, isHeavy: Bool = false,
         from address: String = "127.0.0.1"

@@ -14,16 +14,18 @@ public final class AdmissionControl: Middleware {
     static let readFirst = 64 * 1024
 
     private let quick: AdmissionLane
-    private let long: AdmissionLane
+    let long: AdmissionLane
+    let files: AdmissionLane
     let heavy: AdmissionLane
 
     /// - Parameters:
     ///   - quick: for ordinary requests.
     ///   - long: for those that move much data.
+    ///   - files: for files that are stored as they come.
     ///   - heavy: for those that take a processor each.
     public init(
-        quick: AdmissionOptions = AdmissionOptions(), long: AdmissionOptions, heavy: AdmissionOptions = .heavy,
-        group: EventLoopGroup, metrics: MetricsRegistry, logger: Logger
+        quick: AdmissionOptions = AdmissionOptions(), long: AdmissionOptions, files: AdmissionOptions = .files,
+        heavy: AdmissionOptions = .heavy, group: EventLoopGroup, metrics: MetricsRegistry, logger: Logger
     ) {
         let refused = metrics.counters(
             "guanxi_admission_refused_total", help: "Requests turned away because too much was asked at once.",
@@ -31,8 +33,8 @@ public final class AdmissionControl: Middleware {
         func lane(_ name: String, _ options: AdmissionOptions) -> AdmissionLane {
             AdmissionLane(name, options, group: group, refused: refused.labelled(name), logger: logger)
         }
-        let lanes = [lane("quick", quick), lane("long", long), lane("heavy", heavy)]
-        (self.quick, self.long, self.heavy) = (lanes[0], lanes[1], lanes[2])
+        let lanes = [lane("quick", quick), lane("long", long), lane("files", files), lane("heavy", heavy)]
+        (self.quick, self.long, self.files, self.heavy) = (lanes[0], lanes[1], lanes[2], lanes[3])
         func provide(_ name: String, _ help: String, _ value: @escaping @Sendable (AdmissionLane.Load) -> Double) {
             metrics.provide("guanxi_admission_\(name)", .gauge, help: help) {
                 lanes.map { .init(value($0.load), [(name: "lane", value: $0.name)]) }
@@ -58,8 +60,13 @@ public final class AdmissionControl: Middleware {
         let principal = call.principal
         if principal?.kind == .operator { return try await next(call) }
         let party = principal?.tenant.map { AdmissionParty.tenant($0) } ?? .network(call.request.remoteNetwork)
-        if !call.isHeavy, Self.isLong(call) { return try await long.run(for: party) { try await next(call) } }
         var call = call
+        if !call.isHeavy, Self.isLong(call) {
+            let lane = Self.isFile(call.request) ? files : long
+            call.request.body = call.request.body.paced(whileAnybodyWaits: { lane.load.waiting > 0 })
+            let ready = call
+            return try await lane.run(for: party) { try await next(ready) }
+        }
         if case .stream = call.request.body.content {
             call.request.body = .bytes(try await call.request.body.collect(upTo: Self.readFirst))
         }
@@ -75,9 +82,12 @@ public final class AdmissionControl: Middleware {
 
     /// Whether a request moves much data: rows in bulk, files, or a body that is not small.
     public static func isLong(_ request: HTTPRequest) -> Bool {
-        if request.path.hasSuffix("/bulk") || request.path.hasSuffix("/imports") { return request.method == .post }
+        if request.path.hasSuffix("/bulk") || isFile(request) { return request.method == .post }
         return request.body.length.map { $0 > readFirst } ?? true
     }
+
+    /// Whether a request brings a file, of which no more is kept in memory than a part.
+    private static func isFile(_ request: HTTPRequest) -> Bool { request.path.hasSuffix("/imports") }
 }
 
 /// Who competes with others for places.

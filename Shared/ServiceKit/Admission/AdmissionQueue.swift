@@ -34,6 +34,10 @@ public struct AdmissionOptions: Sendable, Hashable {
 }
 
 extension AdmissionOptions {
+    /// For files that are stored as they come: a part of each in memory, and a connection only while a part is stored.
+    /// Many may take their time, and no tenant has the places of all.
+    public static let files = AdmissionOptions.fixed(32, share: 0.25)
+
     /// For what takes a processor and some tens of megabytes each: a few at once leave the others room to breathe.
     public static let heavy: AdmissionOptions = {
         var options = AdmissionOptions.fixed(2, share: 1)
