@@ -43,7 +43,9 @@ func shared(
 }
 
 /// A service: its library, its executable of a few lines, and its tests.
-func service(_ name: String, executable: String, _ extra: [Target.Dependency] = []) -> [Target] {
+func service(
+    _ name: String, executable: String, _ extra: [Target.Dependency] = [], resources: [Resource] = []
+) -> [Target] {
     let dependencies: [Target.Dependency] =
         [
             "Values", "JSON", "Runtime", "HTTP", "Postgres", "EventLog", "Contracts", "Entities", "Tenancy",
@@ -52,7 +54,7 @@ func service(_ name: String, executable: String, _ extra: [Target.Dependency] = 
     return [
         .target(
             name: name, dependencies: dependencies, path: "Services/\(name)", exclude: ["Main", "README.md"],
-            resources: [.copy("Storage/Migrations")], swiftSettings: strict),
+            resources: [.copy("Storage/Migrations")] + resources, swiftSettings: strict),
         .executableTarget(
             name: executable, dependencies: [.init(stringLiteral: name), "ServiceKit"],
             path: "Services/\(name)/Main", swiftSettings: strict),
@@ -113,7 +115,7 @@ let technique: [[Target]] = [
 // MARK: - Product
 
 let services: [[Target]] = [
-    service("Gateway", executable: "gateway"),
+    service("Gateway", executable: "gateway", resources: [.copy("Pages")]),
     service("Leads", executable: "leads"),
     service("Opportunities", executable: "opportunities"),
     service("Customers", executable: "customers"),

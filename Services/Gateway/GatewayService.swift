@@ -34,8 +34,8 @@ public enum GatewayService {
             group: context.group)
         let passwords = Passwords(cost: settings.passwordCost)
         let sessions = Sessions(
-            database: database, keys: keys, passwords: passwords, throttle: LoginThrottle(database: database),
-            revocations: revocations)
+            database: database, secret: context.settings.secret.value, keys: keys, passwords: passwords,
+            throttle: LoginThrottle(database: database), revocations: revocations)
         let resets = PasswordResets(database: database, passwords: passwords, revocations: revocations)
         let apiKeys = APIKeys(database: database, revocations: revocations)
 
@@ -56,7 +56,7 @@ public enum GatewayService {
         }
 
         let api =
-            SessionAPI(sessions: sessions, resets: resets).endpoints
+            SessionAPI(sessions: sessions).endpoints + PasswordAPI(sessions: sessions, resets: resets).endpoints
             + TokenAPI(accounts: accounts, keys: keys).endpoints
             + ProfileAPI(users: directory.users, directory: database.directory).endpoints + directory.endpoints
             + APIKeyAPI(keys: apiKeys).endpoints
@@ -74,7 +74,7 @@ public enum GatewayService {
 
         let limits = RateLimits(settings.limits)
         let router = try Router(
-            api + documents.endpoints, mounts: forwarded,
+            api + documents.endpoints + Pages().endpoints, mounts: forwarded,
             middleware: [
                 AuthenticationMiddleware(authenticator: authenticator, limits: limits), limits, backbone.admission,
             ],

@@ -112,9 +112,8 @@ enum UserCommands {
 
     private static func passwordText(_ reset: JSON, _ api: APIClient) -> String {
         """
-        the password is set by this, once, before \(reset.cell("expiresAt")):
-          curl -X POST \(api.baseURL)\(reset["url"]?.string ?? "") \\
-            -H 'Content-Type: application/json' -d '{"password": "…"}'
+        send the user this address; the password is set there, once, before \(reset.cell("expiresAt")):
+          \(api.baseURL)\(reset["url"]?.string ?? "")
 
         """
     }

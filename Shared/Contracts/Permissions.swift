@@ -133,11 +133,6 @@ public enum PermissionMatrix {
         Line(
             permission: "analytics.read", chinese: "查看报表（仅统计可见范围内的记录）",
             english: "see reports, of the records that one sees", roles: everyone),
-        Line(
-            permission: "events.read", chinese: "订阅事件", english: "read the event feed", roles: configuring),
-        Line(
-            permission: "tenant.write", chinese: "修改本单位设置", english: "change the tenant's settings", roles: [.admin]
-        ),
     ]
 }
 

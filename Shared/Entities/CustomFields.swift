@@ -86,7 +86,7 @@ extension Choice: JSONRepresentable {
 }
 
 extension FieldDefinition {
-    /// The schema of a custom field's definition, as `POST` takes it.
+    /// The schema of a custom field's definition, as `PUT …/custom-fields/{name}` takes it.
     public static let customSchema = ObjectSchema(
         "CustomField",
         [

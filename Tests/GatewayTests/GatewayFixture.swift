@@ -180,7 +180,8 @@ final class GatewayFixture: Sendable {
         let id = try #require(user.json["id"]?.string)
         let reset = try await call(.post, "/v1/users/\(id)/password-reset", as: unit.key)
         let token = try #require(reset.json["token"]?.string)
-        let set = try await call(.post, "/v1/password-resets/\(token)", ["password": Self.password.json])
+        let set = try await call(
+            .post, "/v1/password-resets", ["token": token.json, "password": Self.password.json])
         try #require(set.status == 204)
         return id
     }
@@ -192,6 +193,12 @@ final class GatewayFixture: Sendable {
 
     func accessToken(_ login: String, in unit: Unit) async throws -> String {
         try #require(try await logIn(login, in: unit).json["accessToken"]?.string)
+    }
+
+    /// Has all refresh tokens of a tenant exchanged earlier than they were.
+    func refreshed(ago: Duration, _ unit: Unit) async throws {
+        _ = try await database.flight(
+            unit.id, ["update \(schema: unit.id).sessions set refreshed_at = \(Timestamp.now() - ago)"])
     }
 
     /// The status of `GET /v1/me` with a token.

@@ -29,11 +29,111 @@ import Values
         let guess = String(old.dropLast(8)) + "AAAAAAAA"
         #expect(try await gateway.call(.post, "/v1/sessions/refresh", ["refreshToken": guess.json]).status == 401)
         #expect(try await gateway.me(access) == 200)
-        // The old one again: it is in two hands.
+        // The answer was lost, or two windows asked at once: the same again.
+        let again = try await gateway.call(.post, "/v1/sessions/refresh", ["refreshToken": old.json])
+        let new = try #require(second.json["refreshToken"]?.string)
+        #expect(again.status == 200 && again.json["refreshToken"] == second.json["refreshToken"])
+        // Later, it is in two hands.
+        try await gateway.refreshed(ago: Sessions.grace + .seconds(1), unit)
         #expect(try await gateway.call(.post, "/v1/sessions/refresh", ["refreshToken": old.json]).status == 401)
         #expect(try await gateway.me(access) == 401)
-        let new = try #require(second.json["refreshToken"]?.string)
         #expect(try await gateway.call(.post, "/v1/sessions/refresh", ["refreshToken": new.json]).status == 401)
+    }
+
+    /// One that was exchanged twice is old, however short the time.
+    @Test func onlyTheLastRefreshTokenIsAnsweredAgain() async throws {
+        let gateway = try await GatewayFixture.shared()
+        let unit = try await gateway.unit()
+        _ = try await gateway.user("ann", in: unit)
+        func refreshed(_ token: JSON?) async throws -> GatewayFixture.Answer {
+            try await gateway.call(.post, "/v1/sessions/refresh", ["refreshToken": token ?? .null])
+        }
+        let first = try await gateway.logIn("ann", in: unit).json["refreshToken"]
+        let second = try await refreshed(first).json["refreshToken"]
+        #expect(try await refreshed(second).status == 200)
+        #expect(try await refreshed(first).status == 401)
+        #expect(try await refreshed(second).status == 401)
+    }
+
+    @Test func everybodySeesAndEndsHisSessions() async throws {
+        let gateway = try await GatewayFixture.shared()
+        let unit = try await gateway.unit()
+        for login in ["ann", "bob"] { _ = try await gateway.user(login, in: unit) }
+        let (here, elsewhere) = (
+            try await gateway.accessToken("ann", in: unit), try await gateway.accessToken("ann", in: unit)
+        )
+        let other = try await gateway.accessToken("bob", in: unit)
+        let items = try await gateway.call(.get, "/v1/sessions", as: here).json["items"]?.array ?? []
+        #expect(items.count == 2 && items.filter { $0["isCurrent"] == true }.count == 1)
+        let id = try #require(items.first { $0["isCurrent"] == false }?["id"]?.string)
+        #expect(try await gateway.call(.delete, "/v1/sessions/\(id)", as: other).status == 404)
+        #expect(try await gateway.me(elsewhere) == 200)
+        #expect(try await gateway.call(.delete, "/v1/sessions/\(id)", as: here).status == 204)
+        #expect(try await gateway.me(elsewhere) == 401)
+        #expect(try await gateway.me(here) == 200)
+        #expect(try await gateway.call(.get, "/v1/sessions", as: unit.key).status == 403)
+    }
+
+    @Test func everybodySetsHisPasswordByThePresentOne() async throws {
+        let gateway = try await GatewayFixture.shared()
+        let unit = try await gateway.unit()
+        _ = try await gateway.user("ann", in: unit)
+        let (token, elsewhere) = (
+            try await gateway.accessToken("ann", in: unit), try await gateway.accessToken("ann", in: unit)
+        )
+        func change(_ present: String, _ password: String) async throws -> GatewayFixture.Answer {
+            try await gateway.call(
+                .post, "/v1/me/password", ["currentPassword": present.json, "password": password.json], as: token)
+        }
+        #expect(try await change("a guess at it", "another fine one").status == 401)
+        #expect(try await change(GatewayFixture.password, "short").status == 422)
+        #expect(try await gateway.me(elsewhere) == 200)
+        let changed = try await change(GatewayFixture.password, "another fine one")
+        #expect(changed.status == 201)
+        #expect(try await gateway.me(elsewhere) == 401)
+        #expect(try await gateway.me(try #require(changed.json["accessToken"]?.string)) == 200)
+        #expect(try await gateway.logIn("ann", in: unit).status == 401)
+        #expect(try await gateway.logIn("ann", password: "another fine one", in: unit).status == 201)
+        #expect(
+            try await gateway.call(.post, "/v1/me/password", ["currentPassword": "x", "password": "y"], as: unit.key)
+                .status != 201)
+    }
+
+    @Test func everybodySaysInWhichLanguageHeIsAnswered() async throws {
+        let gateway = try await GatewayFixture.shared()
+        let unit = try await gateway.unit()
+        _ = try await gateway.user("ann", in: unit)
+        let token = try await gateway.accessToken("ann", in: unit)
+        func title(_ headers: HTTPHeaders = [:]) async throws -> JSON? {
+            try await gateway.call(.get, "/v1/users/nobody", as: token, headers: headers).json["title"]
+        }
+        #expect(try await title() == "未找到")
+        #expect(try await title(["Accept-Language": "en-GB"]) == "Not found")
+        let mine = try await gateway.call(.patch, "/v1/me", ["language": "en", "email": "ann@unit.example"], as: token)
+        #expect(mine.status == 200 && mine.json["email"] == "ann@unit.example")
+        try await withinASecond { try await title() == "Not found" }
+        #expect(try await gateway.call(.patch, "/v1/me", ["role": "admin"], as: token).status == 422)
+        #expect(try await gateway.call(.patch, "/v1/me", ["language": "en"], as: unit.key).status == 403)
+    }
+
+    /// Who fails at one place keeps nobody out at another; who fails at very many, does.
+    @Test func aLoginRestsWhereItFailed() async throws {
+        let gateway = try await GatewayFixture.shared()
+        let unit = try await gateway.unit()
+        let throttle = LoginThrottle(database: gateway.database)
+        func isFree(_ network: String, _ tenant: TenantID? = unit.id) async -> Bool {
+            let attempt = LoginThrottle.Attempt(tenant: tenant, slug: "nowhere", login: "ann", network: network)
+            return (try? await throttle.begin(attempt)) != nil
+        }
+        for tenant in [unit.id, nil] {
+            for _ in 0..<LoginThrottle.free { #expect(await isFree("192.0.2.1", tenant)) }
+            for _ in 0..<LoginThrottle.freeEverywhere { #expect(await !isFree("192.0.2.1", tenant)) }
+            // What was refused there counted nowhere.
+            for number in 0..<LoginThrottle.freeEverywhere - LoginThrottle.free {
+                #expect(await isFree("198.51.100.\(number)", tenant))
+            }
+            #expect(await !isFree("203.0.113.1", tenant))
+        }
     }
 
     @Test func loggingOutEndsTheAccessTokenAtOnce() async throws {
@@ -65,8 +165,8 @@ import Values
             answers.append(.object(json))
         }
         #expect(Set(answers).count == 1)
-        // Somebody who exists and somebody who does not are locked alike.
-        for login in ["ann", "ghost"] {
+        // Somebody who exists and somebody who does not are locked alike, here and where no tenant is.
+        for (login, unit) in [("ann", unit), ("ghost", unit), ("ann", nowhere)] {
             var last = 0
             for _ in 0..<LoginThrottle.free + 1 {
                 last = try await gateway.logIn(login, password: "wrong", in: unit).status
@@ -84,15 +184,16 @@ import Values
         let unit = try await gateway.unit()
         let tenant = unit.id
         let throttle = LoginThrottle(database: gateway.database)
+        let attempt = LoginThrottle.Attempt(tenant: tenant, slug: unit.slug, login: "ann", network: "192.0.2.1")
         let admitted = await withTaskGroup { group in
             for _ in 0..<20 {
-                group.addTask { (try? await throttle.begin("ann", tenant: tenant)) != nil }
+                group.addTask { (try? await throttle.begin(attempt)) != nil }
             }
             return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
         }
         #expect(admitted == LoginThrottle.free)
-        _ = try await gateway.database.flight(tenant, [throttle.forget("ann")(SchemaName(tenant))])
-        try await throttle.begin("ann", tenant: tenant)
+        _ = try await gateway.database.flight(tenant, [throttle.forget(attempt)])
+        try await throttle.begin(attempt)
     }
 
     @Test func aPasswordResetWorksOnceAndEndsSessions() async throws {
@@ -103,11 +204,16 @@ import Values
         let reset = try await gateway.call(.post, "/v1/users/\(id)/password-reset", as: unit.key)
         let token = try #require(reset.json["token"]?.string)
         func redeem(_ password: String) async throws -> Int {
-            try await gateway.call(.post, "/v1/password-resets/\(token)", ["password": password.json]).status
+            try await gateway.call(
+                .post, "/v1/password-resets", ["token": token.json, "password": password.json]
+            ).status
         }
+        let old = "/v1/password-resets/\(token)"
+        #expect(try await gateway.call(.post, old, ["password": "short"]).status == 422)
         #expect(try await redeem("short") == 422)
         #expect(try await redeem("another fine one") == 204)
         #expect(try await redeem("and one more time") == 404)
+        #expect(try await gateway.call(.post, old, ["password": "and one more time"]).status == 404)
         #expect(try await gateway.me(before) == 401)
         #expect(try await gateway.logIn("ann", in: unit).status == 401)
         #expect(try await gateway.logIn("ann", password: "another fine one", in: unit).status == 201)

@@ -187,7 +187,7 @@ class Identity:
                     body = {"tenant": slug, "user": login, "password": "' or '1'='1"}
                     yield "/v1/sessions", json.dumps(body).encode(), "application/json"
         for text in (a.secrets[1].replace(a.id, b.id), b.secrets[1][:-2] + "AA", b.key):
-            yield f"/v1/password-resets/{text}", json.dumps({"password": "x" * 20}).encode(), "application/json"
+            yield "/v1/password-resets", json.dumps({"token": text, "password": "x" * 20}).encode(), "application/json"
         for client, secret in ((b.key_id, a.key), (a.key_id, b.key[:-3] + "AAA"), (b.key_id, ""), (b.id, a.key)):
             body = f"grant_type=client_credentials&client_id={client}&client_secret={secret}"
             yield "/v1/token", body.encode(), "application/x-www-form-urlencoded"

@@ -188,7 +188,7 @@ def staff(platform):
         user = admin.ok("POST", "/v1/users", {
             "login": login, "name": login.title(), "role": role, "teamId": teams.get(team)})
         token = admin.ok("POST", f"/v1/users/{user['id']}/password-reset", {})["token"]
-        Caller(platform.port).ok("POST", f"/v1/password-resets/{token}", {"password": "correct horse battery 9"})
+        Caller(platform.port).ok("POST", "/v1/password-resets", {"token": token, "password": "correct horse battery 9"})
         session = Caller(platform.port).ok(
             "POST", "/v1/sessions", {"tenant": "visible", "user": login, "password": "correct horse battery 9"})
         people[login] = Caller(platform.port, session["accessToken"])

@@ -4,8 +4,9 @@ import HTTP
 import JSON
 import Resources
 import Tenancy
+import Values
 
-/// Who am I, and what may which role.
+/// Who am I, what do I say of myself, and what may which role.
 struct ProfileAPI: Sendable {
     let users: Resource<User>
     let directory: TenantDirectory
@@ -23,6 +24,10 @@ struct ProfileAPI: Sendable {
                 "user": ["type": ["object", "null"]],
             ],
         ])
+
+    /// What everybody says of himself.
+    private static let own = ObjectSchema(
+        "MePatch", User.catalogue.schema.fields.filter { ["language", "email", "phone"].contains($0.name) })
 
     private static let roles = Schema(
         "Roles",
@@ -47,6 +52,18 @@ struct ProfileAPI: Sendable {
             Endpoint(
                 .get, "/v1/me", id: "getMe", summary: "Who the caller is and what he may", tags: ["sessions"],
                 permission: .anyCaller, responses: [ResponseSpec(200, "The caller.", schema: Self.me)], handle: me),
+            Endpoint(
+                .patch, "/v1/me", id: "updateMe", summary: "Change one's own language, e-mail or phone",
+                description: "A merge patch (RFC 7396). What else a user is, an administrator says.",
+                tags: ["sessions"], permission: .anyCaller, parameters: [.ifMatch],
+                body: .mergePatch(Schema("MePatch", Self.own.jsonSchema(.patch))), responses: [users.shown()],
+                errors: [.versionMismatch, .validationFailed]
+            ) { call in
+                let user = try call.user
+                let (body, context) = try await call.write()
+                _ = try Self.own.validate(patch: body)
+                return try await users.patch(user.lowercased, body, context)
+            },
             Endpoint(
                 .get, "/v1/roles", id: "listRoles", summary: "The permission matrix", tags: ["users"],
                 permission: .anyCaller, responses: [ResponseSpec(200, "Each role.", schema: Self.roles)]

@@ -26,6 +26,17 @@ struct Credential: Sendable {
         secret = SecureRandom.token()
     }
 
+    private init(_ kind: Kind, tenant: TenantID?, id: UUID, secret: String) {
+        (self.kind, self.tenant, self.id, self.secret) = (kind, tenant, id, secret)
+    }
+
+    /// The credential that takes this one's place: the same whenever it is asked for, and known to nobody without the
+    /// installation's secret.
+    func successor(secret key: String) -> Credential {
+        let next = Digest.hmacSHA256(key: Array("credential successor \(key)".utf8), Array(secret.utf8))
+        return Credential(kind, tenant: tenant, id: id, secret: Base64URL.encode(next.bytes))
+    }
+
     /// Reads a credential; nil for anything that `text` would not have written.
     init?(_ text: String, kind: Kind? = nil) {
         guard text.utf8.count <= 200 else { return nil }

@@ -10,8 +10,13 @@ public struct Parameter: Sendable, Hashable {
     public let required: Bool
     /// JSON Schema of the value.
     public let schema: JSON
+    /// Whether the value is for nobody to see, in logs neither.
+    public let isSecret: Bool
 
-    init(_ name: String, _ place: Place, _ description: String, required: Bool, schema: JSON) {
+    init(
+        _ name: String, _ place: Place, _ description: String, required: Bool, schema: JSON, isSecret: Bool = false
+    ) {
+        self.isSecret = isSecret
         self.name = name
         self.place = place
         self.description = description
@@ -19,8 +24,10 @@ public struct Parameter: Sendable, Hashable {
         self.schema = schema
     }
 
-    public static func path(_ name: String, _ description: String, schema: JSON = .uuidSchema) -> Parameter {
-        Parameter(name, .path, description, required: true, schema: schema)
+    public static func path(
+        _ name: String, _ description: String, schema: JSON = .uuidSchema, isSecret: Bool = false
+    ) -> Parameter {
+        Parameter(name, .path, description, required: true, schema: schema, isSecret: isSecret)
     }
 
     public static func query(

@@ -12,6 +12,8 @@ public struct Router: Sendable {
         let body: RequestBody?
         /// Nil when any query parameter may be sent.
         let queryNames: Set<String>?
+        /// What is told of the path, where the path itself holds a secret.
+        let publicPath: String?
         let run: Endpoint.Handle
     }
 
@@ -21,7 +23,7 @@ public struct Router: Sendable {
     private var tree = RouteTree<Route>()
     private var mounts: [String: Route] = [:]
     private let events: RouterEvents
-    private let translate: @Sendable (any Error) -> Problem?
+    private let refusals: Refusals
 
     /// - Parameters:
     ///   - middleware: the first is the outermost.
@@ -31,11 +33,14 @@ public struct Router: Sendable {
         _ endpoints: [Endpoint], mounts: [Mount] = [], middleware: [any Middleware] = [], events: RouterEvents,
         translate: @escaping @Sendable (any Error) -> Problem? = { _ in nil }
     ) throws(RouteConflict) {
-        self.events = events
-        self.translate = translate
+        let refusals = Refusals(events: events, translate: translate)
+        (self.events, self.refusals) = (events, refusals)
+        func chain(_ permission: Permission, _ handle: @escaping Endpoint.Handle) -> Endpoint.Handle {
+            Self.chain(middleware, refusals.inLanguageOfCaller(Self.checked(permission, handle)))
+        }
         try RouteConflict.check(endpoints)
         for endpoint in endpoints {
-            let route = Route(endpoint, Self.chain(middleware, endpoint.permission, endpoint.handle))
+            let route = Route(endpoint, chain(endpoint.permission, endpoint.handle))
             if let present = tree.insert(route, endpoint.method, endpoint.path) {
                 throw RouteConflict(
                     "\(endpoint.method.rawValue) \(endpoint.path) is declared by both \(present.id) and \(endpoint.id)."
@@ -44,14 +49,14 @@ public struct Router: Sendable {
         }
         for mount in mounts {
             guard self.mounts[mount.prefix] == nil else { throw RouteConflict("\(mount.prefix) is mounted twice.") }
-            self.mounts[mount.prefix] = Route(mount, Self.chain(middleware, mount.permission, mount.handle))
+            self.mounts[mount.prefix] = Route(mount, chain(mount.permission, mount.handle))
         }
     }
 
-    private static func chain(
-        _ middleware: [any Middleware], _ permission: Permission, _ handle: @escaping Endpoint.Handle
+    private static func checked(
+        _ permission: Permission, _ handle: @escaping Endpoint.Handle
     ) -> Endpoint.Handle {
-        let checked: Endpoint.Handle = { call in
+        { call in
             if permission != .everyone, try !call.caller.may(permission) {
                 throw Problem(
                     .forbidden,
@@ -59,7 +64,10 @@ public struct Router: Sendable {
             }
             return try await handle(call)
         }
-        return middleware.reversed().reduce(checked) { next, outer in
+    }
+
+    private static func chain(_ middleware: [any Middleware], _ handle: @escaping Endpoint.Handle) -> Endpoint.Handle {
+        middleware.reversed().reduce(handle) { next, outer in
             { call in try await outer.respond(to: call, next: next) }
         }
     }
@@ -70,23 +78,24 @@ public struct Router: Sendable {
     /// Answers a request; never fails.
     public func respond(to request: HTTPRequest) async -> HTTPResponse {
         let start = ContinuousClock.now
+        var told = request
         var operation: String?
         let response: HTTPResponse
         do {
             switch find(request) {
             case .found(let route, let names, let values):
                 operation = route.id
+                if let path = route.publicPath { told.path = path }
                 let call = try call(request, route, PathParameters(names: names, segments: values), start)
                 response = try await run(route, call)
             case .answer(let answer): response = answer
             case .problem(let problem): throw problem
             }
         } catch {
-            response = problem(for: error, request, operation)
-                .response(
-                    language: Language(acceptLanguage: request.headers["Accept-Language"]), requestID: request.id)
+            response = refusals.answer(
+                to: error, told, operation, Language(acceptLanguage: request.headers["Accept-Language"]))
         }
-        events.answered(request, operation, response.status, start.duration(to: .now))
+        events.answered(told, operation, response.status, start.duration(to: .now))
         return response
     }
 
@@ -150,29 +159,6 @@ public struct Router: Sendable {
             request: request, operation: route.id, permission: route.permission, isHeavy: route.isHeavy, path: path,
             query: query, body: route.body, deadline: Deadline(start + (route.timeout ?? Self.longest)))
     }
-
-    // MARK: - Errors
-
-    /// The one place where errors become answers.
-    private func problem(for error: any Error, _ request: HTTPRequest, _ operation: String?) -> Problem {
-        switch error {
-        case let problem as Problem: return problem
-        case is DeadlineExceeded: return Problem(.deadlineExceeded, retryAfter: .seconds(1))
-        case HTTPBodyError.malformed(let reason): return Problem(.malformedRequest, .init(stringLiteral: reason))
-        case HTTPBodyError.tooLarge: return Problem(.bodyTooLarge)
-        case HTTPBodyError.interrupted: return Problem(.requestTimeout)
-        // The client left: nobody reads the answer.
-        case is CancellationError: return Problem(.unavailable, retryAfter: .seconds(1))
-        case let error as HTTPClientError where error.reason != .invalidRequest:
-            events.brokenExchange(error, request, operation)
-            let mayHaveActed = error.reason == .malformedAnswer || error.reason == .interrupted
-            return mayHaveActed ? Problem(.badGateway) : Problem(.unavailable, retryAfter: .seconds(1))
-        default:
-            if let problem = translate(error) { return problem }
-            events.unexpected(error, request, operation)
-            return Problem(.internalError)
-        }
-    }
 }
 
 extension Router.Route {
@@ -180,13 +166,14 @@ extension Router.Route {
         let names = endpoint.parameters.filter { $0.place == .query }.map(\.name)
         self.init(
             id: endpoint.id, permission: endpoint.permission, isHeavy: endpoint.isHeavy, timeout: endpoint.timeout,
-            body: endpoint.body, queryNames: endpoint.query == .declared ? Set(names) : nil, run: run)
+            body: endpoint.body, queryNames: endpoint.query == .declared ? Set(names) : nil,
+            publicPath: endpoint.parameters.contains(where: \.isSecret) ? endpoint.path : nil, run: run)
     }
 
     fileprivate init(_ mount: Mount, _ run: @escaping Endpoint.Handle) {
         self.init(
             id: mount.id, permission: mount.permission, isHeavy: false, timeout: mount.timeout, body: nil,
-            queryNames: nil, run: run)
+            queryNames: nil, publicPath: nil, run: run)
     }
 }
 

@@ -26,7 +26,7 @@ extension Resource {
         collection.split(separator: "-").map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
     }
     var path: String { "/v1/\(collection)" }
-    private var tags: [String] { [collection] }
+    var tags: [String] { [collection] }
     private var noun: String { entity.en.lowercased() }
     /// With its article: "a lead", "an account", and "a user" by its sound.
     private var one: String {
@@ -71,6 +71,7 @@ extension Resource {
         if acts.contains(.delete) { endpoints += [deleteEndpoint, restoreEndpoint] }
         if acts.contains(.external), hasExternalID { endpoints += externalEndpoints }
         if acts.contains(.bulk) { endpoints.append(bulkEndpoint) }
+        if acts.contains(.change), entity.schema.hasCustom { endpoints += customFieldEndpoints }
         return endpoints
     }
 

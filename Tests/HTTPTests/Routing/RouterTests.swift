@@ -54,6 +54,27 @@ extension Router {
         }
     }
 
+    /// A secret in an address is for the handler alone.
+    @Test func whatIsToldOfACallHasNoSecretOfItsPath() async throws {
+        let told = Mutex<[String]>([])
+        let router = try Router(
+            [
+                endpoint(
+                    .get, "/resets/{token}/now", id: "reset",
+                    parameters: [.path("token", "", schema: ["type": "string"], isSecret: true)]
+                ) { call in
+                    #expect(call.path.string("token") == "hush")
+                    throw Problem(.conflict)
+                }, endpoint(.get, "/leads/{id}", id: "lead"),
+            ],
+            events: RouterEvents(
+                unexpected: { _, _, _ in }, answered: { request, _, _, _ in told.withLock { $0.append(request.path) } })
+        )
+        #expect(try await router.json(.get, "/resets/hush/now").status == 409)
+        #expect(try await router.json(.get, "/leads/17").status == 200)
+        #expect(told.withLock { $0 } == ["/resets/{token}/now", "/leads/17"])
+    }
+
     @Test func pathParametersAreDecodedOnceAfterRouting() async throws {
         let router = try router([
             endpoint(.get, "/x/{a}/{b}", id: "x") {
