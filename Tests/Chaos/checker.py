@@ -236,6 +236,7 @@ class Checker:
                 elif leads[lead]["status"] != "converted":
                     wrong.append(f"saga {saga} is completed, its lead {leads[lead]['status']}")
             wrong += self.steps_of_sagas(tenant, sagas)
+            wrong += self.contacts(tenant)
             for identity, lead in leads.items():
                 if lead["status"] == "converted":
                     for service, table, column in (
@@ -249,14 +250,25 @@ class Checker:
         return wrong
 
     def steps_of_sagas(self, tenant, sagas):
-        wrong = []
+        """What a step made belongs to the lead of its saga."""
+        wrong, leads = [], self.rows["leads", "leads", tenant]
         for service in ("customers", "opportunities"):
             for saga, step, made in self.cluster.psql(
                     f"guanxi_{service}",
                     f"select saga, step, object_id from t_{tenant}.conversions where created"):
                 if saga not in sagas:
                     wrong.append(f"{service} made the {step} {made} for saga {saga}, which leads does not know")
+                elif leads[sagas[saga][1]][f"{step}_id"] != made:
+                    wrong.append(f"{service} made the {step} {made} for lead {sagas[saga][1]}, which has another")
         return wrong
+
+    def contacts(self, tenant):
+        """Nobody but a conversion makes contacts here: each belongs to one lead, which is converted."""
+        leads = [one for one in self.rows["leads", "leads", tenant].values() if one["status"] == "converted"]
+        owners = Counter(lead["contact_id"] for lead in leads)
+        return [
+            f"contact {identity} belongs to {owners[identity]} converted leads"
+            for identity in self.rows["customers", "contacts", tenant] if owners[identity] != 1]
 
     def parked(self):
         wrong = []

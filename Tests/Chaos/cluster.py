@@ -1,5 +1,6 @@
 """An installation of its own whose parts can be killed, stopped, cut off from each other and joined by others."""
 
+import hashlib
 import http.client
 import json
 import os
@@ -19,6 +20,8 @@ from system import ROOT, SERVICES, System, environment, is_free  # noqa: E402
 LOCAL = ROOT / "deploy" / "local"
 SPARE = 3  # instances of a service for which there are ports
 DISK_MEGABYTES = 600
+DOORS = {"public": 0, "internal": 1000}  # how far a service's ports are from its first
+ENDS_WITHIN = 12  # seconds after SIGTERM: what is under way has 10
 # Debian's libfaketime; without it clocks do not jump.
 FAKETIME = Path(f"/usr/lib/{os.uname().machine}-linux-gnu/faketime/libfaketimeMT.so.1")
 
@@ -28,7 +31,7 @@ class Instance:
 
     def __init__(self, service, number, port):
         self.service, self.number, self.port, self.internal = service, number, port, port + 1000
-        self.process = None
+        self.process, self.may_be_gone = None, False
 
     @property
     def name(self):
@@ -67,7 +70,11 @@ class Cluster(System):
         super().__init__(name, log)
         self.base = ports_for_all()
         self.instances, self.gateway_ports, self.oddities = {}, [], []
-        self.with_ballast, self.ballast = with_ballast and os.geteuid() == 0, None
+        # Why the log has no small disk that can be filled.
+        self.no_ballast = (
+            "--no-full-disk was given" if not with_ballast else
+            None if os.geteuid() == 0 else "only root may mount a small one")
+        self.ballast = None
         self.sockets = Path(tempfile.mkdtemp(prefix="guanxi-links-", dir="/tmp"))
         self.links = None
         self.logs = self.folder / "log"
@@ -101,35 +108,43 @@ class Cluster(System):
             env={**self.settings, **self.services}, check=True, stdout=subprocess.DEVNULL)
         if self.log == "postgres":
             self.small_disk_for_embedded()
+        self.launch_all()
+        self.gateway_ports.append(self.port("gateway"))
+
+    def launch_all(self):
+        """One instance of each service."""
         for service in SERVICES:
             self.launch(service)
         for service in SERVICES:
             self.wait_ready(self.instances[service, 0])
-        self.gateway_ports.append(self.port("gateway"))
 
     def program(self, name):
         return ROOT / ".build" / os.environ.get("GUANXI_BUILD", "release") / name
 
     def connect(self):
-        """A link for every pair that talks."""
+        """Links for every pair that talks."""
         real = Path(re.search(r"host=([^&]+)", self.services["GUANXI_DATABASE_URL"])[1])
         for service in SERVICES:
             folder = self.sockets / service
             folder.mkdir(mode=0o755)
             self.links.open(
-                f"{service}-postgres", str(folder / ".s.PGSQL.5432"), [str(real / ".s.PGSQL.5432")])
-        pairs = [("gateway", service) for service in SERVICES[1:]] + [
-            ("leads", "customers"), ("leads", "opportunities")]
-        self.pairs = {}
-        for index, (caller, service) in enumerate(pairs):
-            self.pairs[caller, service] = self.link_port(index)
-            self.links.open(f"{caller}-{service}", self.link_port(index), [self.target(caller, service, 0)])
+                f"{service}-postgres", str(folder / ".s.PGSQL.5432"), [str(real / ".s.PGSQL.5432")],
+                f"{service} ⇹ postgres")
+        # Calls and an operator's words; the steps of a conversion; keys and revocations.
+        ways = [("gateway", service, door) for door in DOORS for service in SERVICES[1:]] + [
+            ("leads", "customers", "internal"), ("leads", "opportunities", "internal")] + [
+            (service, "gateway", "internal") for service in SERVICES[1:]]
+        self.ways = {}
+        for index, (caller, service, door) in enumerate(ways):
+            self.ways[caller, service, door] = self.link_port(index)
+            self.links.open(
+                f"{caller}-{service}-{door}", self.link_port(index), [self.target(service, 0, door)],
+                f"{caller} ⇹ {service}" + (" (keys)" if service == "gateway" else ""))
         if self.log == "kafka":
             self.connect_kafka()
 
-    def target(self, caller, service, number):
-        """The gateway asks the public port, services each other's internal ones."""
-        return self.port(service, number) + (0 if caller == "gateway" else 1000)
+    def target(self, service, number, door):
+        return self.port(service, number) + DOORS[door]
 
     def connect_kafka(self):
         """A listener for each service, whose advertised address is a link's."""
@@ -143,7 +158,7 @@ class Cluster(System):
             listeners += f",{name}://127.0.0.1:{real}"
             advertised += f",{name}://127.0.0.1:{link}"
             protocols += f",{name}:PLAINTEXT"
-            self.links.open(f"{service}-kafka", link, [real])
+            self.links.open(f"{service}-kafka", link, [real], f"{service} ⇹ kafka")
         more = {"listeners": listeners, "advertised.listeners": advertised, "listener.security.protocol.map": protocols}
         path.write_text("\n".join(line + more.get(line.partition("=")[0], "") for line in lines) + "\n")
         data, aside = self.folder / "kafka" / "data", self.folder / "kafka" / "aside"
@@ -154,8 +169,10 @@ class Cluster(System):
         self.script("kafka.sh", "start")
 
     def small_disk_for_embedded(self):
-        """The embedded log's database goes to a disk of its own."""
-        folder = self.folder / "small-disk"
+        """The embedded log's database goes to a disk of its own, beside the server's data: its user reaches those,
+        and perhaps not this checkout."""
+        [[data]] = self.psql("postgres", "show data_directory")
+        folder = Path(data).parent / "small-disk"
         self.mount(folder)
         if self.ballast is None:
             return
@@ -167,13 +184,17 @@ class Cluster(System):
 
     def mount(self, folder):
         """A disk of its own for a folder, where we may."""
-        if not self.with_ballast:
+        if self.no_ballast:
             folder.mkdir(parents=True, exist_ok=True)
             return
         try:
-            self.ballast = Ballast(folder, DISK_MEGABYTES)
-        except (OSError, subprocess.CalledProcessError):
-            print("  no disk can be mounted here: the full disk is left out", flush=True)
+            self.ballast = Ballast(folder, DISK_MEGABYTES, self.mark())
+        except (OSError, subprocess.CalledProcessError) as error:
+            self.no_ballast = f"mounting a small one failed ({error})"
+
+    def mark(self):
+        """The name by which the system knows this installation's disk, also when another process mounted it."""
+        return "guanxi-" + hashlib.sha256(str(self.folder).encode()).hexdigest()[:12]
 
     def wait_kafka(self, within=120):
         """Until the broker leads every partition again: its port opens long before."""
@@ -197,15 +218,12 @@ class Cluster(System):
         url = self.services["GUANXI_DATABASE_URL"]
         settings = {**os.environ, **self.services}
         settings["GUANXI_DATABASE_URL"] = re.sub(r"host=[^&]+", f"host={self.sockets / service}", url)
-        settings["GUANXI_GATEWAY_INTERNAL_URL"] = f"http://127.0.0.1:{self.port('gateway') + 1000}"
-        for other in SERVICES[1:]:
-            public, internal = self.port(other), self.port(other) + 1000
-            if service == "gateway":
-                public = self.pairs["gateway", other]
-            if service == "leads" and ("leads", other) in self.pairs:
-                internal = self.pairs["leads", other]
-            settings[f"GUANXI_{other.upper()}_URL"] = f"http://127.0.0.1:{public}"
+        for other in SERVICES:
+            public, internal = (
+                self.ways.get((service, other, door), self.target(other, 0, door)) for door in DOORS)
             settings[f"GUANXI_{other.upper()}_INTERNAL_URL"] = f"http://127.0.0.1:{internal}"
+            if other != "gateway":
+                settings[f"GUANXI_{other.upper()}_URL"] = f"http://127.0.0.1:{public}"
         if self.log == "kafka":
             settings["KAFKA_BOOTSTRAP_SERVERS"] = f"127.0.0.1:{self.link_port(30 + SERVICES.index(service))}"
         return settings
@@ -241,6 +259,7 @@ class Cluster(System):
             instance.process = subprocess.Popen(
                 [str(self.program(service))], env={**self.settings_of(service), **self.clock_settings(), **places},
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        instance.may_be_gone = False
         return instance
 
     def wait_ready(self, instance, within=60):
@@ -252,17 +271,48 @@ class Cluster(System):
                 raise OSError(f"{instance.name} is not ready: {instance.get('/health/ready')[1]}")
             time.sleep(0.05)
 
+    def kill(self, instance):
+        instance.may_be_gone = True
+        instance.process.kill()
+        instance.process.wait()
+
+    def end(self, instances):
+        """SIGTERM, after which each ends by itself, in time and well; sentences about those that did not."""
+        wrong, deadline = [], time.monotonic() + ENDS_WITHIN
+        for instance in instances:
+            instance.may_be_gone = True
+            instance.process.terminate()
+        for instance in instances:
+            try:
+                code = instance.process.wait(max(0, deadline - time.monotonic()))
+                if code != 0:
+                    wrong.append(f"{instance.name} ended with {code} after SIGTERM")
+            except subprocess.TimeoutExpired:
+                wrong.append(f"{instance.name} did not end within {ENDS_WITHIN} s of SIGTERM")
+                self.kill(instance)
+        self.oddities += wrong
+        return wrong
+
+    def end_services(self):
+        """Every instance, the gateways first, as it is written for operators."""
+        self.look_for_the_gone()
+        self.end(self.running("gateway"))
+        self.end(self.running())
+
+    def look_for_the_gone(self):
+        """Sentences about processes that ended though nobody had them end."""
+        gone = [
+            one for one in self.instances.values() if one.process and not one.is_running() and not one.may_be_gone]
+        for one in gone:
+            one.may_be_gone = True  # said once
+        wrong = [f"{one.name} ended by itself, with {one.process.returncode}: see {self.logs}" for one in gone]
+        self.oddities += wrong
+        return wrong
+
     def stop(self, keep):
-        for instance in self.instances.values():
-            if instance.is_running():
-                instance.process.send_signal(signal.SIGCONT)
-                instance.process.terminate()
-        for instance in self.instances.values():
-            if instance.process:
-                try:
-                    instance.process.wait(20)
-                except subprocess.TimeoutExpired:
-                    instance.process.kill()
+        for instance in self.running():
+            instance.process.send_signal(signal.SIGCONT)
+        self.end_services()
         if self.links:
             self.links.close()
         shutil.rmtree(self.sockets, ignore_errors=True)
@@ -272,10 +322,10 @@ class Cluster(System):
 
     def clean(self):
         """Removes what is left of this installation, or of one before it."""
-        for folder in (self.folder / "kafka" / "data", self.folder / "small-disk"):
-            if os.path.ismount(folder):
-                self.local("down")
-                subprocess.run(["umount", "-l", str(folder)], check=True)
+        mounts = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
+        for folder in [fields[1] for fields in mounts if fields[0] == self.mark()]:
+            self.local("down")
+            subprocess.run(["umount", "-l", folder.replace("\\040", " ")], check=True)
         if self.folder.exists():
             self.local("clean")
 
@@ -286,11 +336,10 @@ class Cluster(System):
         numbers = [number for (name, number), one in self.instances.items() if name == service and one.is_running()]
         if service == "gateway":
             self.gateway_ports[:] = [self.port(service, number) for number in numbers] or [self.port(service)]
-            return
-        for caller, called in self.pairs:
+        for caller, called, door in self.ways:
             if called == service:
-                targets = [self.target(caller, service, number) for number in numbers]
-                self.links.targets(f"{caller}-{service}", targets or [self.target(caller, service, 0)])
+                targets = [self.target(service, number, door) for number in numbers or [0]]
+                self.links.targets(f"{caller}-{service}-{door}", targets)
 
     def running(self, service=None):
         return [one for one in self.instances.values() if one.is_running() and service in (None, one.service)]
@@ -338,11 +387,10 @@ def ports_for_all():
 class Ballast:
     """A small file system of its own under the log, and a file that fills it."""
 
-    def __init__(self, folder, megabytes):
+    def __init__(self, folder, megabytes, mark):
         self.folder, self.file = folder, folder / "ballast"
         folder.mkdir(parents=True, exist_ok=True)
-        subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0777", "tmpfs", str(folder)], check=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0777", mark, str(folder)], check=True)
 
     def fill(self):
         with open(self.file, "wb", buffering=0) as file:

@@ -10,12 +10,15 @@ import json
 import random
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
-TIMEOUT = 15.0
+TIMEOUT = 15.0  # of an attempt
 GIVE_UP_AFTER = 90.0
-TRANSIENT = {408, 429, 500, 502, 503, 504}
+# "Try again": a service that is away (503, with a time to come again) or that died with a request in its hands (502).
+AWAY = {502, 503}
+TRANSIENT = {408, 429, *AWAY}
+NO_JSON = "what is no JSON"
 
 
 @dataclass
@@ -43,11 +46,18 @@ class Step:
 class Journal:
     def __init__(self):
         self.lock, self.steps, self.oddities = threading.Lock(), [], []
+        self.answers = Counter()  # attempts by status; None where no answer came
 
     def number(self, step):
         with self.lock:
             step.number = len(self.steps)
             self.steps.append(step)
+
+    def answered(self, method, path, status, headers, answer):
+        with self.lock:
+            self.answers[status] += 1
+        if wrong := oddity(status, headers, answer):
+            self.odd(f"{method} {path} was answered by {wrong}: {answer}")
 
     def odd(self, text):
         """An answer that should not have been given, whatever happened meanwhile."""
@@ -79,20 +89,35 @@ class Caller:
             payload = response.read()
             if response.will_close:
                 connection.close()
-            return response.status, response.headers, json.loads(payload) if payload else None
-        except (OSError, ValueError, http.client.HTTPException):
+        except (OSError, http.client.HTTPException):
             connection.close()
             return None, {}, None
+        try:
+            return response.status, response.headers, json.loads(payload) if payload else None
+        except ValueError:
+            return response.status, response.headers, {NO_JSON: payload[:200].decode(errors="replace")}
 
 
 def is_passing(status, headers, body):
-    if status is None or status in TRANSIENT:
+    if status is None or status in TRANSIENT or status >= 500:
         return True
     return status == 409 and (headers.get("Retry-After") or "idempotency" in str((body or {}).get("code")))
 
 
+def oddity(status, headers, answer=None):
+    """What is wrong with an answer whatever is broken meanwhile: a mistake of a service's, or no word of when to come
+    again."""
+    if isinstance(answer, dict) and NO_JSON in answer:
+        return f"{status} and no JSON"
+    if status is None or status < 500 and status != 429:
+        return None
+    if status >= 500 and status not in AWAY:
+        return f"{status}, which says that a service failed"
+    return f"{status} without Retry-After" if status != 502 and not headers.get("Retry-After") else None
+
+
 class Writer:
-    """Writes for one tenant. `state` holds what it made and the last version it knows."""
+    """Writes for one tenant; knows what it made and each one's last version."""
 
     def __init__(self, tenant, key, setup, journal, caller, chance):
         self.tenant, self.key, self.setup = tenant, key, setup
@@ -100,17 +125,23 @@ class Writer:
         self.leads, self.opportunities, self.accounts, self.orders = [], [], [], []
         self.acked_posts, self.count = [], 0
 
+    def call(self, method, path, body, headers):
+        """One attempt, whose answer is looked at for what no answer may be."""
+        status, got, answer = self.caller.send(method, path, self.key, body, headers)
+        self.journal.answered(method, path, status, got, answer)
+        return status, got, answer
+
     # One write until it is answered for good.
 
     def write(self, kind, method, path, body, marker, expected, headers=None, object_id=None):
-        step = Step(0, self.tenant, kind, method, path, body, marker, object_id=object_id, began=time.time())
+        step = Step(0, self.tenant, kind, method, path, body, marker, object_id=object_id, began=time.monotonic())
         self.journal.number(step)
         headers = dict(headers or {})
         if method == "POST":
             step.key = headers["Idempotency-Key"] = f"{self.tenant}-{step.number}"
         deadline = time.monotonic() + GIVE_UP_AFTER
         while True:
-            status, got, answer = self.caller.send(method, path, self.key, body, headers)
+            status, got, answer = self.call(method, path, body, headers)
             step.statuses.append(status)
             if not is_passing(status, got, answer):
                 break
@@ -118,7 +149,7 @@ class Writer:
                 self.journal.odd(f"{method} {path} was not answered in {GIVE_UP_AFTER:.0f} s: {step.statuses[-5:]}")
                 return step
             time.sleep(min(float(got.get("Retry-After") or 0.2), 2.0) * self.chance.uniform(0.8, 1.2))
-        step.ended, step.status, step.answer = time.time(), status, answer
+        step.ended, step.status, step.answer = time.monotonic(), status, answer
         step.outcome = "acked" if status < 300 else "refused"
         if step.outcome == "acked":
             step.version = int(got["ETag"].strip('"')) if got.get("ETag") else (answer or {}).get("version")
@@ -173,10 +204,10 @@ class Writer:
             if step.status != 412:
                 return
             # Ours, whose answer was lost, or a change by the services themselves.
-            status, _, now = self.caller.send("GET", path, self.key, None, {})
+            status, _, now = self.call("GET", path, None, {})
             while is_passing(status, {}, now):
                 time.sleep(0.2)
-                status, _, now = self.caller.send("GET", path, self.key, None, {})
+                status, _, now = self.call("GET", path, None, {})
             if status != 200:
                 self.journal.odd(f"GET {path} answered {status} {now}")
                 return
@@ -289,24 +320,23 @@ class Writer:
         """The same request with the same key: one effect and the same answer."""
         if not self.acked_posts:
             return
-        repeat(self.chance.choice(self.acked_posts[-200:]), self.key, self.caller, self.journal)
+        self.repeat(self.chance.choice(self.acked_posts[-200:]))
 
-
-def repeat(step, key, caller, journal):
-    deadline = time.monotonic() + GIVE_UP_AFTER
-    while True:
-        status, headers, answer = caller.send(
-            step.method, step.path, key, step.body, {"Idempotency-Key": step.key})
-        if not is_passing(status, headers, answer):
-            break
-        if time.monotonic() > deadline:
-            journal.odd(f"{step.path} with key {step.key} was not answered again")
-            return
-        time.sleep(0.2)
-    if step.kind == "lead.convert" and step.status == 202:
-        return  # it was going on then; now it may be done
-    if (status, answer) != (step.status, step.answer):
-        journal.odd(f"{step.kind} {step.path} with key {step.key}: {status} {answer}, first {step.status} {step.answer}")
+    def repeat(self, step):
+        deadline = time.monotonic() + GIVE_UP_AFTER
+        while True:
+            status, headers, answer = self.call(step.method, step.path, step.body, {"Idempotency-Key": step.key})
+            if not is_passing(status, headers, answer):
+                break
+            if time.monotonic() > deadline:
+                self.journal.odd(f"{step.path} with key {step.key} was not answered again")
+                return
+            time.sleep(0.2)
+        if step.kind == "lead.convert" and step.status == 202:
+            return  # it was going on then; now it may be done
+        if (status, answer) != (step.status, step.answer):
+            self.journal.odd(
+                f"{step.kind} {step.path} with key {step.key}: {status} {answer}, first {step.status} {step.answer}")
 
 
 class Driver:
@@ -345,8 +375,4 @@ class Driver:
         """Every acknowledged request once more (a sample of them), now that all is quiet."""
         for writer in self.writers:
             for step in writer.acked_posts[::max(1, len(writer.acked_posts) * len(self.writers) // most)]:
-                repeat(step, writer.key, writer.caller, self.journal)
-
-
-def port_of(url):
-    return urlsplit(url).port
+                writer.repeat(step)

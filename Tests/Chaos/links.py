@@ -153,8 +153,9 @@ class Links:
 
     def __init__(self):
         self.process = subprocess.Popen(
-            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.names = []
+            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            start_new_session=True)
+        self.pairs = {}  # what talks, `gateway ⇹ leads` → the links between the two
 
     def tell(self, **command):
         self.process.stdin.write(json.dumps(command) + "\n")
@@ -162,19 +163,29 @@ class Links:
         if self.process.stdout.readline() != "done\n":
             raise OSError("the proxy between the services ended")
 
-    def open(self, name, listen, targets):
-        self.names.append(name)
+    @property
+    def names(self):
+        """The pairs that can be cut off from each other."""
+        return list(self.pairs)
+
+    def open(self, name, listen, targets, pair):
+        self.pairs.setdefault(pair, []).append(name)
         self.tell(open=name, listen=listen, targets=targets)
 
-    def mode(self, name, mode):
-        self.tell(mode=[name, mode])
+    def mode(self, pair, mode):
+        for name in self.pairs[pair]:
+            self.tell(mode=[name, mode])
 
     def targets(self, name, targets):
         self.tell(targets=[name, targets])
 
     def close(self):
-        self.process.stdin.close()
-        self.process.wait(10)
+        try:
+            self.process.stdin.close()
+            self.process.wait(10)
+        except (OSError, subprocess.TimeoutExpired):
+            self.process.kill()
+            self.process.wait()
 
 
 if __name__ == "__main__":
