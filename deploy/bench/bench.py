@@ -79,9 +79,13 @@ class Bench:
         return pairs
 
     @staticmethod
-    def _show(costs, of):
-        parts = ", ".join(f"{part} {cost:.{0 if cost >= 20 else 1}f}" for part, cost in costs.items())
-        print(f"       processor time, µs {of}: {parts}", flush=True)
+    def _show(costs, of, least=5):
+        """Each part; those below `least` µs as one."""
+        shown = {part: cost for part, cost in costs.items() if cost >= least}
+        if len(shown) < len(costs):
+            shown[f"{len(costs) - len(shown)} others"] = sum(costs.values()) - sum(shown.values())
+        parts = ", ".join(f"{part} {cost:.{0 if cost >= 20 else 1}f}" for part, cost in shown.items())
+        print(f"       processor time, µs {of}: {parts}; {sum(costs.values()):.0f} in all", flush=True)
 
     def _flames(self, what, *services):
         """Draws where these services spend the time of a block, when asked to."""
@@ -123,8 +127,8 @@ class Bench:
         seen = visibility.measure(self.url, tenant.api.key, 2 * self.options.seconds)
         print(f"       {seen['rate']:.0f} writes/s, {seen['samples']} samples")
         self.table.at_least("writes a second while looking", seen["rate"], 0.97 * visibility.WRITES_A_SECOND, "/s")
-        self.table.at_most("from commit to visible in analytics, p50", seen["p50"], 30, "ms")
-        self.table.at_most("from commit to visible in analytics, p99", seen["p99"], 150, "ms")
+        self.table.at_most("from a write's answer to visible in analytics, p50", seen["p50"], 30, "ms")
+        self.table.at_most("from a write's answer to visible in analytics, p99", seen["p99"], 150, "ms")
 
     def foreign(self):
         if self.options.log != "kafka":
@@ -142,8 +146,8 @@ class Bench:
             with meanwhile:
                 seen = foreign.measure(servers, self.url, self.api.key, 2 * self.options.seconds)
             print(f"       {seen['rate']:.0f} writes/s, {seen['samples']} samples{what}", flush=True)
-            self.table.at_most(f"from commit to a foreign Kafka client{what}, p50", seen["p50"], 2, "ms")
-            self.table.at_most(f"from commit to a foreign Kafka client{what}, p99", seen["p99"], 10, "ms")
+            self.table.at_most(f"from a write's answer to a foreign Kafka client{what}, p50", seen["p50"], 2, "ms")
+            self.table.at_most(f"from a write's answer to a foreign Kafka client{what}, p99", seen["p99"], 10, "ms")
 
     def events(self):
         if self.write_rate is None:
@@ -160,12 +164,12 @@ class Bench:
             self.system, self.database, self.names, self.options.heap, self._flames)
         self.table.at_least("relay, events a second (floor: POST's rate)", relay, self.write_rate, "/s",
                             floor=self.write_rate)
-        self._show(relaying, "an event of the relay")
+        self._show(relaying, "an event of the relay", least=0.5)
         if floor:
             self.table.ratio("relay, of kafka-producer-perf-test's rate when warm", [(relay, floor, relay / floor)], 0.6)
         self.table.at_least("analytics consumer, events a second (floor: POST's rate)", consumer, self.write_rate, "/s",
                             floor=self.write_rate)
-        self._show(applying, "an event applied")
+        self._show(applying, "an event applied", least=0.5)
         mine = sum(cost for part, cost in applying.items() if part.endswith("analytics consumer") or part == "analytics")
         self.table.at_least("analytics consumer, events a second of one core", 1e6 / mine, 30_000, "/s")
 

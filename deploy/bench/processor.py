@@ -20,14 +20,14 @@ class Meter:
         self.began = self._read()
         self.generators = generators()
 
-    def per_call(self, calls, least=5):
-        """Microseconds a call, the dearest part first; those below `least` are left out."""
+    def per_call(self, calls):
+        """Microseconds a call of every part that used any, the dearest first."""
         ended, spent = self._read(), {"load generator": generators() - self.generators}
         for process, (part, used) in ended.items():
             if process in self.began:
                 spent[part] = spent.get(part, 0) + used - self.began[process][1]
-        costs = ((part, used * 1e6 / calls) for part, used in spent.items())
-        return dict(sorted(((part, cost) for part, cost in costs if cost >= least), key=lambda item: -item[1]))
+        costs = ((part, used * 1e6 / calls) for part, used in spent.items() if used > 0)
+        return dict(sorted(costs, key=lambda item: -item[1]))
 
     def _read(self):
         parts = {self.system.pid(service): service for service in self.services}

@@ -3,6 +3,8 @@
 import statistics
 
 PLAIN, RATIO = "{:,.1f} {}", "{:.0%}"
+# What is said of a promise while it is measured and in the table; None is a figure without one.
+WORDS = {True: ("ok", "yes"), False: ("SLOW", "NO"), None: ("", "")}
 
 
 class Table:
@@ -27,21 +29,29 @@ class Table:
         self._add(what, PLAIN.format(got, unit), floor and PLAIN.format(floor, unit), None,
                   f"at most {PLAIN.format(promise, unit)}", got <= promise, got)
 
+    def tell(self, what, got, unit=""):
+        """A figure of which nothing is promised."""
+        self._add(what, PLAIN.format(got, unit), None, None, "nothing", None, got)
+
     def _add(self, what, got, floor, ratio, promise, is_met, value, cost=None):
         row = {"what": what, "got": got, "floor": floor, "ratio": ratio, "cost": cost, "promise": promise,
                "met": is_met, "value": value}
         self.rows.append(row)
         beside = f" ({ratio} of {floor})" if ratio else ""
-        print(f"  {'ok' if is_met else 'SLOW':<5}{what}: {got}{beside}, promised {promise}", flush=True)
+        print(f"  {WORDS[is_met][0]:<5}{what}: {got}{beside}, promised {promise}", flush=True)
 
     @property
     def missed(self):
-        return [row for row in self.rows if not row["met"]]
+        return [row for row in self.rows if row["met"] is False]
+
+    @property
+    def kept(self):
+        return [row for row in self.rows if row["met"]]
 
     def __str__(self):
         head = ["figure", "measured", "floor", "ratio", "by processor time", "promise", "met"]
         rows = [[row["what"], row["got"], row["floor"] or "", row["ratio"] or "", row["cost"] or "", row["promise"],
-                 "yes" if row["met"] else "NO"] for row in self.rows]
+                 WORDS[row["met"]][1]] for row in self.rows]
         widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
         lines = [head, ["-" * width for width in widths], *rows]
         return "\n".join(
