@@ -118,21 +118,25 @@ async def closed(port, count, seconds, make):
     return answers
 
 
-async def paced(port, rate, seconds, make, most=800):
+async def paced(port, rate, seconds, make, most=800, patience=float("inf")):
     """`rate` requests a second, whatever becomes of those before; at most so many at a time.
 
-    Answers them and how many could not be sent because all of `most` connections waited for answers."""
+    Answers them, each with its time from the moment it was due, and how many could not be sent: because all of `most`
+    connections waited for answers, or because they were overdue by `patience` seconds when their turn came."""
     answers, free, tasks, unsent = [], [Connection(port) for _ in range(most)], set(), 0
     began, number = time.perf_counter(), 0
 
-    async def one(connection, data):
-        answers.append(await connection.send(data))
+    async def one(connection, data, due):
+        answer = await connection.send(data)
+        answer.seconds = time.perf_counter() - due
+        answers.append(answer)
         free.append(connection)
 
     while (now := time.perf_counter() - began) < seconds:
         while number < now * rate:
-            if free:
-                task = asyncio.ensure_future(one(free.pop(), make(number)))
+            due = began + number / rate
+            if free and time.perf_counter() - due < patience:
+                task = asyncio.ensure_future(one(free.pop(), make(number), due))
                 tasks.add(task)
                 task.add_done_callback(tasks.discard)
             else:
