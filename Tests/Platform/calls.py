@@ -97,8 +97,14 @@ class Server:
 
     def __init__(self, folder):
         self.settings = {"GUANXI_RUN_DIR": str(folder)}
-        self.script("start")
-        self.url = self.script("url").strip()
+        # One that an earlier run left behind would have its data.
+        self.script("destroy")
+        try:
+            self.script("start")
+            self.url = self.script("url").strip()
+        except BaseException:
+            self.script("destroy")
+            raise
 
     def script(self, *command):
         return subprocess.run(
@@ -119,10 +125,15 @@ class Platform:
     def __init__(self, name="api-test", log="postgres", settings=None):
         self.system = System(name, log)
         self.system.settings |= settings or {}
-        self.system.start()
-        environment = self.system.environment()
-        self.port = int(environment["GUANXI_PORT"])
-        self.operator = Caller(self.port, environment["GUANXI_OPERATOR_KEY"])
+        try:
+            self.system.start()
+            environment = self.system.environment()
+            self.port = int(environment["GUANXI_PORT"])
+            self.operator = Caller(self.port, environment["GUANXI_OPERATOR_KEY"])
+        except BaseException:
+            # Half of it may run, and nobody else knows of it.
+            self.system.stop(keep=False)
+            raise
 
     def tenant(self, slug, role="admin", **more):
         self.operator.ok("POST", "/v1/tenants", {"slug": slug, "name": slug, "timeZone": "UTC", "currency": "USD"})
