@@ -47,7 +47,8 @@ public enum LeadsService {
         let imports = ImportWorker(
             environment, logger: context.logger.component("imports"), importers: [leads.importer])
         return try backbone.composition(
-            endpoints: leads.endpoints() + leads.importEndpoints(imports) + LeadActs(leads: leads).endpoints
+            endpoints: leads.endpoints() + leads.importEndpoints(imports)
+                + LeadActs(leads: leads, policies: policies).endpoints
                 + [ConvertEndpoint(leads: leads, runner: runner).endpoint]
                 + sources.endpoints([.create, .read, .change, .delete])
                 + LeadSettings(environment: policies.environment).endpoints + policies.endpoints,

@@ -222,6 +222,34 @@ import Values
         }
     }
 
+    @Test func `a lead is graded anew by rules that changed, and told of when its grade did`() async throws {
+        try await LeadsFixture.with { service in
+            let lead = try await service.create(["company": "C1", "employees": 100])
+            let id = try #require(lead.body["id"]?.string)
+            func rule(_ points: Int) async throws {
+                _ = try await service.policies.gradeRules.create(
+                    [
+                        "name": "size \(points)".json, "points": points.json,
+                        "when": ["field": "employees", "op": "gte", "value": 100],
+                    ], service.context)
+            }
+            let without = try await service.act("grade", on: id, [:])
+            #expect(without.status == .ok && without.body["version"] == 1)
+            try await rule(90)
+            let graded = try await service.act("grade", on: id, [:])
+            #expect(graded.body["grade"] == "A" && graded.body["points"] == 90 && graded.body["version"] == 2)
+            #expect(try await service.act("grade", on: id, [:]).body["version"] == 2)
+            try await rule(5)
+            #expect(try await service.act("grade", on: id, [:]).body["points"] == 95)
+            let told = try await service.environment.database.database.query(
+                "select data::jsonb from shared.outbox where type = 'lead.graded' order by id",
+                role: service.environment.database.outboxRole
+            ).map { try $0.get(0, as: JSON.self) }
+            #expect(told.map { $0["fromPoints"] } == [.null, 90])
+            #expect(told.map { $0["reasons"]?.array?.count } == [1, 2])
+        }
+    }
+
     @Test func `rows sent again double nothing, and bad rows stop no other`() async throws {
         try await LeadsFixture.with { service in
             let rows: [Result<JSON, Problem>] = [
@@ -241,7 +269,7 @@ import Values
     @Test func `every endpoint has its own route, operation and schema`() async throws {
         try await LeadsFixture.with { service in
             let endpoints =
-                service.leads.endpoints() + LeadActs(leads: service.leads).endpoints
+                service.leads.endpoints() + LeadActs(leads: service.leads, policies: service.policies).endpoints
                 + LeadSettings(environment: service.environment).endpoints + service.policies.endpoints
             _ = try Router(endpoints, events: RouterEvents(unexpected: { error, _, _ in Issue.record("\(error)") }))
             let document = try OpenAPI.document(

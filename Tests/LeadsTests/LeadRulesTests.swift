@@ -20,7 +20,7 @@ private func makeLead(_ edit: (inout Lead) -> Void = { _ in }) -> Lead {
 }
 
 private func run(_ lead: inout Lead, _ command: LeadCommand, _ at: Int = 1) throws -> [LeadEvent] {
-    let events = try Lead.decide(lead, command, LeadContext(actor: nil, at: day(at), now: day(100)))
+    let events = try Lead.decide(lead, command, LeadContext(at: day(at), now: day(100)))
     lead = events.reduce(lead, Lead.evolve)
     return events
 }
@@ -52,7 +52,7 @@ private func run(_ lead: inout Lead, _ command: LeadCommand, _ at: Int = 1) thro
         #expect(throws: Refusal.self) { try run(&lead, .setStatus(.disqualified)) }
         _ = try run(&lead, .setStatus(.disqualified, reason: "no budget"))
         #expect(lead.disqualifiedReason == "no budget" && !lead.isOpen)
-        #expect(throws: Refusal.self) { try run(&lead, .setNextStep("call", at: nil)) }
+        #expect(throws: Refusal.self) { try lead.checkNextStep("call", at: nil) }
         _ = try run(&lead, .setStatus(.contacted))
         #expect(lead.disqualifiedReason == nil)
         #expect(try run(&lead, .setStatus(.contacted)).isEmpty)
@@ -107,7 +107,7 @@ private func run(_ lead: inout Lead, _ command: LeadCommand, _ at: Int = 1) thro
         guard case .link(let duplicate) = decide(again, [first], .link) else { return #expect(Bool(false)) }
         #expect(duplicate.id == first.id && duplicate.why == [.companyProduct])
         let touch = Touch(id: UUID(), leadID: first.id, source: "douyin", at: day(15))
-        _ = try run(&first, .touch(touch), 15)
+        first = Lead.evolve(first, .touched(touch))
         #expect(first.touches == 2 && first.source == "baidu" && first.lastSource == "douyin")
     }
 

@@ -66,7 +66,7 @@ struct LeadsFixture: Sendable {
     /// An act over HTTP, without sockets.
     func act(_ verb: String, on lead: String, _ body: JSON) async throws -> (status: HTTPStatus, body: JSON) {
         let router = try Router(
-            LeadActs(leads: leads).endpoints, middleware: [Known(principal: administrator)],
+            LeadActs(leads: leads, policies: policies).endpoints, middleware: [Known(principal: administrator)],
             events: RouterEvents(unexpected: { error, _, _ in Issue.record(error) }),
             translate: { Problem(translating: $0) })
         return try read(

@@ -3,7 +3,6 @@ import Foundation
 import Values
 
 struct LeadContext: Sendable {
-    var actor: UUID?
     /// When it happened; importers may give a past time.
     var at: Timestamp
     var now: Timestamp
@@ -13,8 +12,6 @@ enum LeadCommand: Sendable, Hashable {
     case setStatus(LeadStatus, reason: String? = nil)
     case assign(Assignment)
     case addActivity(Activity)
-    case setNextStep(String?, at: Timestamp?)
-    case touch(Touch)
     case grade(Grading)
     case startConversion(saga: UUID)
     case finishConversion(saga: UUID, account: UUID, contact: UUID?, opportunity: UUID?)
@@ -25,9 +22,8 @@ enum LeadEvent: Sendable, Hashable {
     case statusChanged(from: LeadStatus, to: LeadStatus, reason: String?, at: Timestamp)
     case assigned(Assignment, previousOwner: UUID?)
     case activityAdded(Activity)
-    case nextStepSet(String?, at: Timestamp?)
     case touched(Touch)
-    case graded(Grading, previous: Grade?)
+    case graded(Grading, previous: Grade?, points: Int64?)
     case conversionStarted(saga: UUID)
     case converted(saga: UUID, account: UUID, contact: UUID?, opportunity: UUID?, at: Timestamp)
     case conversionFailed(saga: UUID, reason: String)
@@ -47,12 +43,10 @@ extension Lead {
         case .assign(let assignment):
             if assignment.owner == state.ownerID, assignment.team == state.teamID { return [] }
             return [.assigned(assignment, previousOwner: state.ownerID)]
-        case .addActivity(let activity): return try state.add(activity, context)
-        case .setNextStep(let step, let time): return try state.setNextStep(step, at: time)
-        case .touch(let touch): return [.touched(touch)]
+        case .addActivity(let activity): return try state.add(activity)
         case .grade(let grading):
             if grading.grade == state.grade, grading.points == state.points { return [] }
-            return [.graded(grading, previous: state.grade)]
+            return [.graded(grading, previous: state.grade, points: state.points)]
         case .startConversion(let saga): return try state.startConversion(saga, context)
         case .finishConversion(let saga, let account, let contact, let opportunity):
             guard state.conversionID == saga else { return [] }
@@ -77,16 +71,13 @@ extension Lead {
         case .activityAdded(let activity):
             next.lastActivityAt = max(state.lastActivityAt ?? activity.at, activity.at)
             if activity.kind.isContact { next.firstContactAt = min(state.firstContactAt ?? activity.at, activity.at) }
-        case .nextStepSet(let step, let time):
-            next.nextStep = step
-            next.nextStepAt = time
         case .touched(let touch):
             next.touches += 1
             if touch.at >= state.lastTouchAt {
                 next.lastTouchAt = touch.at
                 next.lastSource = touch.source ?? state.lastSource
             }
-        case .graded(let grading, _):
+        case .graded(let grading, _, _):
             next.grade = grading.grade
             next.points = grading.points
         case .conversionStarted(let saga): next.conversionID = saga
@@ -124,7 +115,7 @@ extension Lead {
         return [.statusChanged(from: status, to: new, reason: reason, at: context.at)]
     }
 
-    private func add(_ activity: Activity, _ context: LeadContext) throws(Refusal) -> [LeadEvent] {
+    private func add(_ activity: Activity) throws(Refusal) -> [LeadEvent] {
         try activity.validate()
         // The first contact is what "contacted" means; nobody should have to say it twice.
         let firstContact = activity.kind.isContact && status == .new && conversionID == nil
@@ -132,8 +123,9 @@ extension Lead {
             + (firstContact ? [.statusChanged(from: .new, to: .contacted, reason: nil, at: activity.at)] : [])
     }
 
-    private func setNextStep(_ step: String?, at time: Timestamp?) throws(Refusal) -> [LeadEvent] {
-        if step == nextStep, time == nextStepAt { return [] }
+    /// Refuses a next step that this lead cannot have.
+    func checkNextStep(_ step: String?, at time: Timestamp?) throws(Refusal) {
+        if step == nextStep, time == nextStepAt { return }
         guard isOpen else {
             throw Refusal(
                 .state, "leadClosed", "The lead is \(status.rawValue); it has no next step.", zh: "线索已关闭，无需下一步。")
@@ -142,7 +134,6 @@ extension Lead {
             throw Refusal(
                 .rule, "required", at: "/nextStep", "A due time needs a next step.", zh: "填写到期时间须同时填写下一步。")
         }
-        return [.nextStepSet(step, at: time)]
     }
 
     private func startConversion(_ saga: UUID, _ context: LeadContext) throws(Refusal) -> [LeadEvent] {

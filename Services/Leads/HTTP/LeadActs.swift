@@ -11,6 +11,7 @@ import Values
 /// The acts on a lead that are no plain change of fields.
 struct LeadActs: Sendable {
     let leads: Resource<Lead>
+    let policies: Policies
 
     private static let happened = FieldDefinition(
         "occurredAt", .timestamp, zh: "发生时间", en: "Occurred at", help: "For the past; needs backdate.")
@@ -39,6 +40,13 @@ struct LeadActs: Sendable {
                     FieldDefinition("reason", .string(max: 500), zh: "原因", en: "Reason"),
                 ]
             ) { try await assignment($0, of: $1, $2) },
+            act(
+                "grade", id: "gradeLead", summary: "Grade it anew by the rules that hold now",
+                description: "A lead is graded when it comes and when its fields change; this is for changed rules.",
+                fields: []
+            ) { _, old, context in
+                try await policies.policy(of: context.tenant).grades.map { .grade($0.grade(old)) }
+            },
             items("touches", id: "listLeadTouches", summary: "Each time it came to us") { lead, schema in
                 """
                 select jsonb_build_object('id', id, 'source', source, 'product', product, 'need', need,
@@ -74,13 +82,14 @@ struct LeadActs: Sendable {
     }
 
     private func act(
-        _ verb: String, id: String, summary: String, permission: Permission = "leads.write",
-        fields: [FieldDefinition],
-        command: @escaping @Sendable (FieldChanges, Lead, WriteContext) async throws -> LeadCommand
+        _ verb: String, id: String, summary: String, description: String? = nil,
+        permission: Permission = "leads.write", fields: [FieldDefinition],
+        command: @escaping @Sendable (FieldChanges, Lead, WriteContext) async throws -> LeadCommand?
     ) -> Endpoint {
         let schema = ObjectSchema(id.prefix(1).uppercased() + id.dropFirst(), fields + [Self.happened])
         return Endpoint(
-            .post, "/v1/leads/{id}/\(verb)", id: id, summary: summary, tags: ["leads"], permission: permission,
+            .post, "/v1/leads/{id}/\(verb)", id: id, summary: summary, description: description, tags: ["leads"],
+            permission: permission,
             parameters: [leads.idParameter, .ifMatch, .idempotencyKey],
             body: .json(
                 Schema(schema.name, schema.jsonSchema(.create)), required: fields.contains(where: \.isRequired)),
@@ -90,19 +99,21 @@ struct LeadActs: Sendable {
             let given = try schema.validate(create: body)
             let context = try asked.happened(at: given.value("occurredAt"))
             return try await leads.change(call.path.string("id"), context) { old in
-                try Self.modification(of: old, try await command(given, old, context), context)
+                guard let command = try await command(given, old, context) else {
+                    return Modification(from: old, to: old)
+                }
+                return try Self.modification(of: old, command, context)
             }
         }
     }
 
-    /// A command's events as one change: the first names it, each leaves its mark.
+    /// A command's events as one change: the first names it.
     static func modification(of old: Lead, _ command: LeadCommand, _ context: WriteContext) throws -> Modification<Lead>
     {
         let events = try Lead.decide(old, command, context.lead)
         let new = events.reduce(old, Lead.evolve)
         guard let first = events.first else { return Modification(from: old, to: old) }
-        return Modification(
-            from: old, to: new, first.happening(context), statements: events.flatMap { $0.statements(context) })
+        return Modification(from: old, to: new, first.happening(context))
     }
 
     private func items(

@@ -86,16 +86,12 @@ struct LeadDoor: Sendable {
     private func link(
         _ touch: Touch, to old: Lead, _ duplicate: Duplicate, _ context: WriteContext
     ) -> Creation<Lead> {
-        var new = Lead.evolve(old, .touched(touch))
+        let event = LeadEvent.touched(touch)
+        var new = Lead.evolve(old, event)
         // One that no other system knows yet is found by this one's number from now on; else the touch has it.
         if old.externalKey == nil { (new.externalSystem, new.externalID) = (touch.externalSystem, touch.externalID) }
-        var details = LeadTouched()
-        (details.source, details.product, details.need, details.at) = (
-            touch.source, touch.product, touch.need, touch.at
-        )
         return .change(
             from: old, to: new, statements: [touch.insert(into: SchemaName(context.tenant), lead: old.id)],
-            happening: Happening("touched", details: details.json.object ?? [:]),
-            answer: ["duplicates": [duplicate.json]])
+            happening: event.happening(context), answer: ["duplicates": [duplicate.json]])
     }
 }

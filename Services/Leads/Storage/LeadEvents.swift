@@ -24,15 +24,14 @@ extension LeadEvent {
             return Happening("assigned", details: details.json.object ?? [:])
         case .activityAdded(let activity):
             return Happening("activity-added", details: activity.details.json.object ?? [:])
-        case .nextStepSet: return .updated
         case .touched(let touch):
             var details = LeadTouched()
             (details.source, details.product, details.need, details.at) =
                 (touch.source, touch.product, touch.need, touch.at)
             return Happening("touched", details: details.json.object ?? [:])
-        case .graded(let grading, let previous):
+        case .graded(let grading, let previous, let points):
             var details = LeadGraded()
-            details.fromGrade = previous?.rawValue
+            (details.fromGrade, details.fromPoints) = (previous?.rawValue, points)
             details.reasons = grading.reasons.map(\.rule)
             return Happening("graded", details: details.json.object ?? [:])
         case .conversionStarted(let saga): return .conversionStarted(saga, steps: [])
@@ -46,12 +45,6 @@ extension LeadEvent {
         case .conversionFailed(let saga, let reason):
             return Happening("conversion-failed", details: ["conversionId": saga.json, "reason": reason.json])
         }
-    }
-
-    /// What is stored beside the lead.
-    func statements(_ context: WriteContext) -> [SQL] {
-        guard case .touched(let touch) = self else { return [] }
-        return [touch.insert(into: SchemaName(context.tenant), lead: touch.leadID)]
     }
 }
 

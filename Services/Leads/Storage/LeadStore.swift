@@ -33,10 +33,7 @@ struct LeadStore: Sendable {
                 finding: { try await told(by: $0, $1) },
                 changing: { modification, _, context in
                     var result = modification
-                    if result.new.nextStep != result.old.nextStep || result.new.nextStepAt != result.old.nextStepAt {
-                        _ = try Lead.decide(
-                            result.old, .setNextStep(result.new.nextStep, at: result.new.nextStepAt), context.lead)
-                    }
+                    try result.old.checkNextStep(result.new.nextStep, at: result.new.nextStepAt)
                     try result.new.validateCreation()
                     if let grading = try await policies.policy(of: context.tenant).grades?.grade(result.new) {
                         (result.new.grade, result.new.points) = (grading.grade, grading.points)
@@ -128,7 +125,7 @@ struct LeadStore: Sendable {
 
 extension WriteContext {
     /// What the rules of leads know of a write.
-    var lead: LeadContext { LeadContext(actor: principal.subjectID, at: occurredAt, now: now) }
+    var lead: LeadContext { LeadContext(at: occurredAt, now: now) }
 }
 
 extension MatchKey {
