@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The private PostgreSQL of this checkout: postgres.sh start | stop | running | url | psql [arguments] | backup |
-#   restore <moment | latest> | destroy
+# The private PostgreSQL of this checkout: postgres.sh start | stop | running | url | data | psql [arguments] |
+#   backup [how many backups stay] | backups | restore <moment | latest> [timeline] | destroy
 # It listens on a Unix socket in a folder of its owner alone, and on a port, 5432, only of the address that
 # GUANXI_PG_LISTEN names; there it asks for passwords.
 source "$(dirname "$0")/lib.sh"
@@ -31,6 +31,8 @@ SOCKET=$BASE/s
 prepare() {
     [ -x $PG_BIN/initdb ] || die "PostgreSQL 15 is not installed: run 'make setup'"
     mkdir -p "$BASE"
+    # Where it is in any case, for people and for `guanxi-local clean`.
+    [ "$BASE" = "$RUN/postgres" ] || ln -sfn "$BASE" "$RUN/postgres"
     [ -d "$SOCKET" ] || mkdir -m 700 "$SOCKET"
     chown "$OWNER" "$BASE" "$SOCKET"
     [ "$(stat -c %U "$SOCKET")" = "$OWNER" ] || die "$SOCKET belongs to somebody else: remove it"
@@ -45,8 +47,18 @@ prepare() {
     configure
 }
 
-# The newest data folder that a restore put aside.
-put_aside() { find "$BASE" -maxdepth 1 -name "${DATA##*/}.before-*" 2>/dev/null | sort | tail -n 1; }
+# The data folders that restores put aside, the newest first.
+all_put_aside() { find "$BASE" -maxdepth 1 -name "${DATA##*/}.before-*" 2>/dev/null | sort -r; }
+put_aside() { all_put_aside | head -n 1; }
+
+# What the server calls: its owner may not be able to reach this checkout. Never half of a script, which would say yes.
+install_tools() {
+    local tool
+    for tool in "$ROOT"/deploy/backup/*; do
+        install -m 755 "$tool" "$BASE/.${tool##*/}"
+        mv "$BASE/.${tool##*/}" "$BASE/${tool##*/}"
+    done
+}
 
 configure() {
     local archive=/bin/true recovery=
@@ -54,8 +66,10 @@ configure() {
     if [ -e "$DATA/recovery.signal" ]; then
         recovery=$(as_owner grep -E '^(restore_command|recovery_target)' "$DATA/postgresql.auto.conf" || true)
     fi
-    # The server's owner may not be able to reach this checkout.
-    if [ -d "$ARCHIVE" ]; then archive="\"$BASE/archive-wal\" \"%p\" \"$ARCHIVE/%f\""; fi
+    if [ -d "$ARCHIVE" ]; then
+        install_tools
+        archive="\"$BASE/archive-wal\" \"%p\" \"$ARCHIVE/%f\""
+    fi
     as_owner tee "$DATA/postgresql.auto.conf" >/dev/null <<CONF
 listen_addresses = '${GUANXI_PG_LISTEN:-}'
 unix_socket_directories = '$SOCKET'
@@ -101,26 +115,47 @@ stop() {
 sql() { $PG_BIN/psql -h "$SOCKET" -U postgres -XAtc "$1" postgres; }
 
 backup() {
+    local keep=${1:-}
     running || die "PostgreSQL does not run: start it first"
+    case $keep in *[!0-9]* | 0) die "KEEP is '$keep': it must be the number of backups that stay, from 1 on" ;; esac
     [ "$(sql 'show archive_mode')" = on ] || die "PostgreSQL was started before there were backups: stop and start it once"
     if [ ! -d "$ARCHIVE" ]; then
-        install -m 755 "$ROOT/deploy/backup/archive-wal" "$BASE/archive-wal"
         install -d -o "$OWNER" -m 700 "$BACKUPS" "$ARCHIVE"
         configure
         as_owner $PG_BIN/pg_ctl -D "$DATA" reload >/dev/null
+        say "from now on the log is kept: compressed, up to 16 MB a minute while much is written, some kB while nothing is"
     fi
-    as_owner sh -s "$BACKUPS" -h "$SOCKET" -U postgres <"$ROOT/deploy/backup/base-backup"
+    as_owner "$BASE/base-backup" "$BACKUPS" -h "$SOCKET" -U postgres
+    if [ -n "$keep" ]; then as_owner "$BASE/prune-backups" "$BACKUPS" "$ARCHIVE" "$keep"; fi
+    say "in $BASE: backups/ has $(backups | wc -l), $(size "$BACKUPS"); archive/, the log since the oldest, has $(size "$ARCHIVE")"
+    [ -n "$keep" ] || say "both grow until 'make backup KEEP=n' keeps the n youngest backups and the log since the oldest of them"
 }
+
+size() { du -sh "$1" 2>/dev/null | cut -f1; }
+
+# The backups there are, a line each.
+backups() { if [ -d "$BACKUPS" ]; then find "$BACKUPS" -maxdepth 1 -name '2*Z' | sort; fi; }
 
 # Sets the server back to a moment; what was there is kept beside it.
 restore() {
-    local moment=$1 before backup
+    local moment=$1 timeline=${2:--} before backup aside
     [ -d "$BACKUPS" ] || die "there is no backup here: 'guanxi-local backup' makes one"
     [ "$moment" = latest ] || date -ud "$moment" >/dev/null 2>&1 || die "'$moment' is no time such as 2026-11-26T04:00:00Z"
-    if running; then sql 'select pg_switch_wal()' >/dev/null; stop; fi
+    if running; then
+        # A commit of this moment: only one that is later than the moment looked for shows that it was reached.
+        if [ "$(sql 'select pg_is_in_recovery()')" = f ]; then
+            sql 'select pg_current_xact_id()' >/dev/null
+            sql 'select pg_switch_wal()' >/dev/null
+        fi
+        stop
+    fi
+    # A copy of a backup that was on its way to a moment is nothing to keep.
+    if [ -e "$DATA/recovery.signal" ] && [ -n "$(put_aside)" ]; then rm -rf "$DATA"; fi
     before=$DATA.before-$(date -u +%Y%m%dT%H%M%SZ)
     if [ -d "$DATA" ]; then mv "$DATA" "$before"; else before=$(put_aside); fi
-    if ! backup=$(as_owner sh -s "$BACKUPS" "$ARCHIVE" "$DATA" "$moment" "$before" <"$ROOT/deploy/backup/prepare-recovery"); then
+    install_tools
+    mapfile -t aside < <(all_put_aside)
+    if ! backup=$(as_owner "$BASE/prepare-recovery" "$BACKUPS" "$ARCHIVE" "$DATA" "$moment" "$timeline" "${aside[@]}"); then
         if [ -n "$before" ]; then mv "$before" "$DATA"; start; fi
         die "nothing was changed"
     fi
@@ -148,9 +183,12 @@ case "${1:-}" in
     stop) stop "${2:-fast}" ;;
     running) running ;;
     url) say "postgresql://postgres@localhost/postgres?host=$SOCKET" ;;
+    data) say "$DATA" ;;
     psql) shift; exec $PG_BIN/psql -h "$SOCKET" -U postgres "$@" ;;
-    backup) backup ;;
-    restore) restore "${2:?to which moment?}" ;;
+    backup) backup "${2:-}" ;;
+    backups) backups ;;
+    restore) restore "${2:?to which moment?}" "${3:-}" ;;
     destroy) stop immediate || true; rm -rf "$BASE" "$SOCKET" ;;
-    *) die "usage: postgres.sh start | stop [fast|immediate] | running | url | psql [arguments] | backup | restore <moment> | destroy" ;;
+    *) die "usage: postgres.sh start | stop [fast|immediate] | running | url | data | psql [arguments] | backup [n] | backups |" \
+        "restore <moment> [timeline] | destroy" ;;
 esac
