@@ -24,14 +24,14 @@ status: ## Say which services run
 stop: ## Stop everything that `make run` started; the data stay
 	@$(LOCAL)/guanxi-local down
 
-backup: ## Copy the whole of PostgreSQL while it runs, and keep its log from then on
-	@$(LOCAL)/guanxi-local backup
+backup: ## Copy the whole of PostgreSQL while it runs, and keep its log from then on; KEEP=n removes all backups but n
+	@$(LOCAL)/guanxi-local backup "$(KEEP)"
 
 restore: ## Set everything back to a moment after a backup: AT=2026-11-26T04:00:00Z or AT=latest
-	@$(LOCAL)/guanxi-local restore "$(AT)"
+	@$(LOCAL)/guanxi-local restore "$(AT)" "$(TIMELINE)"
 
-clean: ## Stop everything and delete its data and the build
-	@$(LOCAL)/guanxi-local clean
+clean: ## Stop everything and delete its data and the build; not while there are backups, unless FORCE=1
+	@FORCE="$(FORCE)" $(LOCAL)/guanxi-local clean
 	@rm -rf .build
 	@echo 'removed the data and the build'
 

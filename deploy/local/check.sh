@@ -23,6 +23,7 @@ elif free=$(free_megabytes "$RUN"); [ "$free" -lt 512 ]; then
     die "only $free MB are free at $RUN: free some space first (512 MB at least)"
 fi
 
+forget_own_broker
 case ${GUANXI_EVENT_LOG:-} in
     '' | postgres) ;;
     kafka)

@@ -65,6 +65,13 @@ stop_pid() {
     rm -f "$file"
 }
 
+# A shell that has read guanxi.env names the private broker: that is no other one, and is to be started.
+forget_own_broker() {
+    if [ -s "$RUN/kafka/servers" ] && [ "${KAFKA_BOOTSTRAP_SERVERS:-}" = "$(cat "$RUN/kafka/servers")" ]; then
+        unset KAFKA_BOOTSTRAP_SERVERS
+    fi
+}
+
 # Sets KAFKA_HOME to the Apache Kafka beside the project, where it is not set and there is one; false without any.
 find_kafka() {
     if [ -z "${KAFKA_HOME:-}" ] && [ -x "$ROOT/../shared/kafka/bin/kafka-server-start.sh" ]; then
