@@ -26,6 +26,10 @@ struct Migrate: Sendable {
     var extra: URL?
     /// Whether to take away what only earlier releases need.
     var contracts = false
+    /// What the services log in with, where it is not the password that the superuser of each server has.
+    var servicesPassword: String?
+    /// The kind of event log that the services use from now on, if it is confirmed.
+    var confirmedLog: String?
 
     /// The services with a database, and their own migrations.
     static let services: [(name: String, migrations: @Sendable () throws -> [MigrationSet])] = [
@@ -44,6 +48,12 @@ struct Migrate: Sendable {
         "database-servers", value: "LIST", environment: "GUANXI_DATABASE_SERVERS",
         help: "Further servers for tenants, as superuser: name=URL, separated by spaces.")
 
+    static let servicesPassword = Command.Option(
+        "services-password", value: "PASSWORD", environment: "GUANXI_SERVICES_PASSWORD",
+        help:
+            "What the services log in with: the password of their GUANXI_DATABASE_URL. Without it they get that of "
+            + "--database-url, on a further server that of its address. Anybody sees a command line: use the variable.")
+
     static let extraSet = "extra"
     static let extraFolder = Command.Option(
         "extra", value: "FOLDER",
@@ -56,7 +66,7 @@ struct Migrate: Sendable {
             .init(
                 "operator-key-file", value: "FILE",
                 help: "Where the first operator's key is written; nothing is made when the file is there."),
-            databaseServers, extraFolder,
+            databaseServers, servicesPassword, extraFolder, eventLog,
             .init(
                 "contract",
                 help: "Also take away what only earlier releases need, once none of them runs any more."),
@@ -68,6 +78,10 @@ struct Migrate: Sendable {
                 meaning: "Prepares a new installation."
             ),
             (command: "guanxi migrate --contract", meaning: "Ends an upgrade, when no earlier release runs any more."),
+            (
+                command: "guanxi migrate --event-log kafka",
+                meaning: "Lets the services, which are stopped, go from the embedded event log to Kafka."
+            ),
         ]
     ) { invocation in
         let superuser = try superuser(try invocation.required("database-url"))
@@ -77,7 +91,8 @@ struct Migrate: Sendable {
                 let others = try servers(invocation["database-servers"] ?? "")
                 let migrate = Migrate(
                     console: invocation.console, group: group, superuser: superuser, others: others, extra: extra,
-                    contracts: invocation.has("contract"))
+                    contracts: invocation.has("contract"), servicesPassword: invocation["services-password"],
+                    confirmedLog: invocation["event-log"])
                 try await migrate.run()
                 if let file = invocation["operator-key-file"] { try await migrate.makeOperatorKey(file) }
             }
@@ -141,6 +156,7 @@ struct Migrate: Sendable {
             for target in targets { tasks.addTask { (target.label, try await bringUp(target)) } }
             for try await (label, outcome) in tasks { outcomes[label] = outcome }
         }
+        try await rememberLog(confirmedLog)
         for label in targets.map(\.label) {
             let outcome = outcomes[label] ?? Outcome()
             let migrated = outcome.report.migrated.count
@@ -177,7 +193,7 @@ struct Migrate: Sendable {
         _ database: String, _ sets: [MigrationSet], on server: PostgresConfiguration
     ) async throws -> Int {
         try await Bootstrap(
-            superuser: server, loginPassword: server.password, contracts: contracts, group: group
+            superuser: server, loginPassword: servicesPassword ?? server.password, contracts: contracts, group: group
         )
         .prepare(database: database, sets: sets).count
     }
@@ -231,7 +247,7 @@ struct Migrate: Sendable {
         console.write("operator's key: written to \(path)\n")
     }
 
-    private func database(_ name: String, on server: PostgresConfiguration) -> TenantDatabase {
+    func database(_ name: String, on server: PostgresConfiguration) -> TenantDatabase {
         var configuration = server.with(database: name)
         configuration.connectionsPerLoop = Self.parallel
         return TenantDatabase(database: PostgresDatabase(group: group, configuration: configuration))

@@ -6,6 +6,8 @@ public enum EventLogError: Error, Sendable, Hashable, CustomStringConvertible {
     case notDelivered(topic: String, reason: String)
     case unreachable(String)
     case closed
+    /// See ``RememberedLog``.
+    case otherKind(remembered: String, given: String)
 
     public var description: String {
         switch self {
@@ -21,6 +23,10 @@ public enum EventLogError: Error, Sendable, Hashable, CustomStringConvertible {
             "The event log cannot be reached: \(reason)"
         case .closed:
             "The event log was closed."
+        case .otherKind(let remembered, let given):
+            "this installation's events are in the event log \(remembered), but --event-log is \(given): start with "
+                + "GUANXI_EVENT_LOG=\(remembered). To change it for good, follow \"Changing the event log\" in "
+                + "docs/operations.md, which ends with: guanxi migrate --event-log \(given)"
         }
     }
 }

@@ -29,6 +29,7 @@ public struct Backbone: Sendable {
     private let sets: [MigrationSet]
     private let kept: Set<DirectoryCopy.Part>
     private let logDatabase: PostgresDatabase?
+    private let logConfiguration: PostgresConfiguration
 
     public var writer: Writer { environment.writer }
 
@@ -67,6 +68,7 @@ public struct Backbone: Sendable {
                 PostgresDatabase(group: context.group, configuration: try home.at(url: url.value))
             })
         provisioner = TenantProvisioner(database, sets: sets)
+        logConfiguration = configuration.with(database: Self.logDatabaseName)
         let report = Self.report(context.logger)
         switch settings.eventLog {
         case .kafka:
@@ -76,8 +78,7 @@ public struct Backbone: Sendable {
                     bootstrapServers: settings.kafkaBootstrapServers, clientID: "guanxi-\(settings.name)",
                     report: { context.logger.warning("\($0)") }), group: context.group)
         case .postgres:
-            let made = PostgresDatabase(
-                group: context.group, configuration: configuration.with(database: Self.logDatabaseName))
+            let made = PostgresDatabase(group: context.group, configuration: logConfiguration)
             logDatabase = made
             log = PostgresEventLog(database: made, role: TenantDatabase(database: made).serviceRole, report: report)
         }
@@ -264,6 +265,7 @@ public struct Backbone: Sendable {
         return Part(
             "event log",
             start: {
+                try await settleLog()
                 do {
                     try await withDeadline(.after(Self.logPatience)) {
                         try await log.createTopics(topics, partitions: Topic.partitions)
@@ -275,6 +277,26 @@ public struct Backbone: Sendable {
                     try await Task.sleep(for: .seconds(1))
                 }
             }, stop: { _ in await log.close() })
+    }
+
+    /// Throws when the installation's events are in a log of another kind than this service was given.
+    private func settleLog() async throws {
+        var configuration = logConfiguration
+        configuration.connectionsPerLoop = 1
+        let database = PostgresDatabase(group: context.group, configuration: configuration)
+        let outcome: Result<Void, any Error>
+        do {
+            let role = TenantDatabase(database: database).serviceRole
+            outcome = .success(try await RememberedLog(database: database, role: role).settle(log.name))
+        } catch let error as PostgresError where error.sqlState == SQLState.undefinedTable {
+            outcome = .failure(
+                TenancyError.notPrepared(
+                    database: Self.logDatabaseName, reason: "migrations of the event log are missing"))
+        } catch {
+            outcome = .failure(error)
+        }
+        await database.close()
+        try outcome.get()
     }
 
     /// What a start waits for the event log.
