@@ -1,7 +1,9 @@
 """The files of deploy/container agree with each other and with the services; `make container-test` runs what they say."""
 
+import argparse
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -95,6 +97,46 @@ def test_settings_are_those_of_the_service(services, name):
             if other and match.group(1) != "DATABASE":
                 listens = other["environment"][f"GUANXI{match.group(2) or ''}_LISTEN"]
                 assert value == f"http://{match.group(1).lower()}:{listens.rpartition(':')[2]}"
+
+
+def documented():
+    """The words of each `docker compose` command that the documentation shows."""
+    text = (ROOT / "docs" / "operations.md").read_text()
+    lines = re.findall(r"^(docker compose .*?)(?: {2,}#.*| +# .*)?$", text, re.MULTILINE)
+    return [shlex.split(line)[2:] for line in lines]
+
+
+def test_what_the_documentation_says_is_what_there_is(services):
+    commands = documented()
+    assert {words[0] for words in commands} >= {"up", "exec", "run", "stop"}
+    shown = set()
+    for words in commands:
+        if words[0] == "stop":
+            # Those that speak to the database, and not the database.
+            assert set(words[1:]) == set(SERVICES)
+        if words[0] not in ("exec", "run"):
+            continue
+        parser = argparse.ArgumentParser(exit_on_error=False)
+        for option in ("-e", "-v"):
+            parser.add_argument(option)
+        parser.add_argument("--rm", action="store_true")
+        parser.add_argument("service")
+        parser.add_argument("command", nargs=argparse.REMAINDER)
+        options = parser.parse_args(words[1:])
+        assert options.service == ("migrate" if words[0] == "run" else "gateway"), words
+        # A key by its name alone: whoever may list processes reads the command line.
+        assert options.e in (None, "GUANXI_OPERATOR_KEY"), words
+        if options.v:
+            assert options.v.endswith(":/backups") and any(word.startswith("/backups/") for word in options.command), words
+        if options.command:
+            # `tenant backup nanhua` begins with a command of two words, `migrate --contract` with one of one.
+            length = 2 if re.fullmatch("[a-z]+", "".join(options.command[2:3])) else 1
+            text = subprocess.run(
+                [str(BIN / "guanxi"), *options.command[1:1 + length], "--help"], check=True, capture_output=True,
+                text=True).stdout
+            assert {word for word in options.command if word.startswith("--")} <= set(re.findall(r"--[a-z-]+", text)), words
+            shown.add(" ".join(options.command[1:3]))
+    assert shown >= {"tenant backup", "migrate --contract", "migrate --event-log", "analytics rebuild"}
 
 
 def test_each_knows_only_its_own_secrets(services):
