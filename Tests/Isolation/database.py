@@ -183,4 +183,4 @@ class Database:
                     f" where x::text ~ '{strangers}'")
             for found in rows(address, " union all ".join(counts)) if counts else ():
                 reason = f"{found['n']} rows with another tenant's canary" if found["n"] else None
-                self.judge.note("rows at rest", f"{service} {found['name']}", reason)
+                self.judge.saw("rows at rest", f"{service} {found['name']}", reason)

@@ -169,7 +169,7 @@ class Identity:
         self.judge.look(
             "headers", f"{operation.id} with {name}", answer, sent=sent, allowed=None if is_proven else {400, 401})
         if any(word in answer.text.lower() for word in INTERNAL) and operation.permission != "platform.operate":
-            self.judge.note("headers", f"{operation.id} with {name}", "an internal answer", text=answer.text)
+            self.judge.find("headers", f"{operation.id} with {name}", "an internal answer", answer.text)
 
     # Where credentials are bodies
 

@@ -86,7 +86,7 @@ class Injection:
         where = query or [k for k, v in own.items() if v == text] or body or headers
         self.judge.look("injection", f"{operation.method} {operation.path} {where!r}", answer, sent=text + str(where))
         if "X-Injected" in dict(answer.headers):
-            self.judge.note("injection", f"{operation.id} {text!r}", "a header was injected")
+            self.judge.find("injection", f"{operation.id} {text!r}", "a header was injected")
 
     def tenant(self, text):
         """Tenants of strange names are refused, or live beside the others like any."""

@@ -60,7 +60,7 @@ class Objects:
         self.judge.look(kind, what, answers[0], sent=theirs, allowed=REFUSED)
         texts = [alike(answer, [sent, sent.lower()]) for answer, sent in zip(answers, (theirs, absent))]
         if texts[0] != texts[1]:
-            self.judge.note(kind, f"{what}: unlike an absent one", f"{texts[0]} / {texts[1]}")
+            self.judge.find(kind, f"{what}: unlike an absent one", f"{texts[0]} / {texts[1]}")
 
     def queries(self, operation, caller):
         if operation.names and operation.method != "GET":
@@ -104,7 +104,7 @@ class Objects:
         what = f"{operation.method} {operation.path} {'/'.join(path)}={theirs} as {caller[0]}"
         self.judge.look("id in body", what, answers[0], sent=theirs)
         if answers[0].status != answers[1].status and {answers[0].status, answers[1].status} - {200, 201, 409, 422}:
-            self.judge.note("id in body", f"{what}: unlike an absent one", f"{answers[0].text} / {answers[1].text}")
+            self.judge.find("id in body", f"{what}: unlike an absent one", f"{answers[0].text} / {answers[1].text}")
 
     def plain(self, operation):
         """As it is meant, by everybody: what it shows is the caller's own. What is A's own may go away by it."""
@@ -202,5 +202,7 @@ class Objects:
                     "POST", f"/v1/{collection}", [bearer(tenant.key), *headers], json.dumps(body).encode())
                 for tenant in (self.third, self.mine)]
             shown = [answer.json.get("id") if answer.json else None for answer in made]
-            reason = "the answer of another tenant" if shown[0] is not None and shown[0] == shown[1] else None
+            reason = "the answer of another tenant" if shown[0] == shown[1] else None
+            if any(answer.status not in (200, 201) for answer in made):
+                reason = f"it was not made twice: {[answer.status for answer in made]}"
             self.judge.note("Idempotency-Key", f"{collection} {number}", reason, made[1].status, made[1].text)

@@ -48,7 +48,8 @@ class Smuggling:
     def path(self, method, target):
         head = f"{method} {target} HTTP/1.1\r\nHost: localhost\r\n{self.key}Connection: close\r\n"
         head += "Content-Length: 2\r\nContent-Type: application/json\r\n\r\n{}" if method == "POST" else "\r\n"
-        self.judged("paths", f"{method} {target}", self.gateway.raw(head.encode("utf-8", "surrogateescape")))
+        answer = self.gateway.raw(head.encode("utf-8", "surrogateescape"))
+        self.judged("paths", f"{method} {target}", answer, may_be_silent=False)
 
     # Framing
 
@@ -108,10 +109,10 @@ class Smuggling:
         # Whoever comes next on the gateway's connections gets an answer of their own.
         own = self.theirs.gateway.send("GET", "/v1/leads/by-external/crm/1", [bearer(self.theirs.key)])
         reason = None if own.status == 200 and self.theirs.canary in own.text else "the next caller's answer is not his"
-        self.judge.note("framing", f"after {name}", reason, own.status, own.text)
+        self.judge.saw("the next caller", f"after {name}", reason, own.text)
 
-    def judged(self, kind, what, text):
-        """No answer of an attempt may be an internal one, or hold anything of B."""
+    def judged(self, kind, what, text, may_be_silent=True):
+        """No answer of an attempt may be an internal one, or hold anything of B. Bytes that are no HTTP need get none."""
         seen, reason = text.lower(), None
         if self.theirs.canary in seen:
             reason = "the canary of B"
@@ -120,4 +121,6 @@ class Smuggling:
         elif any(f"http/1.1 {status}" in seen for status in (500, 502, 504)):
             reason = "a server's error"
         status = int(text[9:12]) if text[9:12].isdigit() else 0
+        if reason is None and status == 0 and not may_be_silent:
+            reason = "no answer"
         self.judge.note(kind, what, reason, status, text)

@@ -34,7 +34,7 @@ class Traces:
                 reason = "another tenant's canary"
             elif any(secret in text for secret in self.secrets):
                 reason = "a secret"
-            self.judge.note("events", f"{key} of {tenant}", reason, text=text)
+            self.judge.saw("events", f"{key} of {tenant}", reason, text)
 
     def embedded(self):
         for row in rows(
@@ -72,7 +72,7 @@ class Traces:
                     reason = "what a tenant keeps"
                 elif any(secret in line for secret in self.secrets):
                     reason = "a secret"
-                self.judge.note("log lines", f"{path.name}:{number}", reason, text=line)
+                self.judge.saw("log lines", f"{path.name}:{number}", reason, line)
 
     def metrics(self, services):
         ids = set(self.owner.values())
@@ -83,4 +83,4 @@ class Traces:
                 text = connection.getresponse().read().decode()
                 reason = "a tenant's id" if any(i in text for i in ids) else None
                 reason = "what a tenant keeps" if CANARY.search(text) else reason
-                self.judge.note("metrics and health", f"{service} {target}", reason, text=text)
+                self.judge.saw("metrics and health", f"{service} {target}", reason, text)

@@ -97,4 +97,4 @@ class Visibility:
             answer = self.gateway.send(
                 "GET", f"/v1/{collection}/{record['id']}", [bearer(person.user["accessToken"])])
             reason = None if answer.status == 200 and record["id"] in UUID.findall(answer.text) else "it is not seen"
-            self.judge.note("own, team, subtree", f"{collection} as {person.slug}", reason, answer.status, answer.text)
+            self.judge.saw("own, team, subtree", f"{collection} as {person.slug}", reason, answer.text)

@@ -4,7 +4,10 @@ import http.client
 import json
 import socket
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+
+PATIENCE = 10  # times
 
 
 class Answer:
@@ -31,7 +34,16 @@ class Gateway:
         self.port, self.local = port, threading.local()
 
     def send(self, method, target, headers=(), body=None):
-        """`headers` are pairs, so that a name may come twice. No answer at all has status 0."""
+        """`headers` are pairs, so that a name may come twice. No answer at all has status 0. Who is told that the machine
+        is too busy comes again, or nothing would have been tried."""
+        for _ in range(PATIENCE):
+            answer = self.once(method, target, headers, body)
+            if answer.status != 503 or (answer.json or {}).get("code") != "overloaded":
+                break
+            time.sleep(float(dict(answer.headers).get("Retry-After", 1)))
+        return answer
+
+    def once(self, method, target, headers, body):
         for attempt in (1, 2):
             connection = getattr(self.local, "connection", None)
             if connection is None:
