@@ -68,6 +68,8 @@ class Instance:
 class Cluster(System):
     def __init__(self, name, log, with_ballast=True):
         super().__init__(name, log)
+        # A broker that starts again and again has no time to compile itself to the last.
+        self.settings.setdefault("KAFKA_OPTS", "-XX:TieredStopAtLevel=1")
         self.base = ports_for_all()
         self.instances, self.gateway_ports, self.oddities = {}, [], []
         # Why the log has no small disk that can be filled.
