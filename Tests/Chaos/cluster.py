@@ -191,8 +191,10 @@ class Cluster(System):
             return
         try:
             self.ballast = Ballast(folder, DISK_MEGABYTES, self.mark())
-        except (OSError, subprocess.CalledProcessError) as error:
-            self.no_ballast = f"mounting a small one failed ({error})"
+        except OSError as error:
+            self.no_ballast = f"mounting a small one failed: {error.strerror}"
+        except subprocess.CalledProcessError as error:
+            self.no_ballast = f"mounting a small one failed with {error.returncode}: it takes a root who may mount"
 
     def mark(self):
         """The name by which the system knows this installation's disk, also when another process mounted it."""
