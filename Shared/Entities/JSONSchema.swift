@@ -76,7 +76,7 @@ extension FieldType {
         case .timestamp: ["type": "string", "format": "date-time"]
         case .uuid: ["type": "string", "format": "uuid"]
         case .reference(let entity): ["type": "string", "format": "uuid", "x-references": entity.json]
-        case .choice(let choices): ["type": "string", "enum": choices.map(\.value).json]
+        case .choice(let choices): FieldType.choiceSchema(choices)
         // What is stored may go beyond the formats (addresses with Chinese names), so that only bodies name them.
         case .email where purpose == .object: ["type": "string", "maxLength": 254]
         case .url where purpose == .object: ["type": "string", "maxLength": 2000]
@@ -89,6 +89,14 @@ extension FieldType {
         case .object(let schema): schema.jsonSchema(purpose == .object ? .object : .create)
         case .json: [:]
         }
+    }
+
+    /// Programs write the values, people read the labels.
+    private static func choiceSchema(_ choices: [Choice]) -> JSON {
+        let labels = choices.map { ($0.value, ["en": $0.en.json, "zh": $0.zh.json] as JSON) }
+        return [
+            "type": "string", "enum": choices.map(\.value).json, "x-enum-labels": .object(JSONObject(labels)),
+        ]
     }
 
     private static func moneySchema(allowNegative: Bool) -> JSON {

@@ -336,6 +336,10 @@ import Values
         #expect(create["required"] == ["company"] && create["additionalProperties"] == false)
         #expect(create["properties"]?["id"] == nil)
         #expect(create["properties"]?["status"]?["enum"] == ["new", "done", .null])
+        #expect(
+            create["properties"]?["status"]?["x-enum-labels"] == [
+                "new": ["en": "New", "zh": "新"], "done": ["en": "Done", "zh": "完成"],
+            ])
         #expect(schema.jsonSchema(.patch)["properties"]?["source"] == nil)
         let object = schema.jsonSchema(.object)
         #expect(object["required"]?.array?.count == 18 && object["additionalProperties"] == nil)

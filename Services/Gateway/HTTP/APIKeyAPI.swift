@@ -14,9 +14,7 @@ struct APIKeyAPI: Sendable {
         "ApiKey",
         [
             FieldDefinition("name", .string(max: 100), zh: "名称", en: "Name", .required, help: "Where the key is used."),
-            FieldDefinition(
-                "role", .choice(Role.allCases.map { Choice($0.rawValue, zh: $0.rawValue, en: $0.rawValue) }), zh: "角色",
-                en: "Role", .required),
+            FieldDefinition("role", .choice(of: Role.self), zh: "角色", en: "Role", .required),
             FieldDefinition(
                 "scopes", .list(.string(max: 60), max: 200), zh: "权限范围", en: "Scopes",
                 help: "Permissions that narrow the role; none leave it as it is."),

@@ -37,9 +37,13 @@ struct ProfileAPI: Sendable {
                 "items": [
                     "type": "array",
                     "items": [
-                        "type": "object", "required": ["role", "visibility", "permissions"],
+                        "type": "object", "required": ["role", "zh", "en", "visibility", "permissions"],
                         "properties": [
-                            "role": ["type": "string"], "visibility": ["type": "string"],
+                            "role": FieldDefinition("role", .choice(of: Role.self), zh: "角色", en: "Role", .required)
+                                .jsonSchema(.object),
+                            "zh": ["type": "string", "description": "The role's name in Chinese."],
+                            "en": ["type": "string", "description": "The role's name in English."],
+                            "visibility": ["type": "string", "enum": ["own", "team", "subtree", "all"]],
                             "permissions": ["type": "array", "items": ["type": "string"]],
                         ],
                     ],
