@@ -1,5 +1,12 @@
 import JSON
 
+/// What became of several documents that were merged.
+public struct MergedDocument: Sendable {
+    public let document: JSON
+    /// Why something was left out; empty when everything is there.
+    public let conflicts: [RouteConflict]
+}
+
 extension OpenAPI {
     /// One document from those of several services.
     ///
@@ -9,30 +16,22 @@ extension OpenAPI {
     public static func merge(
         _ documents: [JSON], info: Info, roles: (Permission) -> [String] = { _ in [] }
     ) throws(RouteConflict) -> JSON {
-        var paths: [String: JSONObject] = [:]
-        var schemas = SchemaSet()
-        var operations: [String: String] = [:]
-        for document in documents {
-            for (name, definition) in document["components"]?["schemas"]?.object ?? [:] {
-                try schemas.insert(Schema(name, definition))
-            }
-            for (path, item) in document["paths"]?.object ?? [:] {
-                for (method, operation) in item.object ?? [:] {
-                    let place = "\(method.uppercased()) \(path)"
-                    if let id = operation["operationId"]?.string, let other = operations.updateValue(place, forKey: id)
-                    {
-                        throw RouteConflict("The operation id \(id) is used for both \(other) and \(place).")
-                    }
-                    guard paths[path]?[method] == nil else { throw RouteConflict("\(place) is declared twice.") }
-                    paths[path, default: [:]][method] = withRoles(operation, roles)
-                }
-            }
-        }
-        return document(
-            info, JSONObject(paths.sorted { $0.key < $1.key }.map { ($0.key, .object($0.value)) }), schemas.json)
+        let merged = mergeWhatFits(documents, info: info, roles: roles)
+        if let conflict = merged.conflicts.first { throw conflict }
+        return merged.document
     }
 
-    private static func withRoles(_ operation: JSON, _ roles: (Permission) -> [String]) -> JSON {
+    /// As ``merge(_:info:roles:)``, but of what contradicts a document before it that part alone is left out: an
+    /// operation that is there already, a schema whose name means something else, and what refers to such a schema.
+    public static func mergeWhatFits(
+        _ documents: [JSON], info: Info, roles: (Permission) -> [String] = { _ in [] }
+    ) -> MergedDocument {
+        var merge = Merge()
+        for document in documents { merge.add(document, roles) }
+        return MergedDocument(document: merge.document(info), conflicts: merge.conflicts)
+    }
+
+    fileprivate static func withRoles(_ operation: JSON, _ roles: (Permission) -> [String]) -> JSON {
         guard let permission = operation["x-permission"]?.string else { return operation }
         let names = roles(Permission(permission))
         guard !names.isEmpty else { return operation }
@@ -64,7 +63,7 @@ extension OpenAPI {
         return faults
     }
 
-    private static func references(in value: JSON) -> Set<String> {
+    fileprivate static func references(in value: JSON) -> Set<String> {
         switch value {
         case .array(let elements): elements.reduce(into: []) { $0.formUnion(references(in: $1)) }
         case .object(let members):
@@ -77,5 +76,64 @@ extension OpenAPI {
             }
         default: []
         }
+    }
+}
+
+/// The documents so far.
+private struct Merge {
+    private var paths: [String: JSONObject] = [:]
+    private var schemas: [String: JSON] = [:]
+    private var operations: [String: String] = [:]
+    private(set) var conflicts: [RouteConflict] = []
+
+    mutating func add(_ document: JSON, _ roles: (Permission) -> [String]) {
+        let given = document["components"]?["schemas"]?.object ?? [:]
+        let others = meaningSomethingElse(given)
+        for (name, definition) in given where !others.contains(name) { schemas[name] = definition }
+        for (path, item) in document["paths"]?.object ?? [:] {
+            for (method, operation) in item.object ?? [:] {
+                add(operation, method, path, others) { OpenAPI.withRoles($0, roles) }
+            }
+        }
+    }
+
+    private mutating func add(
+        _ operation: JSON, _ method: String, _ path: String, _ others: Set<String>, _ finish: (JSON) -> JSON
+    ) {
+        let place = "\(method.uppercased()) \(path)"
+        let id = operation["operationId"]?.string
+        if let other = id.flatMap({ operations[$0] }) {
+            conflicts.append(RouteConflict("The operation id \(id ?? "") is used for both \(other) and \(place)."))
+        } else if paths[path]?[method] != nil {
+            conflicts.append(RouteConflict("\(place) is declared twice."))
+        } else if let name = OpenAPI.references(in: operation).intersection(others).min() {
+            conflicts.append(RouteConflict("\(place) means another schema by \(name)."))
+        } else {
+            if let id { operations[id] = place }
+            paths[path, default: [:]][method] = finish(operation)
+        }
+    }
+
+    /// The names of a document's schemas that are taken for others, and of those that refer to them.
+    private mutating func meaningSomethingElse(_ given: JSONObject) -> Set<String> {
+        var others: Set<String> = []
+        for (name, definition) in given where schemas[name].map({ $0 != definition }) == true {
+            conflicts.append(RouteConflict("The schema name \(name) is used for two different schemas."))
+            others.insert(name)
+        }
+        while !others.isEmpty {
+            let more = given.filter { member in
+                !others.contains(member.name) && !OpenAPI.references(in: member.value).isDisjoint(with: others)
+            }
+            guard !more.isEmpty else { break }
+            others.formUnion(more.map(\.name))
+        }
+        return others
+    }
+
+    func document(_ info: OpenAPI.Info) -> JSON {
+        OpenAPI.document(
+            info, JSONObject(paths.sorted { $0.key < $1.key }.map { ($0.key, .object($0.value)) }),
+            JSONObject(schemas.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }))
     }
 }

@@ -53,6 +53,32 @@ import Testing
         #expect(throws: RouteConflict.self) { try OpenAPI.merge([one, one], info: info) }
     }
 
+    @Test func ofContradictionsThatPartAloneIsLeftOut() throws {
+        let text = Schema("Lead", ["type": "string"])
+        let wrapped = Schema("Wrapped", ["type": "object", "properties": ["lead": text.json]], uses: [text])
+        let one = try OpenAPI.document(
+            info: info, endpoints: [create("/a", id: "a", Schema("Lead", ["type": "object"]))])
+        let two = try OpenAPI.document(
+            info: info,
+            endpoints: [
+                create("/b", id: "b", text), create("/c", id: "c", wrapped), create("/d", id: "a", Schema("D", [:])),
+                create("/a", id: "e", Schema("D", [:])), create("/f", id: "f", Schema("D", [:])),
+            ])
+        #expect(OpenAPI.mergeWhatFits([one, one], info: info).conflicts.count == 1)
+        let merged = OpenAPI.mergeWhatFits([one, two], info: info)
+        #expect(merged.document["paths"]?.object?.names == ["/a", "/f"])
+        #expect(merged.document["components"]?["schemas"]?["Lead"] == ["type": "object"])
+        #expect(OpenAPI.faults(of: merged.document) == [])
+        #expect(
+            merged.conflicts.map(\.description).sorted() == [
+                "POST /a is declared twice.", "POST /b means another schema by Lead.",
+                "POST /c means another schema by Wrapped.",
+                "The operation id a is used for both POST /a and POST /d.",
+                "The schema name Lead is used for two different schemas.",
+                "The schema name aPage is used for two different schemas.",
+            ])
+    }
+
     @Test func faultsAreFound() throws {
         var document = try OpenAPI.document(
             info: info, endpoints: [create("/a", id: "a", Schema("Lead", ["type": "object"]))])
