@@ -68,13 +68,11 @@ public enum GatewayService {
             own: try OpenAPI.document(info: APIDocument.info, endpoints: api),
             services: services.map { ($0, internals[$0] ?? "") },
             client: context.client, logger: context.logger)
-        let documents = DocumentAPI(
-            document: document, keys: keys,
-            problems: ProblemType.common + [.invalidCredentials, .tenantSuspended])
+        let documents = DocumentAPI(document: document, keys: keys)
 
         let limits = RateLimits(settings.limits)
         let router = try Router(
-            api + documents.endpoints + Pages().endpoints, mounts: forwarded,
+            api + documents.endpoints + Pages().endpoints, mounts: forwarded + documents.mounts,
             middleware: [
                 AuthenticationMiddleware(authenticator: authenticator, limits: limits), limits, backbone.admission,
             ],

@@ -1,7 +1,7 @@
 /// The page that explains every problem, made from the catalogue.
 public enum ProblemReference {
     /// `docs/errors.md`: one heading per code, so that a problem's `type` leads to its explanation.
-    public static func markdown(_ types: [ProblemType] = ProblemType.common) -> String {
+    public static func markdown(_ types: [ProblemType]) -> String {
         var lines = [
             "# Errors",
             "",
