@@ -20,7 +20,7 @@ enum Examples {
 
     /// Bodies by operation id.
     static let bodies: [String: JSON] = gateway.merging(leads) { $1 }.merging(customers) { $1 }
-        .merging(opportunities) { $1 }
+        .merging(opportunities) { $1 }.merging(fields) { $1 }
 
     private static let gateway: [String: JSON] = [
         "createTenant": [
@@ -34,6 +34,8 @@ enum Examples {
         "createBusinessLine": ["key": "machines", "name": "Machines"],
         "bulkCreateBusinessLine": [["key": "service", "name": "Service"]],
         "setPassword": ["password": .string(password)],
+        "redeemPasswordReset": ["token": "gxp_…", "password": .string(password)],
+        "changePassword": ["currentPassword": .string(password), "password": "four other words of yours"],
         "createSession": ["tenant": "example", "user": "sales.north", "password": .string(password)],
         "refreshSession": ["refreshToken": "gxr_…"],
         "redriveDeadLetters": ["service": "analytics", "tenant": "example"],
@@ -55,7 +57,7 @@ enum Examples {
         "addLeadActivity": ["kind": "call", "text": "Asked for a quotation.", "outcome": "Interested"],
         "setLeadStatus": ["status": "contacted", "reason": "Called back"],
         "assignLead": ["ownerId": .string(someID), "reason": "Knows the region"],
-        "qualifyLead": [:],
+        "qualifyLead": [:], "gradeLead": [:],
         "disqualifyLead": ["reason": "No budget this year"],
         "convertLead": ["opportunity": ["name": "Two presses", "amount": amount]],
         "putDuplicatePolicy": ["policy": "link", "keys": ["creditCode", "phone"], "windowDays": 90],
@@ -94,6 +96,12 @@ enum Examples {
         "forecastWhatIf": ["period": "2026-Q4", "target": amount],
     ]
 
+    /// A tenant's own fields of whatever has them.
+    private static let fields = Dictionary(
+        uniqueKeysWithValues: ["Lead", "Opportunity", "Product", "Contract", "Account", "Contact", "Order"].map {
+            ("put\($0)CustomField", field)
+        })
+
     // MARK: - Who and what it is about
 
     private static let someID = "01890a5d-ac96-774b-bcce-b302099a8057"
@@ -121,6 +129,10 @@ enum Examples {
     private static let order: JSON = [
         "accountExternalSystem": "erp", "accountExternalId": "C-1001", "orderedOn": "2026-11-02", "amount": amount,
         "channel": "direct",
+    ]
+    private static let field: JSON = [
+        "type": "integer", "labels": ["zh": "厂房面积", "en": "Floor area"], "help": "In square metres.", "minimum": 1,
+        "maximum": 1_000_000,
     ]
     /// A name means one product.
     private static func product(_ number: String) -> JSON {

@@ -71,7 +71,8 @@ extension Resource {
         if acts.contains(.delete) { endpoints += [deleteEndpoint, restoreEndpoint] }
         if acts.contains(.external), hasExternalID { endpoints += externalEndpoints }
         if acts.contains(.bulk) { endpoints.append(bulkEndpoint) }
-        if acts.contains(.change), entity.schema.hasCustom { endpoints += customFieldEndpoints }
+        // Of what the tenant works with, as against how.
+        if hasExternalID, entity.schema.hasCustom { endpoints += customFieldEndpoints }
         return endpoints
     }
 
