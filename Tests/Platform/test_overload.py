@@ -15,8 +15,10 @@ import scenes  # noqa: E402
 @pytest.fixture(scope="module")
 def world():
     platform = Platform("overload-test")
-    yield scenes.World(platform, 6)
-    platform.system.stop(keep=False)
+    try:
+        yield scenes.World(platform, 6)
+    finally:
+        platform.system.stop(keep=False)
 
 
 def test_the_long_form_says_what_it_does():
