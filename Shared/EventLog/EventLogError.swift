@@ -26,7 +26,7 @@ public enum EventLogError: Error, Sendable, Hashable, CustomStringConvertible {
         case .otherKind(let remembered, let given):
             "this installation's events are in the event log \(remembered), but --event-log is \(given): start with "
                 + "GUANXI_EVENT_LOG=\(remembered). To change it for good, follow \"Changing the event log\" in "
-                + "docs/operations.md, which ends with: guanxi migrate --event-log \(given)"
+                + "docs/operations.md, and confirm it by guanxi migrate --event-log \(given)"
         }
     }
 }
