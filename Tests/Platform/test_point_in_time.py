@@ -155,6 +155,7 @@ def diary():
     server.script("start")
     yield Diary(server)
     server.script("destroy")
+    shutil.rmtree(folder)
 
 
 def test_every_moment_is_on_the_timeline_that_was_lived_then(diary):
