@@ -133,17 +133,22 @@ class Run:
                 print(f"  recovered: {reached}", flush=True)
                 return time.monotonic() - began
             time.sleep(0.2)
-        print(f"  not recovered: {reached}", flush=True)
+        print(f"  not recovered: {reached}; still waiting: {self.waiting()}", flush=True)
         return SETTLE_LIMIT
+
+    def waiting(self):
+        """How many events wait in each outbox and for each consumer; None when not every service says so."""
+        status = self.cluster.status()
+        if status is None:
+            return None
+        outboxes = {f"outbox of {service}": one["outbox"]["depth"] for service, one in status.items()}
+        return outboxes | {
+            f"{group['group']} in {service}": group["lag"] for service, one in status.items() for group in one["consumers"]}
 
     def is_caught_up(self, most=0):
         """Nothing waits in outboxes and consumers (or a few events, while there is traffic)."""
-        status = self.cluster.status()
-        if status is None:
-            return False
-        waiting = [one["outbox"]["depth"] for one in status.values()]
-        waiting += [group["lag"] for one in status.values() for group in one["consumers"]]
-        return all(number is not None and number <= most for number in waiting)
+        waiting = self.waiting()
+        return waiting is not None and all(number is not None and number <= most for number in waiting.values())
 
     def settle(self):
         """Until all is published and applied and no conversion is under way; false when that does not happen."""
