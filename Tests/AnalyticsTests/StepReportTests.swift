@@ -19,7 +19,7 @@ import Values
             pipeline.name = "Simple"
             pipeline.stages = stages.map { key, rate in
                 var stage = StageSnapshot()
-                (stage.key, stage.zh, stage.en, stage.winRate) = (key, "中\(key)", key, Int64(rate))
+                (stage.key, stage.zh, stage.en, stage.winRate) = (key, "中\(key)", "the \(key)", Int64(rate))
                 return stage
             }
         }
@@ -104,6 +104,27 @@ import Values
             #expect(rows[0]["measuredWinRate"]?.double == 0.1)
             // From zero the same.
             #expect(try await Rebuild(database: fixture.database, consumer: nil).run(fixture.tenant).isEqual)
+        }
+    }
+
+    /// Events of opportunities tell the Chinese name; those of pipelines both, of each version.
+    @Test func theFunnelNamesStagesOfOlderVersionsInTheReadersLanguage() async throws {
+        try await AnalyticsFixture.with { fixture in
+            var pipeline = Self.pipeline
+            var events = [fixture.event(PipelineEvents.created, pipeline)]
+            events += Self.deal(fixture, pipeline, ["proposal"], "open") { $0.stageName = "中proposal" }
+            (pipeline.version, pipeline.pipelineVersion) = (2, 2)
+            pipeline.stages.removeAll { $0.key == "proposal" }
+            events.append(fixture.event(PipelineEvents.updated, pipeline))
+            try await fixture.apply(events)
+            let period = try #require(PeriodKey("2026-Q1"))
+            for (language, name) in [(Language.english, "the proposal"), (.chinese, "中proposal")] {
+                let funnel = try await Funnel(database: fixture.database).answer(
+                    period, tenant: fixture.tenant, principal: fixture.principal(), language: language,
+                    now: Self.day(20))
+                let line = funnel["stages"]?.array?.first { $0["key"] == "proposal" }
+                #expect(line?["name"]?.string == name && line?["open"] == 1)
+            }
         }
     }
 

@@ -28,6 +28,7 @@ struct Funnel: Sendable {
                 """,
                 "select id, parent_id from \(tenant.schema).teams where parent_id is not null",
                 "select id, team_id from \(tenant.schema).users where team_id is not null",
+                Self.names(tenant.schema),
             ], options: .read)
         let currency = try Currency(code: tenant.currency)
         var goals = Goals([])
@@ -43,7 +44,7 @@ struct Funnel: Sendable {
         for row in results[4] { goals.teamOf[try row.get(0)] = try row.get(1, as: UUID.self) }
         let pipelines = try results[0].map { try PipelineFact($0) }
         let forecast = Forecast(
-            try lines(results[1], pipelines.flatMap(\.stages), currency),
+            try lines(results[1], pipelines.flatMap(\.stages), results[5], currency),
             target: goals.target(of: period, Self.scope(principal)))
         let measured = try await StageReport(database: database).rates(tenant, principal)
         return Self.json(
@@ -72,6 +73,16 @@ struct Funnel: Sendable {
         "select id, name, stages from \(schema).pipeline_facts where not deleted and is_active order by created_at, id"
     }
 
+    /// What stages of pipelines were ever called: the names of those that have deals but belong to no version of today.
+    private static func names(_ schema: SchemaName) -> SQL {
+        """
+        select distinct p.id, stage->>'key', stage->>'zh', stage->>'en' from \(schema).pipeline_facts p
+        join \(schema).event_history h on h.aggregate_id = p.id::text and h.aggregate = 'pipeline'
+        cross join lateral jsonb_array_elements(h.data->'pipeline'->'stages') as stage
+        where stage->>'zh' is not null and stage->>'en' is not null order by 4
+        """
+    }
+
     /// What is overdue may close today, what has no date at any time, and nothing in a period that is over.
     private func deals(_ period: PeriodKey, _ tenant: Tenant, _ principal: Principal, today: CalendarDate) -> SQL {
         let (first, last) = (period.days.lowerBound, period.days.upperBound)
@@ -89,12 +100,22 @@ struct Funnel: Sendable {
     }
 
     /// A line for each stage of the pipelines, and for others in which deals still are: of older versions.
-    private func lines(_ rows: Rows, _ stages: [FunnelStage], _ currency: Currency) throws -> [Forecast.Line] {
+    private func lines(
+        _ rows: Rows, _ stages: [FunnelStage], _ names: Rows, _ currency: Currency
+    ) throws -> [Forecast.Line] {
         var lines = stages.map { Forecast.Line($0, count: 0, amount: 0) }
+        let english = Dictionary(
+            try names.map { row in
+                (
+                    FunnelStage(pipeline: try row.get(0), key: try row.get(1), zh: try row.get(2), winRate: 0),
+                    try row.get(3, as: String.self)
+                )
+            }, uniquingKeysWith: { first, _ in first })
         for row in rows {
-            let stage = FunnelStage(
+            var stage = FunnelStage(
                 pipeline: try row.get(0), key: try row.get(1), zh: try row.get(2),
                 winRate: Int(try row.get(3, as: Int32.self)))
+            stage.en = english[FunnelStage(pipeline: stage.pipeline, key: stage.key, zh: stage.zh, winRate: 0)]
             let amount = try Money(sum: row.get(5, as: String.self), currency: currency)
             let count = Int(try row.get(4, as: Int64.self))
             if let place = lines.firstIndex(where: {

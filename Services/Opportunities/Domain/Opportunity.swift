@@ -1,3 +1,4 @@
+import Contracts
 import Entities
 import Foundation
 import JSON
@@ -26,8 +27,9 @@ struct Opportunity: Sendable, Hashable {
     var pipelineID: UUID
     var pipelineVersion: Int
     var stage: String
-    /// Name of the stage and its win rate in percent, as they were when it was entered.
+    /// Chinese name of the stage and its win rate in percent, as they were when it was entered.
     var stageName: String?
+    var storedNames: StageNames?
     var winRate: Int64?
     var stageEnteredAt: Timestamp
     var status = Status.open
@@ -53,6 +55,13 @@ struct Opportunity: Sendable, Hashable {
     var deletedAt: Timestamp?
 
     static let codePrefix = "OPP"
+
+    /// The stage's name in both languages; nil where only `stageName` is known. A release that knew no other leaves the
+    /// names of the stage before beside it.
+    var stageNames: StageNames? {
+        get { storedNames.flatMap { [$0.zh, $0.en].contains(stageName) ? $0 : nil } }
+        set { storedNames = newValue }
+    }
 }
 
 /// A product within an opportunity.

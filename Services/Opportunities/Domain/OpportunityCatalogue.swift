@@ -31,7 +31,12 @@ extension Opportunity: Aggregate, ExternallyKnown {
             Field("pipelineId", \.pipelineID, .reference(to: "pipeline"), zh: "销售流程", en: "Pipeline", .createOnly),
             Field("pipelineVersion", \.pipelineVersion, .integer, zh: "流程版本", en: "Pipeline version", .readOnly),
             Field("stage", \.stage, .string(max: 40), zh: "阶段", en: "Stage", [.createOnly, .indexed]),
-            Field("stageName", \.stageName, .string, zh: "阶段名称", en: "Name of the stage", .readOnly),
+            Field(
+                "stageName", \.stageName, .string, zh: "阶段名称", en: "Name of the stage", .readOnly,
+                help: "In the reader's language; filters and sorting take the Chinese one, better take stage."),
+            Field(
+                "stageNames", \.stageNames, .object(StageNames.self), zh: "阶段的中英文名称",
+                en: "Names of the stage in both languages", .readOnly),
             Field("winRate", \.winRate, .integer(0...100), zh: "赢单率", en: "Win rate", .readOnly, help: "Percent."),
             Field("stageEnteredAt", \.stageEnteredAt, .timestamp, zh: "进入阶段时间", en: "Stage entered at", .readOnly),
             Field("status", \.status, .choice(of: Status.self), zh: "状态", en: "Status", [.readOnly, .indexed]),
@@ -135,7 +140,7 @@ extension Pipeline {
             id: id, version: Int(version), name: name, businessLineID: businessLine,
             stages: stages.map {
                 Stage(
-                    key: $0.key, label: Label(en: $0.en ?? $0.key, zh: $0.zh ?? $0.en ?? $0.key),
+                    key: $0.key, label: Label(en: $0.en ?? $0.zh ?? $0.key, zh: $0.zh ?? $0.en ?? $0.key),
                     winRate: Int($0.winRate))
             })
     }

@@ -65,14 +65,14 @@ struct ForecastStore: Sendable {
             query.tenant.id,
             """
             select \(member), pipeline_id, stage, max(stage_name), coalesce(win_rate, 0), count(*),
-                least(coalesce(sum(amount_minor), 0), 9223372036854775807)::bigint
+                least(coalesce(sum(amount_minor), 0), 9223372036854775807)::bigint, max(\(Self.englishName))
             from \(query.tenant.schema).opportunities where \(query.condition)
             group by 1, pipeline_id, stage, coalesce(win_rate, 0) order by pipeline_id, 5, stage
             """)
         var groups: [UUID?: [Forecast.Line]] = [:]
         for row in rows {
             var stage = FunnelStage(
-                pipeline: try row.get(1), key: try row.get(2), zh: try row.get(3),
+                pipeline: try row.get(1), key: try row.get(2), zh: try row.get(3), en: try row.get(7),
                 winRate: Int(try row.get(4, as: Int64.self)))
             // The names in both languages, where the stage still is what it was.
             stage =
@@ -102,6 +102,9 @@ struct ForecastStore: Sendable {
         }
         return (whole, forecasts)
     }
+
+    /// As ``Opportunity/stageNames`` has it.
+    private static var englishName: SQL { "case when stage_names->>'zh' = stage_name then stage_names->>'en' end" }
 
     private func target(of id: UUID?, _ query: Query) -> Int64? {
         guard let id, let grouping = query.question.grouping else { return nil }
@@ -151,14 +154,15 @@ struct ForecastStore: Sendable {
         let rows = try await database.query(
             query.tenant.id,
             """
-            select id, code, pipeline_id, stage, stage_name, coalesce(win_rate, 0), coalesce(amount_minor, 0)
+            select id, code, pipeline_id, stage, stage_name, coalesce(win_rate, 0), coalesce(amount_minor, 0),
+                \(Self.englishName)
             from \(query.tenant.schema).opportunities
             where (id = any(\(ids)) or code = any(\(keys))) and \(query.condition)
             """)
         var deals: [String: Deal] = [:]
         for row in rows {
             let stage = FunnelStage(
-                pipeline: try row.get(2), key: try row.get(3), zh: try row.get(4),
+                pipeline: try row.get(2), key: try row.get(3), zh: try row.get(4), en: try row.get(7),
                 winRate: Int(try row.get(5, as: Int64.self)))
             let known = stages.first {
                 $0.pipeline == stage.pipeline && $0.key == stage.key && $0.winRate == stage.winRate

@@ -35,7 +35,8 @@ struct Opportunities: Sendable {
                 },
                 deleting: { modification, context in try await withoutContracts(modification, context) },
                 restoring: { modification, context in try await kept(modification, context) },
-                columns: { [("search", "\(Self.searchText($0))")] }),
+                columns: { [("search", "\(Self.searchText($0))")] },
+                showing: { $0.shown(in: $1) }),
             searchColumn: "search")
     }
 
@@ -180,7 +181,16 @@ extension Opportunity {
     mutating func enter(_ stage: Stage) {
         self.stage = stage.key
         stageName = stage.label.zh
+        stageNames = StageNames(en: stage.label.en, zh: stage.label.zh)
         winRate = status == .lost ? 0 : Int64(stage.winRate)
+    }
+
+    /// With the name of the stage in the reader's language.
+    func shown(in language: Language) -> Opportunity {
+        guard language == .english, let name = stageNames?.en else { return self }
+        var shown = self
+        shown.stageName = name
+        return shown
     }
 }
 

@@ -22,7 +22,10 @@ public struct OpportunitySnapshot: Snapshot {
     public var pipelineId: UUID?
     public var pipelineVersion: Int64 = 1
     public var stage = ""
+    /// As the pipeline has it in Chinese; `stageNames` has both languages.
     public var stageName: String?
+    /// Null in events of releases that knew only `stageName`.
+    public var stageNames: StageNames?
     /// Percent, as the stage is configured.
     public var winRate: Int64?
     public var stageEnteredAt: Timestamp?
@@ -74,6 +77,10 @@ public struct OpportunitySnapshot: Snapshot {
             Field("pipelineVersion", \.pipelineVersion, .integer, zh: "流程版本", en: "Pipeline version"),
             Field("stage", \.stage, .string(max: 40), zh: "阶段", en: "Stage"),
             Field("stageName", \.stageName, .string, zh: "阶段名称", en: "Name of the stage"),
+            Field(
+                "stageNames", \.stageNames, .object(StageNames.self), zh: "阶段的中英文名称",
+                en: "Names of the stage in both languages",
+                help: "Null in events of releases that knew only stageName."),
             Field(
                 "winRate", \.winRate, .integer(0...100), zh: "赢单率", en: "Win rate",
                 help: "Percent, as the stage is configured."),

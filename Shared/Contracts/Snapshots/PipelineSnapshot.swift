@@ -49,3 +49,19 @@ public struct StageSnapshot: CatalogueRecord {
             Field("winRate", \.winRate, .integer(0...100), zh: "赢单率", en: "Win rate", help: "Percent."),
         ])
 }
+
+/// What a stage is called in each language.
+public struct StageNames: CatalogueRecord {
+    public var en: String?
+    public var zh: String?
+
+    public init() {}
+    public init(en: String, zh: String) { (self.en, self.zh) = (en, zh) }
+
+    public static let catalogue = Entity<StageNames>(
+        "stageNames", zh: "阶段名称", en: "Names of a stage",
+        [
+            Field("en", \.en, .string, zh: "英文名称", en: "English name"),
+            Field("zh", \.zh, .string, zh: "中文名称", en: "Chinese name"),
+        ])
+}

@@ -28,7 +28,7 @@ extension Resource {
             let page = try await list(
                 query, parameters: call.query.items.map { ($0.name, $0.value) }, principal, tenant: tenant,
                 where: try await condition(call))
-            return try await answer(page, query, tenant: tenant)
+            return try await answer(page, query, tenant: tenant, in: call.language)
         }
     }
 }

@@ -101,7 +101,7 @@ extension Resource {
             let query = try await listQuery(call, tenant)
             let page = try await list(
                 query, parameters: call.query.items.map { ($0.name, $0.value) }, principal, tenant: tenant)
-            return try await answer(page, query, tenant: tenant)
+            return try await answer(page, query, tenant: tenant, in: call.language)
         }
     }
 
@@ -115,17 +115,20 @@ extension Resource {
         ) { call in
             let tenant = try call.tenant
             let record = try await visible(call.path.string("id"), try call.caller, tenant: tenant)
-            guard !call.query.items.isEmpty else { return answer(record).without("X-Guanxi-Position") }
+            guard !call.query.items.isEmpty else {
+                return answer(record, in: call.language).without("X-Guanxi-Position")
+            }
             let query = try await listQuery(call, tenant)
             guard query.fields != nil || !query.expand.isEmpty else {
-                return answer(record).without("X-Guanxi-Position")
+                return answer(record, in: call.language).without("X-Guanxi-Position")
             }
             var expanded: [(name: String, value: JSON)] = []
             for name in query.expand {
                 if let value = try await expansions[name]?(tenant, [record]).first { expanded.append((name, value)) }
             }
             var writer = JSONWriter()
-            write(record, fields: query.fields, expanded: expanded, into: &writer)
+            write(
+                shown(record, in: call.language), fields: query.fields, expanded: expanded, into: &writer)
             var response = HTTPResponse.json(bytes: writer.bytes)
             response.version = record.version
             return response
@@ -198,7 +201,7 @@ extension Resource {
                 else {
                     throw Problem(.notFound)
                 }
-                return answer(found).without("X-Guanxi-Position")
+                return answer(found, in: call.language).without("X-Guanxi-Position")
             },
         ]
     }

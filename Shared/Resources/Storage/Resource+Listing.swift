@@ -110,7 +110,9 @@ extension Resource {
     }
 
     /// The JSON of a page.
-    func answer(_ page: Page<Record>, _ query: ListQuery, tenant: TenantID) async throws -> HTTPResponse {
+    func answer(
+        _ page: Page<Record>, _ query: ListQuery, tenant: TenantID, in language: Language
+    ) async throws -> HTTPResponse {
         var expanded: [(name: String, values: [JSON])] = []
         for name in query.expand {
             if let load = expansions[name] { expanded.append((name, try await load(tenant, page.records))) }
@@ -119,7 +121,9 @@ extension Resource {
         writer.raw("{\"items\":[")
         for (index, record) in page.records.enumerated() {
             if index > 0 { writer.raw(",") }
-            write(record, fields: query.fields, expanded: expanded.map { ($0.name, $0.values[index]) }, into: &writer)
+            write(
+                shown(record, in: language), fields: query.fields,
+                expanded: expanded.map { ($0.name, $0.values[index]) }, into: &writer)
         }
         writer.raw("],\"nextCursor\":")
         writer.write(page.nextCursor.json)

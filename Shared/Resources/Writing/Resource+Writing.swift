@@ -47,11 +47,11 @@ extension Resource {
     public func prepare(_ creation: Creation<Record>, _ context: WriteContext) throws -> PreparedWrite {
         switch creation {
         case .refuse(let problem): throw problem
-        case .unchanged(let record): return PreparedWrite([], response: answer(record))
+        case .unchanged(let record): return PreparedWrite([], response: answer(record, in: context.language))
         case .create(let record, let guards, let statements, let happening, let more):
             return PreparedWrite(
                 guards + insertion(record, statements, happening, context),
-                response: answer(record, status: .created, more: more))
+                response: answer(record, in: context.language, status: .created, more: more))
         case .change(let old, let new, let statements, let happening, let more):
             return prepare(Modification(from: old, to: new, happening, statements: statements, answer: more), context)
         }
@@ -75,7 +75,7 @@ extension Resource {
             new.version = old.version + 1
             new.updatedAt = context.now
         }
-        let response = answer(new, more: modification.answer)
+        let response = answer(new, in: context.language, more: modification.answer)
         if isSame { return PreparedWrite([], response: response) }
         let event = new.event(modification.happening, from: old, source: environment.source, context)
         let update = table.update(from: old, to: new, in: SchemaName(context.tenant), more: rules.columns(new))
@@ -223,13 +223,19 @@ extension Resource {
     func checkVersion(_ record: Record, _ context: WriteContext) throws(Problem) {
         guard let condition = context.ifMatch, !condition.admits(record.version) else { return }
         throw Problem(
-            .versionMismatch, extras: ["current": entity.encode(record)], headers: [("ETag", "\"\(record.version)\"")])
+            .versionMismatch, extras: ["current": entity.encode(shown(record, in: context.language))],
+            headers: [("ETag", "\"\(record.version)\"")])
     }
 
+    /// The record as a reader of the language sees it.
+    func shown(_ record: Record, in language: Language) -> Record { rules.showing?(record, language) ?? record }
+
     /// The object with its version, its address where it is new, and the position for reads elsewhere.
-    func answer(_ record: Record, status: HTTPStatus = .ok, more: JSONObject = [:]) -> HTTPResponse {
+    func answer(
+        _ record: Record, in language: Language, status: HTTPStatus = .ok, more: JSONObject = [:]
+    ) -> HTTPResponse {
         var writer = JSONWriter(capacity: 1024)
-        entity.write(record, into: &writer)
+        entity.write(shown(record, in: language), into: &writer)
         if !more.isEmpty {
             writer.bytes.removeLast()
             for (name, value) in more {

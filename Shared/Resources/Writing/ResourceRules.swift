@@ -96,6 +96,9 @@ public struct ResourceRules<Record: Aggregate>: Sendable {
     public var restoring: @Sendable (Modification<Record>, WriteContext) async throws -> Modification<Record>
     /// Columns that are computed from a record: search text, match keys. The same columns for every record.
     public var columns: @Sendable (Record) -> [(column: String, value: SQL)]
+    /// A record as a reader of the language sees it; nil where all see the same. What is stored and told to other services
+    /// stays as it is.
+    public var showing: (@Sendable (Record, Language) -> Record)?
 
     public init(
         creating: @escaping @Sendable ([Draft<Record>]) async throws -> [Creation<Record>] = { drafts in
@@ -113,7 +116,8 @@ public struct ResourceRules<Record: Aggregate>: Sendable {
         restoring: @escaping @Sendable (Modification<Record>, WriteContext) async throws -> Modification<Record> = {
             modification, _ in modification
         },
-        columns: @escaping @Sendable (Record) -> [(column: String, value: SQL)] = { _ in [] }
+        columns: @escaping @Sendable (Record) -> [(column: String, value: SQL)] = { _ in [] },
+        showing: (@Sendable (Record, Language) -> Record)? = nil
     ) {
         self.creating = creating
         self.naming = naming
@@ -122,5 +126,6 @@ public struct ResourceRules<Record: Aggregate>: Sendable {
         self.deleting = deleting
         self.restoring = restoring
         self.columns = columns
+        self.showing = showing
     }
 }

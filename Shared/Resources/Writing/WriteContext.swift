@@ -14,6 +14,8 @@ public struct WriteContext: Sendable {
     public let occurredAt: Timestamp
     public let traceparent: String?
     public let ifMatch: VersionCondition?
+    /// In which the answer is read.
+    public let language: Language
     let idempotency: IdempotencyClaim?
 
     public init(
@@ -23,12 +25,12 @@ public struct WriteContext: Sendable {
     ) {
         self.init(
             tenant: tenant, principal: principal, now: now, occurredAt: occurredAt, askedAt: askedAt,
-            traceparent: traceparent, ifMatch: ifMatch, idempotency: nil)
+            traceparent: traceparent, ifMatch: ifMatch, language: principal.language ?? .english, idempotency: nil)
     }
 
     init(
         tenant: TenantID, principal: Principal, now: Timestamp, occurredAt: Timestamp?, askedAt: Timestamp? = nil,
-        traceparent: String?, ifMatch: VersionCondition?, idempotency: IdempotencyClaim?
+        traceparent: String?, ifMatch: VersionCondition?, language: Language, idempotency: IdempotencyClaim?
     ) {
         self.tenant = tenant
         self.principal = principal
@@ -37,6 +39,7 @@ public struct WriteContext: Sendable {
         self.askedAt = askedAt ?? now
         self.traceparent = traceparent
         self.ifMatch = ifMatch
+        self.language = language
         self.idempotency = idempotency
     }
 
@@ -70,7 +73,7 @@ public struct WriteContext: Sendable {
     private func happening(at time: Timestamp) -> WriteContext {
         WriteContext(
             tenant: tenant, principal: principal, now: now, occurredAt: time, askedAt: askedAt,
-            traceparent: traceparent, ifMatch: ifMatch, idempotency: idempotency)
+            traceparent: traceparent, ifMatch: ifMatch, language: language, idempotency: idempotency)
     }
 
     /// The same write, now: each part of a long one has the time at which it is done, so that who follows changes by their
@@ -79,14 +82,14 @@ public struct WriteContext: Sendable {
         let later = max(now, Timestamp.now().wholeMilliseconds)
         return WriteContext(
             tenant: tenant, principal: principal, now: later, occurredAt: occurredAt == now ? later : occurredAt,
-            askedAt: askedAt, traceparent: traceparent, ifMatch: ifMatch, idempotency: idempotency)
+            askedAt: askedAt, traceparent: traceparent, ifMatch: ifMatch, language: language, idempotency: idempotency)
     }
 
     /// The same write, of this version of the object alone.
     func requiring(version: Int64) -> WriteContext {
         WriteContext(
             tenant: tenant, principal: principal, now: now, occurredAt: occurredAt, askedAt: askedAt,
-            traceparent: traceparent, ifMatch: .oneOf([version]), idempotency: idempotency)
+            traceparent: traceparent, ifMatch: .oneOf([version]), language: language, idempotency: idempotency)
     }
 
     private static let earliest = CalendarDate(days: 7305).start(in: .gmt)
@@ -101,7 +104,7 @@ extension Call {
         let key = request.method == .post ? try idempotencyKey() : nil
         return WriteContext(
             tenant: try tenant, principal: principal, now: Timestamp.now().wholeMilliseconds, occurredAt: nil,
-            traceparent: TraceContext.current?.traceparent, ifMatch: try ifMatch(),
+            traceparent: TraceContext.current?.traceparent, ifMatch: try ifMatch(), language: language,
             idempotency: key.map { IdempotencyClaim(key: $0, call: self, principal: principal, body: body()) })
     }
 }
