@@ -1,4 +1,5 @@
 import Contracts
+import Entities
 import Foundation
 import HTTP
 import JSON
@@ -48,6 +49,20 @@ import Values
             var call = call
             call.principal = principal
             return try await next(call)
+        }
+    }
+
+    @Test func `a refused step explains itself in both languages, and names what is wrong`() async throws {
+        try await CustomersFixture.with { fixture in
+            let steps = Steps(fixture: fixture)
+            let answer = try await steps.ask(.put, "account", ["kind": "company", "nonsense": 1])
+            #expect(answer.status == 422)
+            let refusal = try ConversionRefusal(json: answer.body["refusal"] ?? .null)
+            #expect(refusal.code == "validationFailed")
+            #expect(refusal.en.contains("Name: This must be given.") && refusal.zh.contains("名称：此项必填。"))
+            #expect(refusal.errors.map(\.path).sorted() == ["/name", "/nonsense"])
+            let missing = refusal.errors.first { $0.path == "/name" }
+            #expect(missing?.code == "required" && missing?.en == "This must be given." && missing?.zh == "此项必填。")
         }
     }
 

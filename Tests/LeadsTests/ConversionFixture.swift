@@ -20,6 +20,8 @@ final class Neighbours: Sendable {
     enum Trouble: Sendable {
         /// Refuses for good.
         case refuse
+        /// As a release does that explains itself in one language.
+        case refuseInEnglish
         /// Answers 503 so many times.
         case unavailable(Int)
         /// Makes it, but the answer is lost so many times.
@@ -67,13 +69,8 @@ extension Neighbours.State {
         asked.append(step)
         bodies[step] = body
         switch troubles[step] {
-        case .refuse?:
-            return .json(
-                [
-                    "code": "validation-failed", "detail": "No.",
-                    "errors": [["path": "/\(step)", "message": "not this one"]],
-                ],
-                status: 422)
+        case .refuse?: return refusal(["code": "validationFailed", "en": "Name: not this one", "zh": "名称：不是这个"])
+        case .refuseInEnglish?: return refusal(nil)
         case .unavailable(let times)? where times > 0:
             troubles[step] = .unavailable(times - 1)
             return HTTPResponse(503)
@@ -85,6 +82,16 @@ extension Neighbours.State {
             let (id, isMade) = make(step, of: saga, body)
             return .json(["id": id.json, "version": 1, "created": isMade.json])
         }
+    }
+
+    private func refusal(_ texts: JSON?) -> HTTPResponse {
+        let error: JSONObject = ["path": "/name", "code": "required", "message": "not this one"]
+        var problem: JSON = ["code": "validationFailed", "detail": "No.", "errors": [.object(error)]]
+        if var texts {
+            texts["errors"] = [["path": "/name", "code": "required", "en": "not this one", "zh": "不是这个"]]
+            problem["refusal"] = texts
+        }
+        return .json(problem, status: 422)
     }
 
     private mutating func make(_ step: String, of saga: String, _ body: JSON) -> (UUID, Bool) {
@@ -155,7 +162,8 @@ struct ConversionFixture: Sendable {
     }
 
     func convert(
-        _ lead: String, _ body: JSON = [:], key: String? = nil, by principal: Principal? = nil
+        _ lead: String, _ body: JSON = [:], key: String? = nil, by principal: Principal? = nil,
+        language: String? = nil
     ) async throws -> (status: Int, body: JSON, replayed: Bool) {
         let router = try Router(
             [ConvertEndpoint(leads: service.leads, runner: runner).endpoint],
@@ -164,6 +172,7 @@ struct ConversionFixture: Sendable {
             translate: { Problem(translating: $0) })
         var headers: HTTPHeaders = ["Content-Type": "application/json"]
         headers["Idempotency-Key"] = key
+        headers["Accept-Language"] = language
         let response = await router.handler(
             HTTPRequest(.post, "/v1/leads/\(lead)/convert", headers: headers, body: .bytes(body.serialize())))
         return (
@@ -181,6 +190,14 @@ struct ConversionFixture: Sendable {
         try await service.environment.database.query(
             service.tenant.id, "select phase from \(service.tenant.schema).conversions order by id"
         ).map { try $0.get(0) }
+    }
+
+    /// The data of a lead's last event.
+    func lastTold(_ lead: String) async throws -> JSON {
+        try await service.environment.database.database.query(
+            "select data::jsonb from shared.outbox where aggregate_id = \(lead) order by id desc limit 1",
+            role: service.environment.database.outboxRole
+        ).single().get(0)
     }
 
     /// Names of a lead's events.

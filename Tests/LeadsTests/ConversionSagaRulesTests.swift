@@ -1,3 +1,4 @@
+import Contracts
 import Foundation
 import JSON
 import Testing
@@ -5,6 +6,7 @@ import Testing
 @testable import Leads
 
 private typealias Saga = ConversionSaga
+private let no = ConversionRefusal(en: "no", zh: "不")
 
 /// What three services would do, as far as the saga can see.
 private struct World {
@@ -43,7 +45,7 @@ private struct World {
 
     private mutating func perform(_ action: Saga.Action) -> Saga.Event {
         switch action {
-        case .perform(let step) where step == refuses: return .refused(step, reason: "no")
+        case .perform(let step) where step == refuses: return .refused(step, no)
         case .perform(let step):
             let fresh = Saga.Result(id: UUID(), isMade: !(step == .account && accountExists), version: 1)
             let result = made[step] ?? fresh
@@ -79,7 +81,7 @@ private struct World {
     func `a refused step undoes what the saga made, newest first`(step: ConversionSaga.Step) {
         var world = World()
         world.refuses = step
-        #expect(world.run() == .giveUp(reason: "no"))
+        #expect(world.run() == .giveUp(no))
         let before = Saga.Step.allCases.prefix { $0 != step }.compactMap { world.saga.results[$0]?.id }
         #expect(world.archived == before.reversed())
         #expect(world.saga.phase == .failed && world.saga.nextAction == nil)
@@ -89,7 +91,7 @@ private struct World {
     func `whoever was asked is told, also who refused and who only found something`(step: ConversionSaga.Step) {
         var world = World()
         (world.refuses, world.accountExists) = (step, true)
-        #expect(world.run() == .giveUp(reason: "no"))
+        #expect(world.run() == .giveUp(no))
         #expect(world.told == (Saga.Step.allCases.prefix { $0 != step } + [step]).reversed())
     }
 
@@ -99,7 +101,7 @@ private struct World {
         for results: JSON in [[:], ["account": result]] {
             let stored = try Saga(
                 id: UUID(), leadID: UUID(), wantsContact: true, wantsOpportunity: true, phase: "failed",
-                results: results, reason: "no", attempts: 0)
+                results: results, refusal: no, attempts: 0)
             #expect(stored.phase == .failed && stored.nextAction == nil)
         }
     }
@@ -113,14 +115,14 @@ private struct World {
         let saga = world.saga
         let stored = try Saga(
             id: saga.id, leadID: saga.leadID, wantsContact: true, wantsOpportunity: true, phase: saga.phase.rawValue,
-            results: saga.storedResults, reason: saga.reason, attempts: saga.attempts)
+            results: saga.storedResults, refusal: saga.refusal, attempts: saga.attempts)
         #expect(stored == saga)
     }
 
     @Test func `what was there before, or was touched since, stays`() {
         var world = World()
         (world.refuses, world.accountExists, world.touched) = (.opportunity, true, [.contact])
-        #expect(world.run() == .giveUp(reason: "no"))
+        #expect(world.run() == .giveUp(no))
         #expect(world.archived.isEmpty && world.saga.phase == .failed)
     }
 
@@ -130,7 +132,7 @@ private struct World {
         saga = Saga.evolve(saga, .done(.account, result))
         #expect(Saga.evolve(saga, .done(.account, Saga.Result(id: UUID(), isMade: true, version: 1))) == saga)
         #expect(Saga.evolve(saga, .closed) == saga, "not finished yet")
-        saga = Saga.evolve(saga, .refused(.opportunity, reason: "closed"))
+        saga = Saga.evolve(saga, .refused(.opportunity, no))
         saga = Saga.evolve(saga, .done(.opportunity, result))
         #expect(saga.results[.opportunity] == result)
         #expect(saga.nextAction == .undo(.opportunity))

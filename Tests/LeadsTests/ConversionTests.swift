@@ -235,6 +235,47 @@ import Values
         }
     }
 
+    /// Asked again under its key, by whoever reads it.
+    @Test(arguments: steps)
+    func `a refusal reads in the reader's language and marks the member`(step: String) async throws {
+        try await ConversionFixture.with { fixture in
+            let lead = try await fixture.lead()
+            fixture.neighbours.trouble(step, .refuse)
+            for (language, detail, message) in [
+                ("en", "The conversion was refused: Name: not this one", "not this one"),
+                ("zh", "转化被拒绝：名称：不是这个", "不是这个"),
+                ("en", "The conversion was refused: Name: not this one", "not this one"),
+            ] {
+                let answer = try await fixture.convert(lead, key: "k", language: language)
+                #expect(answer.status == 422 && answer.body["detail"]?.string == detail)
+                #expect(answer.body["code"] == "ruleViolated" && answer.body["reason"] == "validationFailed")
+                #expect(
+                    answer.body["errors"] == [
+                        ["path": .string("/\(step)/name"), "code": "required", "message": .string(message)]
+                    ])
+            }
+            let told = try await fixture.lastTold(lead)
+            #expect(told["reason"] == "Name: not this one" && told["refusal"]?["zh"] == "名称：不是这个")
+            #expect(told["refusal"]?["errors"]?[0]?["path"] == .string("/\(step)/name"))
+        }
+    }
+
+    @Test func `what services and stored conversions of an older release say is read as it is`() async throws {
+        try await ConversionFixture.with { fixture in
+            let lead = try await fixture.lead()
+            fixture.neighbours.trouble("contact", .refuseInEnglish)
+            let answer = try await fixture.convert(lead, key: "k", language: "zh")
+            #expect(answer.status == 422 && answer.body["detail"] == "转化被拒绝：not this one")
+            #expect(answer.body["errors"]?[0]?["path"] == "/contact/name")
+            let (tenant, schema) = (fixture.service.tenant.id, fixture.service.tenant.schema)
+            try await fixture.service.environment.writer.commit(
+                tenant, ["update \(schema).conversions set refusal = null, reason = 'Correct this. /name: Give it.'"])
+            let stored = try await fixture.convert(lead, key: "k", language: "zh")
+            #expect(stored.status == 422 && stored.body["detail"] == "转化被拒绝：Correct this. /name: Give it.")
+            #expect(stored.body["errors"] == [])
+        }
+    }
+
     @Test(arguments: steps)
     func `a service that is down for a while delays, and makes nothing twice`(step: String) async throws {
         try await ConversionFixture.with { fixture in

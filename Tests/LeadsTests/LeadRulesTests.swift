@@ -77,7 +77,7 @@ private func run(_ lead: inout Lead, _ command: LeadCommand, _ at: Int = 1) thro
         #expect(try run(&lead, .startConversion(saga: saga)).isEmpty)
         #expect(throws: Refusal.self) { try run(&lead, .startConversion(saga: UUID())) }
         #expect(throws: Refusal.self) { try run(&lead, .setStatus(.qualifying)) }
-        _ = try run(&lead, .failConversion(saga: saga, reason: "refused"))
+        _ = try run(&lead, .failConversion(saga: saga, ConversionRefusal(en: "no", zh: "不")))
         #expect(lead.status == .qualified && lead.conversionID == nil)
         let second = UUID()
         _ = try run(&lead, .startConversion(saga: second))

@@ -198,6 +198,11 @@ def test_a_refused_conversion_sent_again_is_refused_again_and_makes_nothing(plat
     first = api.send("POST", f"/v1/leads/{lead['id']}/convert", body, Idempotency_Key="the-same")
     again = api.send("POST", f"/v1/leads/{lead['id']}/convert", body, Idempotency_Key="the-same")
     assert first[0] == again[0] == 422 and first[2]["detail"] == again[2]["detail"]
+    # The form that sent it finds the member to mark, and whoever reads it his language.
+    assert [error["path"] for error in first[2]["errors"]] == ["/opportunity/stage"]
+    chinese = api.send("POST", f"/v1/leads/{lead['id']}/convert", body, Idempotency_Key="the-same",
+                       Accept_Language="zh")[2]
+    assert chinese["detail"].startswith("转化被拒绝：阶段：没有") and "没有" in chinese["errors"][0]["message"]
     assert api.ok("GET", "/v1/accounts?q=refused")["items"] == []
     assert api.ok("GET", f"/v1/leads/{lead['id']}")["status"] == "qualified"
     # And a new request converts it.

@@ -1,3 +1,4 @@
+import Contracts
 import Entities
 import Foundation
 import HTTP
@@ -137,8 +138,8 @@ struct ConversionRunner: Component {
                     saga: conversion.saga.id, account: account, contact: contact, opportunity: opportunity),
                 tenant)
             return .closed
-        case .giveUp(let reason):
-            try await close(conversion, .failConversion(saga: conversion.saga.id, reason: reason), tenant)
+        case .giveUp(let refusal):
+            try await close(conversion, .failConversion(saga: conversion.saga.id, refusal), tenant)
             return .closed
         }
     }
@@ -149,7 +150,7 @@ struct ConversionRunner: Component {
         _ step: ConversionSaga.Step, _ conversion: StoredConversion, _ tenant: TenantID, until deadline: Deadline?
     ) async throws -> ConversionSaga.Event {
         guard let lead = try await leads.find(conversion.saga.leadID, tenant: tenant) else {
-            return .refused(step, reason: "the lead is gone")
+            return .refused(step, ConversionRefusal(code: "leadGone", en: "The lead is gone.", zh: "线索已不存在。"))
         }
         let body = ConversionBodies(lead: lead, conversion: conversion).body(of: step)
         do {
@@ -165,7 +166,7 @@ struct ConversionRunner: Component {
                         id: id, isMade: answer.json["created"]?.bool ?? false,
                         version: answer.json["version"]?.int ?? 1))
             }
-            return Self.isRefusal(answer) ? .refused(step, reason: Self.reason(answer.json)) : .delayed
+            return Self.isRefusal(answer) ? .refused(step, ConversionRefusal(answer.json, of: step)) : .delayed
         } catch let error where !(error is CancellationError) {
             logger.warning("conversion \(conversion.saga.id.lowercased): \(step.rawValue) is delayed: \(error)")
             return .delayed
@@ -202,13 +203,6 @@ struct ConversionRunner: Component {
             permissions: ["conversions.run", "backdate"], visibility: .all)
     }
 
-    private static func reason(_ problem: JSON) -> String {
-        let details = (problem["errors"]?.array ?? []).compactMap { error in
-            error["message"]?.string.map { "\(error["path"]?.string ?? ""): \($0)" }
-        }
-        return ([problem["detail"]?.string].compactMap(\.self) + details).joined(separator: " ")
-    }
-
     // MARK: - The lead
 
     /// The lead's last change and the saga's end, in one transaction.
@@ -225,6 +219,31 @@ struct ConversionRunner: Component {
                 store.update(closed, from: conversion.revision, SchemaName(tenant), at: context.now))
             return modification
         }
+    }
+}
+
+extension ConversionRefusal {
+    /// What the problem of a step says. Its paths become those of the body of the conversion, so that a form finds the
+    /// member to mark. A service of an older release explains itself in one language alone.
+    init(_ problem: JSON, of step: ConversionSaga.Step) {
+        if let told = problem["refusal"], let refusal = try? ConversionRefusal(json: told) {
+            self = refusal
+        } else {
+            let fields = (problem["errors"]?.array ?? []).map { error in
+                var field = ConversionFieldError()
+                (field.path, field.code) = (error["path"]?.string ?? "", error["code"]?.string ?? "")
+                field.en = error["message"]?.string ?? ""
+                field.zh = field.en
+                return field
+            }
+            let messages = fields.map(\.en).joined(separator: " ")
+            let text = messages.isEmpty ? problem["detail"]?.string : messages
+            self.init(
+                code: problem["code"]?.string ?? "refused", en: text ?? Self.unexplained.en,
+                zh: text ?? Self.unexplained.zh)
+            errors = fields
+        }
+        for index in errors.indices { errors[index].path = "/\(step.rawValue)\(errors[index].path)" }
     }
 }
 

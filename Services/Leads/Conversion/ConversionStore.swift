@@ -1,3 +1,5 @@
+import Contracts
+import Entities
 import Foundation
 import HTTP
 import JSON
@@ -22,7 +24,7 @@ struct ConversionStore: Sendable {
     let database: TenantDatabase
 
     private static let columns: SQL =
-        "id, lead_id, request, actor, occurred_at, phase, results, reason, attempts, revision"
+        "id, lead_id, request, actor, occurred_at, phase, results, reason, attempts, revision, refusal"
 
     func insert(_ conversion: StoredConversion, _ schema: SchemaName, at now: Timestamp) -> SQL {
         let saga = conversion.saga
@@ -39,8 +41,8 @@ struct ConversionStore: Sendable {
         """
         with taken as (
             update \(schema).conversions set phase = \(saga.phase.rawValue), results = \(saga.storedResults),
-                reason = \(saga.reason), attempts = \(saga.attempts)::int, updated_at = \(now),
-                revision = revision + 1
+                reason = \(saga.refusal?.en), refusal = \(saga.refusal?.json), attempts = \(saga.attempts)::int,
+                updated_at = \(now), revision = revision + 1
             where id = \(saga.id) and revision = \(revision) returning 1)
         select shared.require_rows((select count(*) from taken), 1)
         """
@@ -84,13 +86,19 @@ struct ConversionStore: Sendable {
         let saga = try ConversionSaga(
             id: row.get(0), leadID: row.get(1), wantsContact: request["contact"]?.object != nil,
             wantsOpportunity: request["opportunity"]?.object != nil, phase: row.get(5), results: row.get(6),
-            reason: row.get(7), attempts: Int(row.get(8, as: Int32.self)))
+            refusal: refusal(row), attempts: Int(row.get(8, as: Int32.self)))
         let principal = Principal(
             tenant: tenant, subject: actor["subject"]?.string ?? "",
             kind: .init(rawValue: actor["kind"]?.string ?? "") ?? .user,
             role: actor["role"]?.string ?? "", permissions: ["backdate"], visibility: .all)
         return StoredConversion(
             saga: saga, request: request, principal: principal, occurredAt: try row.get(4), revision: try row.get(9))
+    }
+
+    /// A release that kept one language alone left a text.
+    private static func refusal(_ row: Row) throws -> ConversionRefusal? {
+        if let stored = try row.get(10, as: JSON?.self) { return try ConversionRefusal(json: stored) }
+        return try row.get(7, as: String?.self).map { ConversionRefusal(en: $0, zh: $0) }
     }
 
     private static func actor(_ principal: Principal) -> JSON {
@@ -118,7 +126,7 @@ extension ConversionSaga {
     /// From its stored state: the events that led there are told again.
     init(
         id: UUID, leadID: UUID, wantsContact: Bool, wantsOpportunity: Bool, phase: String, results: JSON,
-        reason: String?, attempts: Int
+        refusal: ConversionRefusal?, attempts: Int
     ) throws {
         var saga = ConversionSaga(
             id: id, leadID: leadID, wantsContact: wantsContact, wantsOpportunity: wantsOpportunity)
@@ -133,7 +141,7 @@ extension ConversionSaga {
         if phase == Phase.compensating.rawValue || phase == Phase.failed.rawValue,
             let step = saga.steps.first(where: { saga.results[$0] == nil }) ?? saga.steps.last
         {
-            saga = .evolve(saga, .refused(step, reason: reason ?? "refused"))
+            saga = .evolve(saga, .refused(step, refusal ?? .unexplained))
             // One that has failed is undone in whole, whatever was stored of it.
             for step in saga.steps
             where phase == Phase.failed.rawValue || results[step.rawValue]?["isUndone"]?.bool == true {

@@ -1,3 +1,4 @@
+import Contracts
 import Foundation
 import Values
 
@@ -27,7 +28,7 @@ struct ConversionSaga: Sendable, Hashable {
     private(set) var phase = Phase.running
     private(set) var results: [Step: Result] = [:]
     private(set) var undone: Set<Step> = []
-    private(set) var reason: String?
+    private(set) var refusal: ConversionRefusal?
     /// Failed tries of the current action in a row.
     private(set) var attempts = 0
 
@@ -47,13 +48,13 @@ struct ConversionSaga: Sendable, Hashable {
         /// Mark the lead converted with the links.
         case finish(account: UUID, contact: UUID?, opportunity: UUID?)
         /// Return the lead to qualified with the reason.
-        case giveUp(reason: String)
+        case giveUp(ConversionRefusal)
     }
 
     enum Event: Sendable, Hashable {
         case done(Step, Result)
         /// The service refused for good (4xx): no use in asking again.
-        case refused(Step, reason: String)
+        case refused(Step, ConversionRefusal)
         /// Time-out, connection, 5xx: nobody knows whether it happened; the same command is sent again.
         case delayed
         case undid(Step)
@@ -73,7 +74,7 @@ struct ConversionSaga: Sendable, Hashable {
             // The one refused was asked, too: it may have been done by a try whose answer nobody heard.
             let asked = steps.prefix(steps.prefix { results[$0] != nil }.count + 1)
             if let step = asked.last(where: { !undone.contains($0) }) { return .undo(step) }
-            return .giveUp(reason: reason ?? "refused")
+            return .giveUp(refusal ?? .unexplained)
         }
     }
 
@@ -90,9 +91,9 @@ struct ConversionSaga: Sendable, Hashable {
         case (.done(let step, let result), .compensating) where state.results[step] == nil:
             // An answer that came after the saga had turned round: made, so to be undone.
             next.results[step] = result
-        case (.refused(let step, let reason), .running) where state.isNext(step):
+        case (.refused(let step, let refusal), .running) where state.isNext(step):
             next.phase = .compensating
-            next.reason = reason
+            next.refusal = refusal
             next.attempts = 0
         case (.undid(let step), .compensating):
             next.undone.insert(step)
@@ -108,4 +109,9 @@ struct ConversionSaga: Sendable, Hashable {
     }
 
     private func isNext(_ step: Step) -> Bool { steps.first { results[$0] == nil } == step }
+}
+
+extension ConversionRefusal {
+    /// Of a service that gave no reason.
+    static let unexplained = ConversionRefusal(en: "No reason was given.", zh: "未说明原因。")
 }

@@ -1,3 +1,4 @@
+import Contracts
 import Foundation
 import JSON
 import Text
@@ -71,9 +72,7 @@ struct Lead: Sendable, Hashable {
     var isOpen: Bool { status != .converted && status != .disqualified && deletedAt == nil }
 }
 
-enum LeadStatus: String, Sendable, Hashable, CaseIterable {
-    case new, contacted, qualifying, qualified, converted, disqualified
-
+extension LeadStatus {
     /// Where a person may move it. Into `converted` only a conversion leads, and nothing leads out of it.
     var next: Set<LeadStatus> {
         switch self {

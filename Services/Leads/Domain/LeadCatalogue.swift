@@ -1,3 +1,4 @@
+import Contracts
 import Entities
 import Foundation
 import JSON
@@ -50,19 +51,6 @@ extension Lead: Aggregate, ExternallyKnown {
             Field("externalSystem", \.externalSystem, .string, zh: "外部系统", en: "External system", .createOnly),
             Field("externalId", \.externalID, .string, zh: "外部编号", en: "External id", [.createOnly, .unique]),
         ])
-}
-
-extension LeadStatus: LabelledChoice {
-    var labels: (zh: String, en: String) {
-        switch self {
-        case .new: ("新建", "New")
-        case .contacted: ("已联系", "Contacted")
-        case .qualifying: ("核实中", "Qualifying")
-        case .qualified: ("有效", "Qualified")
-        case .converted: ("已转化", "Converted")
-        case .disqualified: ("无效", "Disqualified")
-        }
-    }
 }
 
 extension Grade: LabelledChoice {

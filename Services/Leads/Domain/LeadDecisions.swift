@@ -15,7 +15,7 @@ enum LeadCommand: Sendable, Hashable {
     case grade(Grading)
     case startConversion(saga: UUID)
     case finishConversion(saga: UUID, account: UUID, contact: UUID?, opportunity: UUID?)
-    case failConversion(saga: UUID, reason: String)
+    case failConversion(saga: UUID, ConversionRefusal)
 }
 
 enum LeadEvent: Sendable, Hashable {
@@ -26,7 +26,7 @@ enum LeadEvent: Sendable, Hashable {
     case graded(Grading, previous: Grade?, points: Int64?)
     case conversionStarted(saga: UUID)
     case converted(saga: UUID, account: UUID, contact: UUID?, opportunity: UUID?, at: Timestamp)
-    case conversionFailed(saga: UUID, reason: String)
+    case conversionFailed(saga: UUID, ConversionRefusal)
 }
 
 extension Lead {
@@ -53,8 +53,8 @@ extension Lead {
             return [
                 .converted(saga: saga, account: account, contact: contact, opportunity: opportunity, at: context.at)
             ]
-        case .failConversion(let saga, let reason):
-            return state.conversionID == saga ? [.conversionFailed(saga: saga, reason: reason)] : []
+        case .failConversion(let saga, let refusal):
+            return state.conversionID == saga ? [.conversionFailed(saga: saga, refusal)] : []
         }
     }
 

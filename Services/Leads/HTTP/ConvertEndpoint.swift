@@ -1,3 +1,4 @@
+import Contracts
 import Entities
 import Foundation
 import HTTP
@@ -152,9 +153,12 @@ struct ConvertEndpoint: Sendable {
 
     private func answer(_ saga: ConversionSaga, _ tenant: TenantID) async throws -> HTTPResponse {
         if saga.phase == .failed {
-            let reason = saga.reason ?? "refused"
+            let refusal = saga.refusal ?? .unexplained
             throw Problem(
-                .ruleViolated, .init(en: "The conversion was refused: \(reason)", zh: "转化被拒绝：\(reason)"))
+                .ruleViolated,
+                .init(en: "The conversion was refused: \(refusal.en)", zh: "转化被拒绝：\(refusal.zh)"),
+                errors: refusal.errors.map { FieldError($0.path, code: $0.code, .init(en: $0.en, zh: $0.zh)) },
+                extras: ["reason": .string(refusal.code)])
         }
         guard let lead = try await leads.find(saga.leadID, tenant: tenant) else { throw Problem(.notFound) }
         let isDone = saga.phase == .completed

@@ -42,8 +42,10 @@ extension LeadEvent {
                     "conversionId": saga.json, "accountId": account.json, "contactId": contact.json,
                     "opportunityId": opportunity.json, "at": time.json, "by": by.json,
                 ])
-        case .conversionFailed(let saga, let reason):
-            return Happening("conversion-failed", details: ["conversionId": saga.json, "reason": reason.json])
+        case .conversionFailed(let saga, let refusal):
+            var details = LeadConversionFailed()
+            (details.conversionId, details.reason, details.refusal) = (saga, refusal.en, refusal)
+            return Happening("conversion-failed", details: details.json.object ?? [:])
         }
     }
 }

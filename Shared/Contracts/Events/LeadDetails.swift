@@ -188,7 +188,10 @@ public struct LeadConverted: CatalogueRecord {
 public struct LeadConversionFailed: CatalogueRecord {
     public var conversionId: UUID?
     public var step: String?
+    /// In English; `refusal` has both languages.
     public var reason: String?
+    /// Null in events of releases that knew only `reason`.
+    public var refusal: ConversionRefusal?
 
     public init() {}
 
@@ -197,6 +200,11 @@ public struct LeadConversionFailed: CatalogueRecord {
         [
             Field("conversionId", \.conversionId, .uuid, zh: "转化", en: "Conversion"),
             Field("step", \.step, .string(max: 40), zh: "步骤", en: "Step"),
-            Field("reason", \.reason, .string(max: 1000), zh: "原因", en: "Reason"),
+            Field(
+                "reason", \.reason, .string(max: 1000), zh: "原因", en: "Reason",
+                help: "In English; refusal has both languages."),
+            Field(
+                "refusal", \.refusal, .object(ConversionRefusal.self), zh: "原因（中英文）",
+                en: "Reason in both languages", help: "Null in events of releases that knew only reason."),
         ])
 }

@@ -59,7 +59,12 @@ public struct SagaSteps: Sendable {
             let body = try await call.json()
             let context = try call.writeContext().begun(at: body["occurredAt"]?.string.flatMap { Timestamp($0) })
             if let done = try await Self.done(saga, name, environment, context.tenant) { return .json(done) }
-            try await Self.take(taking, body, saga, context)
+            do {
+                try await Self.take(taking, body, saga, context)
+            } catch {
+                guard let problem = Problem(translating: error) else { throw error }
+                throw problem.refusing(resource.entity.schema)
+            }
             guard let done = try await Self.done(saga, name, environment, context.tenant) else {
                 throw Problem(.conflict)
             }
