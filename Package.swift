@@ -137,7 +137,7 @@ let operatorTool: [Target] = [
         dependencies: [
             "Operator", "TestKit", "Gateway", "Leads", "Opportunities", "Customers", "Analytics", "ServiceKit",
             "Postgres",
-            "JSON", "CSV", "HTTP", "Runtime", "Values", "Contracts",
+            "JSON", "CSV", "HTTP", "Runtime", "Values", "Contracts", "Resources", "EventLog",
         ],
         path: "Tests/OperatorTests", swiftSettings: strict),
 ]

@@ -119,7 +119,7 @@ private struct Story: Sendable {
                 entries.map(\.english) == [
                     "Lead came in from website: 海风", "Call with the lead 海风: 要报价", "Customer added: 海风",
                     "Contact added: 王", "Opportunity opened: 海风一期, 100.00 USD", "Lead converted: 海风",
-                    "Opportunity new → 报价: 海风一期", "Opportunity changed (Account): 海风一期",
+                    "Opportunity new → quote: 海风一期", "Opportunity changed (Account): 海风一期",
                     "Opportunity won: 海风一期, 100.00 USD", "Lifecycle: Potential → Signed (order number 1)",
                     "Order went to another customer: SO-1",
                 ])
@@ -130,6 +130,87 @@ private struct Story: Sendable {
             #expect(
                 others[0].at.date(in: .gmt) == CalendarDate("2020-05-01")
                     && others[0].english == "Order: SO-1, 0.00 USD")
+        }
+    }
+
+    /// Both what a release of one language told, and what today's tells.
+    @Test func `steps read by their names in each language`() throws {
+        func told(_ type: String, _ snapshot: JSON, previous: JSONObject = [:], details: JSONObject) throws -> [String]
+        {
+            let definition = try #require(EventCatalogue[type: type])
+            let event = ToldEvent(
+                id: UUIDv7.make(), type: type, aggregate: definition.aggregate, subject: UUIDv7.make(), sequence: 2,
+                time: Timestamp(milliseconds: 0), actor: nil,
+                data: definition.data(of: snapshot, previous: previous, details: details))
+            let summary = try #require(TimelineSummary(event))
+            return [summary.english, summary.chinese]
+        }
+        let (new, contacted): (JSON, JSON) = ("new", "contacted")
+        #expect(
+            try told("lead.status-changed", ["company": "海风"], details: ["fromStatus": new, "toStatus": contacted])
+                == ["Lead New → Contacted: 海风", "线索状态 新建 → 已联系：海风"])
+        // Of a later release.
+        #expect(
+            try told("lead.status-changed", ["company": "海风"], details: ["fromStatus": new, "toStatus": "parked"])
+                == ["Lead New → parked: 海风", "线索状态 新建 → parked：海风"])
+        let stages: JSONObject = ["fromStage": "needs", "toStage": "offer"]
+        #expect(
+            try told(
+                "opportunity.stage-moved", ["name": "A", "stageName": "报价"],
+                previous: ["stage": "needs", "stageName": "需求"], details: stages)
+                == ["Opportunity needs → offer: A", "商机阶段 需求 → 报价：A"])
+        let refusal: JSON = ["code": "duplicate", "en": "It is there.", "zh": "已存在。", "errors": []]
+        #expect(
+            try told(
+                "lead.conversion-failed", ["company": "海风"], details: ["reason": "It is there.", "refusal": refusal])
+                == ["Conversion refused: 海风 (It is there.)", "转化失败：海风（已存在。）"])
+        #expect(
+            try told("lead.conversion-failed", ["company": "海风"], details: ["reason": "No."])
+                == ["Conversion refused: 海风 (No.)", "转化失败：海风（No.）"])
+    }
+
+    @Test func `who hands over to whom is said by name, the same after a rebuild`() async throws {
+        try await CustomersFixture.with { fixture in
+            let (li, wang, stranger) = (try await fixture.hire("Li"), UUIDv7.make(), UUIDv7.make())
+            let account = UUIDv7.make()
+            func handover(_ sequence: Int64, from: UUID?, to: UUID?) throws -> CloudEvent {
+                var snapshot = AccountSnapshot()
+                (snapshot.id, snapshot.version, snapshot.name, snapshot.ownerId) = (account, sequence, "海风", to)
+                var details = OwnerChanged()
+                details.fromOwnerId = from
+                return CloudEvent(
+                    id: UUID(high: UInt64(sequence) << 16 | 0x7000, low: 0x8000_0000_0000_0000), source: "/customers",
+                    type: "account.assigned", aggregateType: "account", aggregateID: account.lowercased,
+                    time: Timestamp(milliseconds: sequence), tenant: fixture.tenant.id, sequence: sequence,
+                    data: AccountEvents.assigned.data(of: snapshot, details: details))
+            }
+            let events = [
+                try handover(2, from: li, to: wang), try handover(3, from: wang, to: nil),
+                try handover(4, from: nil, to: li), try handover(5, from: stranger, to: stranger),
+                try handover(6, from: stranger, to: li), try handover(7, from: stranger, to: nil),
+            ]
+            try await apply(events, fixture)
+            let first = try await fingerprint(fixture)
+            // The directory hears of him later than the timeline.
+            _ = try await fixture.hire("Wang", id: wang)
+            let entries = try await TimelineStore.naming(
+                try await page(account, fixture), fixture.environment.directory, fixture.tenant.id)
+            #expect(
+                entries.map(\.english) == [
+                    "Customer has another owner: 海风 (from Li to Wang)", "Customer has another owner: 海风 (from Wang)",
+                    "Customer has another owner: 海风 (to Li)", "Customer given to another team: 海风",
+                    "Customer has another owner: 海风 (to Li)", "Customer has another owner: 海风",
+                ])
+            #expect(
+                entries.map(\.chinese) == [
+                    "客户更换负责人：海风（Li → Wang）", "客户更换负责人：海风（原负责人：Wang）", "客户更换负责人：海风（现负责人：Li）", "客户更换团队：海风",
+                    "客户更换负责人：海风（现负责人：Li）", "客户更换负责人：海风",
+                ])
+            #expect(entries[0].details["fromOwnerId"] == li.json && entries[0].details["ownerId"] == wang.json)
+            try await fixture.environment.writer.commit(
+                fixture.tenant.id, ["delete from \(fixture.tenant.schema).timeline"])
+            try await apply(events, fixture)
+            #expect(try await fingerprint(fixture) == first)
         }
     }
 

@@ -68,6 +68,33 @@ struct TimelineEntry: Sendable, Hashable {
     var details: JSONObject
 }
 
+/// From whom to whom something went. The names are put into the sentence when it is read: the copy of the directory is no
+/// part of what a timeline is made from, and a rebuild on another day would find other names, or none yet.
+struct Handover: Sendable, Hashable {
+    let from: UUID?
+    let to: UUID?
+
+    /// nil for what is no handing over, or to another team of the same owner.
+    init?(_ entry: TimelineEntry) {
+        guard entry.type.hasSuffix(".assigned"), entry.part == 0 else { return nil }
+        func person(_ member: String) -> UUID? { entry.details[member]?.string.flatMap { UUID($0) } }
+        (from, to) = (person("fromOwnerId"), person("ownerId"))
+        if from == to { return nil }
+    }
+
+    var people: [UUID] { [from, to].compactMap(\.self) }
+
+    /// What follows the sentence; nothing when nobody is known by name.
+    func text(_ name: (UUID) -> String?) -> (en: String, zh: String) {
+        switch (from.flatMap(name), to.flatMap(name)) {
+        case (let from?, let to?): (" (from \(from) to \(to))", "（\(from) → \(to)）")
+        case (nil, let to?): (" (to \(to))", "（现负责人：\(to)）")
+        case (let from?, nil): (" (from \(from))", "（原负责人：\(from)）")
+        case (nil, nil): ("", "")
+        }
+    }
+}
+
 /// A subject came to a customer: everything that happened to it before belongs to him, too.
 struct TimelineLink: Sendable, Hashable {
     let subject: UUID

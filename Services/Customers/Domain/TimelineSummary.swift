@@ -54,7 +54,7 @@ struct TimelineSummary: Sendable, Hashable {
                 "Lifecycle: \(before.en) → \(after.en)" + (reason.map { " (\($0.en))" } ?? ""),
                 "生命周期：\(before.zh) → \(after.zh)" + (reason.map { "（\($0.zh)）" } ?? "")
             )
-        case "assigned": return ("Customer has another owner: \(facts.name)", "客户更换负责人：\(facts.name)")
+        case "assigned": return facts.handover(("Customer", "客户"))
         default: return usual(facts, ("Customer", "客户"))
         }
     }
@@ -69,12 +69,12 @@ struct TimelineSummary: Sendable, Hashable {
         case "conversion-failed":
             return ("Conversion refused: \(facts.name)\(facts.because.en)", "转化失败：\(facts.name)\(facts.because.zh)")
         case "status-changed":
-            let (before, after) = (facts.detail("fromStatus"), facts.detail("toStatus"))
+            let (before, after) = (facts.status("fromStatus"), facts.status("toStatus"))
             return (
-                "Lead \(before) → \(after): \(facts.name)\(facts.because.en)",
-                "线索状态 \(before) → \(after)：\(facts.name)\(facts.because.zh)"
+                "Lead \(before.en) → \(after.en): \(facts.name)\(facts.because.en)",
+                "线索状态 \(before.zh) → \(after.zh)：\(facts.name)\(facts.because.zh)"
             )
-        case "assigned": return ("Lead has another owner: \(facts.name)", "线索更换负责人：\(facts.name)")
+        case "assigned": return facts.handover(("Lead", "线索"))
         case "graded":
             let grade = facts.text("grade") ?? "–"
             return ("Lead graded \(grade): \(facts.name)", "线索评级 \(grade)：\(facts.name)")
@@ -89,8 +89,10 @@ struct TimelineSummary: Sendable, Hashable {
         switch facts.act {
         case "created": return ("Opportunity opened: \(name)\(amount)", "新建商机：\(name)\(chineseAmount)")
         case "stage-moved":
-            let (before, after) = (facts.detail("fromStage"), facts.text("stageName") ?? facts.detail("toStage"))
-            return ("Opportunity \(before) → \(after): \(name)", "商机阶段 \(before) → \(after)：\(name)")
+            let (before, after) = facts.stages
+            return (
+                "Opportunity \(before.en) → \(after.en): \(name)", "商机阶段 \(before.zh) → \(after.zh)：\(name)"
+            )
         case "won": return ("Opportunity won: \(name)\(amount)", "赢单：\(name)\(chineseAmount)")
         case "lost":
             let to = facts.data["competitor"]?.string.map { (en: " to \($0)", zh: "，竞争对手 \($0)") } ?? (en: "", zh: "")
@@ -99,7 +101,7 @@ struct TimelineSummary: Sendable, Hashable {
             )
         case "reopened":
             return ("Opportunity reopened: \(name)\(facts.because.en)", "商机重新打开：\(name)\(facts.because.zh)")
-        case "assigned": return ("Opportunity has another owner: \(name)", "商机更换负责人：\(name)")
+        case "assigned": return facts.handover(("Opportunity", "商机"))
         case "activity-added": return facts.activity(("with the opportunity", "商机"))
         default: return usual(facts, ("Opportunity", "商机"))
         }
@@ -170,6 +172,9 @@ private struct Facts {
     }
 
     var because: (en: String, zh: String) {
+        if let en = data["refusal"]?["en"]?.string, let zh = data["refusal"]?["zh"]?.string {
+            return (" (\(en.prefix(200)))", "（\(zh.prefix(200))）")
+        }
         guard let reason = data["reason"]?.string else { return ("", "") }
         return (" (\(reason.prefix(200)))", "（\(reason.prefix(200))）")
     }
@@ -177,6 +182,33 @@ private struct Facts {
     func state(_ member: String) -> (zh: String, en: String) {
         let text = detail(member)
         return LifecycleState(rawValue: text)?.labels ?? (zh: text, en: text)
+    }
+
+    func status(_ member: String) -> (zh: String, en: String) {
+        let text = detail(member)
+        return LeadStatus(rawValue: text)?.labels ?? (zh: text, en: text)
+    }
+
+    /// Where it was and where it is, by the names that the stages had then. What a change leaves as it was is not among
+    /// the old values. Releases that told no names in both languages told the Chinese one: English has the key then.
+    var stages: (before: (en: String, zh: String), after: (en: String, zh: String)) {
+        let (names, name) = (snapshot["stageNames"], snapshot["stageName"])
+        return (
+            Self.stage(detail("fromStage"), previous["stageNames"] ?? names, previous["stageName"] ?? name),
+            Self.stage(detail("toStage"), names, name)
+        )
+    }
+
+    private static func stage(_ key: String, _ names: JSON?, _ chinese: JSON?) -> (en: String, zh: String) {
+        (names?["en"]?.string ?? key, names?["zh"]?.string ?? chinese?.string ?? key)
+    }
+
+    /// To whom is said when it is read: see ``Handover``.
+    func handover(_ noun: (en: String, zh: String)) -> (en: String, zh: String) {
+        guard snapshot["ownerId"] != data["fromOwnerId"] else {
+            return ("\(noun.en) given to another team: \(name)", "\(noun.zh)更换团队：\(name)")
+        }
+        return ("\(noun.en) has another owner: \(name)", "\(noun.zh)更换负责人：\(name)")
     }
 
     /// Of a step of the lifecycle.
@@ -190,9 +222,9 @@ private struct Facts {
     func activity(_ with: (en: String, zh: String)) -> (en: String, zh: String) {
         let kind = detail("kind")
         let said = [data["text"]?.string, data["outcome"]?.string].compactMap(\.self).first.map { $0.prefix(200) }
-        let zh = ["call": "电话", "visit": "拜访", "message": "消息", "note": "备注"][kind] ?? kind
+        let (zh, en) = Activity.Kind(rawValue: kind)?.labels ?? (zh: kind, en: kind)
         return (
-            "\(kind.prefix(1).uppercased())\(kind.dropFirst()) \(with.en) \(name)" + (said.map { ": \($0)" } ?? ""),
+            "\(en) \(with.en) \(name)" + (said.map { ": \($0)" } ?? ""),
             "\(with.zh)\(zh) \(name)" + (said.map { "：\($0)" } ?? "")
         )
     }
@@ -200,7 +232,7 @@ private struct Facts {
     /// What other events tell or nobody would miss.
     private static let quiet: Set<String> = [
         "orderCount", "orderValue", "firstOrderDate", "lastOrderDate", "lifecycle", "lifecycleSince", "version",
-        "createdAt", "updatedAt", "winRate", "stageEnteredAt", "points",
+        "createdAt", "updatedAt", "winRate", "stageEnteredAt", "stageNames", "points",
     ]
 
     /// The labels of the fields that changed; nil when none is worth telling.
@@ -214,7 +246,7 @@ private struct Facts {
     }
 
     private static let shown: [String: [String]] = [
-        "lead": ["source", "status", "grade", "opportunityId", "contactId"],
+        "lead": ["source", "status", "grade", "opportunityId", "contactId", "ownerId"],
         "opportunity": ["code", "stage", "status", "amount", "closeDate", "ownerId"],
         "order": ["externalSystem", "externalId", "orderedOn", "amount", "status", "opportunityId"],
         "contact": ["name", "title"], "account": ["code", "lifecycle", "ownerId"],

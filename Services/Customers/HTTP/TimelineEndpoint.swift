@@ -97,7 +97,7 @@ struct TimelineEndpoint: Sendable {
             TimelineStore.select(
                 account: account, query, oldestFirst: oldestFirst, after: position, in: tenant.schema))
         let entries = try rows.map { try TimelineStore.entry($0) }
-        let shown = entries.prefix(query.limit)
+        let shown = try await TimelineStore.naming(entries.prefix(query.limit), environment.directory, tenant.id)
         let next = entries.count > query.limit ? shown.last.map { TimelineStore.Position($0).description } : nil
         return [
             "items": .array(shown.map(\.json)),

@@ -94,6 +94,21 @@ enum TimelineStore {
             """
     }
 
+    /// The entries with the names of the people in them.
+    static func naming(
+        _ entries: some Collection<TimelineEntry>, _ directory: Directory?, _ tenant: TenantID
+    ) async throws -> [TimelineEntry] {
+        let handovers = entries.map { Handover($0) }
+        let people = try await directory?.people(handovers.flatMap { $0?.people ?? [] }, tenant: tenant, asked: nil)
+        return zip(entries, handovers).map { entry, handover in
+            guard let text = handover?.text({ people?[$0]?.name }) else { return entry }
+            var entry = entry
+            entry.english += text.en
+            entry.chinese += text.zh
+            return entry
+        }
+    }
+
     static func entry(_ row: Row) throws -> TimelineEntry {
         let kind: String = try row.get(5)
         return TimelineEntry(
