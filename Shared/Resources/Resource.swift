@@ -56,6 +56,8 @@ public struct Resource<Record: Aggregate>: Sendable {
     public let expansions: [String: @Sendable (TenantID, [Record]) async throws -> [JSON]]
     /// Names of the fields that name a person.
     let personFields: [String]
+    /// Names of the fields that name a team or a business line, where the service knows those.
+    let placeFields: [(name: String, part: DirectoryCopy.Part)]
 
     public init(
         _ collection: String, table: String? = nil, environment: ResourceEnvironment,
@@ -75,6 +77,12 @@ public struct Resource<Record: Aggregate>: Sendable {
         self.searchColumn = searchColumn
         self.expansions = expansions.merging(Self.owners(ownership, environment.directory)) { own, _ in own }
         personFields = Record.catalogue.schema.fields.filter { $0.type == .reference(to: "user") }.map(\.name)
+        placeFields = Record.catalogue.schema.fields.compactMap { field in
+            guard case .reference(let target) = field.type, let part = DirectoryCopy.Part(rawValue: target),
+                part != .people, environment.directory?.kept.contains(part) == true
+            else { return nil }
+            return (field.name, part)
+        }
     }
 
     /// `expand=owner`: who owns each, by name and login; null where nobody does.

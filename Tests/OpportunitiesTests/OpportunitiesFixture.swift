@@ -21,7 +21,10 @@ struct OpportunitiesFixture: Sendable {
     let opportunities: Opportunities
     private let router: Router
 
-    static func with(_ body: @escaping @Sendable (OpportunitiesFixture) async throws -> Void) async throws {
+    /// - Parameter release: the tenant has so many of the service's migrations; nil = all.
+    static func with(
+        release: Int? = nil, _ body: @escaping @Sendable (OpportunitiesFixture) async throws -> Void
+    ) async throws {
         let server = try await TestPostgres.shared()
         let name = server.freshName()
         let group = EventLoopGroup(count: 1, name: "opportunities")
@@ -33,7 +36,11 @@ struct OpportunitiesFixture: Sendable {
                 group: group, configuration: server.superuser.with(database: name, login: "none")))
         let outcome: Result<Void, any Error>
         do {
-            let tenant = try await TenantProvisioner(database, sets: sets).provision(
+            let old = try sets.map { set in
+                guard let release, set.name == OpportunitiesService.name else { return set }
+                return try MigrationSet(name: set.name, shared: set.shared, tenant: Array(set.tenant.prefix(release)))
+            }
+            let tenant = try await TenantProvisioner(database, sets: old).provision(
                 TenantDescription(slug: "hardware", name: "Hardware", timeZone: "UTC", currency: "USD"))
             let fixture = try OpportunitiesFixture(tenant, database)
             try await fixture.opportunities.pipelines.seed(tenant)
@@ -52,7 +59,8 @@ struct OpportunitiesFixture: Sendable {
         self.tenant = tenant
         environment = ResourceEnvironment(
             writer: Writer(database: database, committed: {}), cursors: Cursors(secret: "test"),
-            source: "/opportunities", directory: Directory(database, patience: .zero))
+            source: "/opportunities",
+            directory: Directory(database, keeping: Set(DirectoryCopy.Part.allCases), patience: .zero))
         let pipelines = Pipelines(environment: environment)
         let products = Products(environment: environment)
         opportunities = Opportunities(environment: environment, pipelines: pipelines, products: products)
@@ -129,6 +137,20 @@ struct OpportunitiesFixture: Sendable {
         (team.id, team.name, team.parentId) = (UUIDv7.make(), name, parent)
         try await environment.database.tell(.teams, team.id, team.json, of: tenant)
         return team.id
+    }
+
+    func disband(_ id: UUID, _ name: String) async throws {
+        var team = TeamSnapshot()
+        (team.id, team.name, team.deletedAt) = (id, name, .now())
+        try await environment.database.tell(.teams, id, team.json, of: tenant)
+    }
+
+    /// The data of an object's last event.
+    func told(_ id: String) async throws -> JSON {
+        try await environment.database.database.query(
+            "select data::jsonb from shared.outbox where aggregate_id = \(id) order by id desc limit 1",
+            role: environment.database.outboxRole
+        ).single().get(0)
     }
 
     func events(_ id: String) async throws -> [(type: String, sequence: Int64)] {

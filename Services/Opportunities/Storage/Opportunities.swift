@@ -31,6 +31,7 @@ struct Opportunities: Sendable {
                         try References.check(
                             modification.new.amount, try await environment.database.directory.active(context.tenant))
                     }
+                    try await check(modification, context.tenant)
                     return try await kept(modification, context)
                 },
                 deleting: { modification, context in try await withoutContracts(modification, context) },
@@ -61,12 +62,14 @@ struct Opportunities: Sendable {
                 "\(table.select(schema)) where external_id = any(\(drafts.compactMap(\.record.externalID)))",
             ])
         var known = try results[1].map { try table.record($0) }
+        let offered = try await products.known(drafts.flatMap(\.record.productLines).ids, tenant: tenant)
         let sold = try await products.find(matching: names.map(Product.matchKey), tenant: tenant)
         let active = try await pipelines.active(tenant)
         let home = try await environment.database.directory.active(tenant)
         return zip(drafts, results[0]).map { draft, row in
             if let existing = known.first(knownAs: draft.record) { return .unchanged(existing) }
             do {
+                try References.check(draft.record.productLines, among: offered)
                 let placed = try place(draft, number: try row.get(0), products: sold, pipelines: active, home)
                 // It may be told once more in this batch.
                 if placed.externalKey != nil { known.append(placed) }
@@ -113,6 +116,14 @@ struct Opportunities: Sendable {
         opportunity.stageEnteredAt = draft.context.occurredAt
         opportunity.openedAt = draft.context.occurredAt
         return opportunity
+    }
+
+    /// What a change names anew must be there; what was sold before may have gone from the catalogue.
+    private func check(_ modification: Modification<Opportunity>, _ tenant: TenantID) async throws {
+        let (old, new) = (modification.old.productLines, modification.new.productLines)
+        guard new != old else { return }
+        let offered = try await products.known(new.ids, tenant: tenant)
+        try References.check(new, among: offered.union(old.ids))
     }
 
     // MARK: - Owners
@@ -194,6 +205,11 @@ extension Opportunity {
     }
 }
 
+extension [ProductLine] {
+    /// Of the products in them.
+    fileprivate var ids: [UUID] { compactMap(\.productID) }
+}
+
 /// Checks of what a request refers to.
 enum References {
     static func unknown(_ path: String, _ value: String) -> Problem {
@@ -203,6 +219,19 @@ enum References {
                 .init(en: "There is none of this name or id: \(value.prefix(80)).", zh: "没有该名称或编号：\(value.prefix(80))。")
             )
         ])
+    }
+
+    /// Lines whose product is none of those that are there.
+    static func check(_ lines: [ProductLine], among known: Set<UUID>) throws(Problem) {
+        let errors = lines.enumerated().compactMap { index, line -> FieldError? in
+            guard let id = line.productID, !known.contains(id) else { return nil }
+            return FieldError(
+                "/productLines/\(index)/productId", code: "unknownReference",
+                .init(
+                    en: "There is no such product: \(id.lowercased). Name one of GET /v1/products, or leave this out.",
+                    zh: "没有该产品：\(id.lowercased)。请填写 GET /v1/products 中的产品，或去掉此项。"))
+        }
+        guard errors.isEmpty else { throw .validation(errors) }
     }
 
     /// Reports add up in the tenant's currency, and there are no rates to convert by.

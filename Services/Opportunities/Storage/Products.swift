@@ -70,6 +70,15 @@ struct Products: Sendable {
         return try await find("match_keys && \(keys) and deleted_at is null", tenant)
     }
 
+    /// Those of some products that are there, deleted ones apart.
+    func known(_ ids: some Collection<UUID>, tenant: TenantID) async throws -> Set<UUID> {
+        guard !ids.isEmpty else { return [] }
+        let rows = try await environment.database.query(
+            tenant,
+            "select id from \(schema: tenant).products where id = any(\(Array(Set(ids)))) and deleted_at is null")
+        return Set(try rows.map { try $0.get(0) })
+    }
+
     private func find(_ condition: SQL, _ tenant: TenantID) async throws -> [Product] {
         let table = resource.table
         let rows = try await environment.database.query(

@@ -95,7 +95,7 @@ public struct Backbone: Sendable {
         environment = ResourceEnvironment(
             writer: Writer(database: database) { for relay in relays { relay.nudge() } },
             cursors: Cursors(secret: settings.secret.value),
-            source: "/\(settings.name)", directory: kept.contains(.people) ? Directory(database) : nil,
+            source: "/\(settings.name)", directory: kept.contains(.people) ? Directory(database, keeping: kept) : nil,
             importPace: ImportPace(relays: relays, admission: admission))
         identity = context.identity(alsoFrom: callers)
         observe()

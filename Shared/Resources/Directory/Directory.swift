@@ -8,11 +8,17 @@ import Values
 /// Who is who, from the service's copy of the directory.
 public struct Directory: Sendable {
     public let database: TenantDatabase
+    /// What the copy has.
+    let kept: Set<DirectoryCopy.Part>
     private let patience: Duration
 
-    /// - Parameter patience: so long after a request somebody whom the copy does not know is waited for.
-    public init(_ database: TenantDatabase, patience: Duration = .seconds(2)) {
-        (self.database, self.patience) = (database, patience)
+    /// - Parameters:
+    ///   - kept: what the service keeps of the directory; people always.
+    ///   - patience: so long after a request somebody whom the copy does not know is waited for.
+    public init(
+        _ database: TenantDatabase, keeping kept: Set<DirectoryCopy.Part> = [.people], patience: Duration = .seconds(2)
+    ) {
+        (self.database, self.kept, self.patience) = (database, kept, patience)
     }
 
     public struct Person: Sendable, Hashable {
@@ -50,15 +56,40 @@ public struct Directory: Sendable {
     ) async throws -> People {
         let (ids, logins) = (Set(ids), Set(logins.map { $0.lowercased() }))
         guard !ids.isEmpty || !logins.isEmpty else { return People() }
+        return try await awaiting(asked) {
+            let people = try await find(ids, logins, tenant)
+            return (
+                people, ids.allSatisfy { people[$0] != nil } && logins.allSatisfy { people[$0] != nil }
+            )
+        }
+    }
+
+    /// What `find` finds once it is whole, or the copy has had its time to hear of the rest.
+    private func awaiting<Found>(
+        _ asked: Timestamp?, find: () async throws -> (found: Found, isWhole: Bool)
+    ) async throws -> Found {
         var pause = Duration.milliseconds(10)
         while true {
-            let people = try await find(ids, logins, tenant)
-            let isWhole = ids.allSatisfy { people[$0] != nil } && logins.allSatisfy { people[$0] != nil }
-            guard !isWhole, let asked else { return people }
+            let (found, isWhole) = try await find()
+            guard !isWhole, let asked else { return found }
             let remaining = min(patience, (asked + patience) - .now())
-            guard remaining > .zero else { return people }
+            guard remaining > .zero else { return found }
             try await Task.sleep(for: min(pause, remaining))
             pause = min(pause * 2, .milliseconds(250))
+        }
+    }
+
+    /// Those of some teams or business lines that are there, deleted ones apart. The copy is given time as for people.
+    func places(
+        _ ids: some Collection<UUID>, _ part: DirectoryCopy.Part, tenant: TenantID, asked: Timestamp?
+    ) async throws -> Set<UUID> {
+        let ids = Set(ids)
+        guard !ids.isEmpty else { return [] }
+        return try await awaiting(asked) {
+            let rows = try await database.look(
+                tenant, "select id, active from \(schema: tenant).\(ident: part.table) where id = any(\(Array(ids)))")
+            let active = try rows.filter { try $0.get(1) }.map { try $0.get(0, as: UUID.self) }
+            return (Set(active), rows.count == ids.count)
         }
     }
 
@@ -107,6 +138,19 @@ public struct Directory: Sendable {
                         zh: "没有该用户：\(name.prefix(80))。请填写 GET /v1/users 中的用户，或去掉此项。"))
             ])
         }
+    }
+
+    /// 422 for a team or business line that is not there.
+    static func refusal(_ part: DirectoryCopy.Part, _ id: UUID, at path: String) -> Problem {
+        let (noun, zh, list) =
+            part == .teams ? ("team", "团队", "/v1/teams") : ("business line", "业务线", "/v1/business-lines")
+        return .validation([
+            FieldError(
+                path, code: "unknownReference",
+                .init(
+                    en: "There is no such \(noun): \(id.lowercased). Name one of GET \(list), or leave this out.",
+                    zh: "没有该\(zh)：\(id.lowercased)。请填写 GET \(list) 中的\(zh)，或去掉此项。"))
+        ])
     }
 
     /// A person whom somebody names in a request.

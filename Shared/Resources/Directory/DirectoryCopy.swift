@@ -16,6 +16,14 @@ public struct DirectoryCopy: EventHandler {
         case people = "user"
         case teams = "team"
         case businessLines = "businessLine"
+
+        var table: String {
+            switch self {
+            case .people: "users"
+            case .teams: "teams"
+            case .businessLines: "business_lines"
+            }
+        }
     }
 
     public let types: Set<String>

@@ -7,8 +7,8 @@ import Postgres
 import Tenancy
 import Values
 
-/// The people in records: who is named must be there, and an owner brings his team, so that who manages it sees what its
-/// people own.
+/// The people in records, and the teams and business lines: who is named must be there, and an owner brings his team, so
+/// that who manages it sees what its people own.
 extension Resource {
     /// The input by which a creation may name its owner.
     private static var ownerLogin: String { "ownerLogin" }
@@ -20,11 +20,18 @@ extension Resource {
         guard let context = drafts.first?.context, let directory = environment.directory else {
             return try await answers(to: drafts)
         }
+        let asked = context.principal.kind == .service ? nil : context.askedAt
         let people = try await directory.people(
             Set(drafts.flatMap { named(in: $0).map(\.id) + [caller($0)].compactMap(\.self) }),
             logins: Set(drafts.compactMap { $0.inputs.value(Self.ownerLogin, as: String.self) }),
-            tenant: context.tenant, asked: context.principal.kind == .service ? nil : context.askedAt)
-        var placed = drafts.map { draft in Result { () throws(Problem) in try place(draft, people) } }
+            tenant: context.tenant, asked: asked)
+        let places = try await places(drafts, directory, context.tenant, asked: asked)
+        var placed = drafts.map { draft in
+            Result { () throws(Problem) in
+                try check(draft, places)
+                return try place(draft, people)
+            }
+        }
         try await readmit(&placed, drafts, people)
         var decided = try await answers(to: placed.compactMap { try? $0.get() })[...]
         return placed.map { draft in
@@ -79,6 +86,36 @@ extension Resource {
         }
     }
 
+    /// The teams and business lines whom a draft names.
+    private func placesNamed(in draft: Draft<Record>) -> [(field: String, part: DirectoryCopy.Part, id: UUID)] {
+        placeFields.compactMap { field, part in
+            guard draft.given.contains(field), case .uuid(let id)? = entity.value(of: field, in: draft.record) else {
+                return nil
+            }
+            return (field, part, id)
+        }
+    }
+
+    /// Those that drafts name and that are there.
+    private func places(
+        _ drafts: [Draft<Record>], _ directory: Directory, _ tenant: TenantID, asked: Timestamp?
+    ) async throws -> Set<UUID> {
+        var known: Set<UUID> = []
+        for part in Set(placeFields.map(\.part)) {
+            let ids = drafts.flatMap { placesNamed(in: $0) }.filter { $0.part == part }.map(\.id)
+            known.formUnion(try await directory.places(ids, part, tenant: tenant, asked: asked))
+        }
+        return known
+    }
+
+    private func check(_ draft: Draft<Record>, _ places: Set<UUID>) throws(Problem) {
+        // As of people: a step of a conversion goes on with what its lead has.
+        guard draft.context.principal.kind != .service else { return }
+        for (field, part, id) in placesNamed(in: draft) where !places.contains(id) {
+            throw Directory.refusal(part, id, at: "/\(field)")
+        }
+    }
+
     /// The person to whom a draft belongs if it names no owner.
     private func caller(_ draft: Draft<Record>) -> UUID? {
         ownership?.takesCaller == true ? draft.context.userID : nil
@@ -128,7 +165,9 @@ extension Resource {
             guard let same = known.first(where: { Self.externalKey(of: $0) == key }) else { continue }
             let told = Result { () throws(Problem) in try place(drafts[index], people, checking: false) }
             guard let record = try? told.get().record,
-                personFields.allSatisfy({ entity.value(of: $0, in: same) == entity.value(of: $0, in: record) })
+                (personFields + placeFields.map(\.name)).allSatisfy({
+                    entity.value(of: $0, in: same) == entity.value(of: $0, in: record)
+                })
             else { continue }
             placed[index] = told
         }
@@ -160,6 +199,13 @@ extension Resource {
         let (old, new) = (modification.old, modification.new)
         var result = modification
         if let directory = environment.directory {
+            for (field, part) in placeFields {
+                guard case .uuid(let id)? = entity.value(of: field, in: new),
+                    entity.value(of: field, in: old) != .uuid(id)
+                else { continue }
+                let found = try await directory.places([id], part, tenant: context.tenant, asked: context.askedAt)
+                guard found.contains(id) else { throw Directory.refusal(part, id, at: "/\(field)") }
+            }
             for field in personFields {
                 guard case .uuid(let id)? = entity.value(of: field, in: new),
                     entity.value(of: field, in: old) != .uuid(id)
