@@ -25,33 +25,32 @@ func shim(_ name: String, links libraries: [String]) -> Target {
 }
 
 /// A module of technique in `Shared/` and its tests in `Tests/`.
+///
+/// Each target names just what its files import: `Tests/layers.py`, a part of `make test`, compares.
+///
+/// - Parameter tests: what its tests import beside it; nil where it has none.
 func shared(
-    _ name: String, _ dependencies: [Target.Dependency] = [], tests: Bool = true,
-    testDependencies: [Target.Dependency] = [], resources: [Resource] = []
+    _ name: String, _ dependencies: [Target.Dependency] = [], tests: [Target.Dependency]? = [],
+    resources: [Resource] = []
 ) -> [Target] {
     let library = Target.target(
         name: name, dependencies: dependencies, path: "Shared/\(name)", resources: resources,
         swiftSettings: strict)
-    guard tests else { return [library] }
+    guard let tests else { return [library] }
     return [
         library,
         .testTarget(
-            name: "\(name)Tests",
-            dependencies: [.init(stringLiteral: name)] + dependencies + testDependencies,
-            path: "Tests/\(name)Tests", swiftSettings: strict),
+            name: "\(name)Tests", dependencies: [.init(stringLiteral: name)] + tests, path: "Tests/\(name)Tests",
+            swiftSettings: strict),
     ]
 }
 
 /// A service: its library, its executable of a few lines, and its tests.
 func service(
-    _ name: String, executable: String, _ extra: [Target.Dependency] = [], resources: [Resource] = []
+    _ name: String, executable: String, _ dependencies: [Target.Dependency], tests: [Target.Dependency],
+    resources: [Resource] = []
 ) -> [Target] {
-    let dependencies: [Target.Dependency] =
-        [
-            "Values", "JSON", "Runtime", "HTTP", "Postgres", "EventLog", "Contracts", "Entities", "Tenancy",
-            "ServiceKit", "Resources", "Security", "Text", "CSV",
-        ] + extra
-    return [
+    [
         .target(
             name: name, dependencies: dependencies, path: "Services/\(name)", exclude: ["Main", "README.md"],
             resources: [.copy("Storage/Migrations")] + resources, swiftSettings: strict),
@@ -59,8 +58,8 @@ func service(
             name: executable, dependencies: [.init(stringLiteral: name), "ServiceKit"],
             path: "Services/\(name)/Main", swiftSettings: strict),
         .testTarget(
-            name: "\(name)Tests", dependencies: [.init(stringLiteral: name), "TestKit"] + dependencies,
-            path: "Tests/\(name)Tests", swiftSettings: strict),
+            name: "\(name)Tests", dependencies: [.init(stringLiteral: name)] + tests, path: "Tests/\(name)Tests",
+            swiftSettings: strict),
     ]
 }
 
@@ -83,51 +82,98 @@ let cLibraries: [Target] = [
 
 let technique: [[Target]] = [
     shared("Values"),
-    shared("JSON", ["CJansson", "Values"]),
+    shared("JSON", ["CJansson", "Values"], tests: ["Values"]),
     shared("Text", ["CICU", "COpenCC"]),
     shared("CSV", ["CCSV"]),
     shared("Runtime", ["CLibUV"]),
-    shared("Security", ["COpenSSL", "CCJose", "JSON", "Values"]),
-    shared("HTTP", ["Runtime", "JSON", "Values", "CLibUV", "CCurl", "COpenSSL"]),
-    shared("Postgres", ["Runtime", "CPostgres", "JSON", "Values"], testDependencies: ["TestKit"]),
-    shared("Kafka", ["Runtime", "CRDKafka", "Values"], testDependencies: ["TestKit"]),
-    shared("Tenancy", ["Runtime", "Postgres", "JSON", "Values"], testDependencies: ["TestKit"]),
-    shared("Entities", ["JSON", "Values", "Text"]),
-    shared("Contracts", ["Entities", "JSON", "Values"], resources: [.copy("Released")]),
+    shared("Security", ["COpenSSL", "CCJose", "Values", "JSON"], tests: ["JSON"]),
+    shared("HTTP", ["CLibUV", "CCurl", "Values", "JSON", "Runtime"], tests: ["Values", "JSON", "Runtime"]),
+    shared("Postgres", ["CPostgres", "Values", "JSON", "Runtime"], tests: ["Values", "JSON", "Runtime", "TestKit"]),
+    shared("Kafka", ["CRDKafka", "Values", "Runtime"], tests: ["CRDKafka", "Values", "Runtime", "TestKit"]),
     shared(
-        "EventLog", ["Runtime", "Postgres", "Kafka", "Tenancy", "JSON", "Values"],
-        testDependencies: ["TestKit", "CRDKafka"], resources: [.copy("Migrations"), .copy("LogMigrations")]),
+        "Tenancy", ["Values", "JSON", "Runtime", "Postgres"],
+        tests: ["Values", "JSON", "Runtime", "Postgres", "TestKit"]),
+    shared("Entities", ["Values", "JSON", "Text"], tests: ["Values", "JSON"]),
     shared(
-        "ServiceKit",
-        ["Runtime", "HTTP", "Postgres", "EventLog", "Tenancy", "Security", "Contracts", "JSON", "Values"],
-        testDependencies: ["TestKit"]),
+        "Contracts", ["Values", "JSON", "Entities"], tests: ["Values", "JSON", "Entities"],
+        resources: [.copy("Released")]),
+    shared(
+        "EventLog", ["Values", "JSON", "Runtime", "Postgres", "Kafka", "Tenancy"],
+        tests: ["CRDKafka", "Values", "JSON", "Runtime", "Postgres", "Kafka", "Tenancy", "TestKit"],
+        resources: [.copy("Migrations"), .copy("LogMigrations")]),
+    shared(
+        "ServiceKit", ["Values", "JSON", "Runtime", "Security", "HTTP", "Postgres", "Tenancy", "Contracts"],
+        tests: ["Values", "JSON", "Runtime", "Security", "HTTP", "Contracts"]),
     shared(
         "Resources",
         [
-            "Runtime", "HTTP", "Postgres", "EventLog", "Tenancy", "ServiceKit", "Entities", "Contracts", "JSON",
-            "Values", "Text", "CSV", "Security", "Kafka",
-        ], testDependencies: ["TestKit"], resources: [.copy("Migrations")]),
+            "Values", "JSON", "Text", "CSV", "Runtime", "Security", "HTTP", "Postgres", "Kafka", "Tenancy", "Entities",
+            "Contracts", "EventLog", "ServiceKit",
+        ], tests: ["Values", "JSON", "Runtime", "HTTP", "Postgres", "Tenancy", "EventLog", "ServiceKit", "TestKit"],
+        resources: [.copy("Migrations")]),
     shared(
-        "TestKit", ["Runtime", "HTTP", "Postgres", "Tenancy", "EventLog", "Contracts", "Resources", "JSON", "Values"],
-        tests: false),
+        "TestKit",
+        ["Values", "JSON", "Runtime", "Postgres", "Tenancy", "Entities", "Contracts", "EventLog", "Resources"],
+        tests: nil),
 ]
 
 // MARK: - Product
 
 let services: [[Target]] = [
-    service("Gateway", executable: "gateway", resources: [.copy("Pages")]),
-    service("Leads", executable: "leads"),
-    service("Opportunities", executable: "opportunities"),
-    service("Customers", executable: "customers"),
-    service("Analytics", executable: "analytics"),
+    service(
+        "Gateway", executable: "gateway",
+        [
+            "Values", "JSON", "Text", "Runtime", "Security", "HTTP", "Postgres", "Tenancy", "Entities", "Contracts",
+            "EventLog", "ServiceKit", "Resources",
+        ],
+        tests: [
+            "Values", "JSON", "Runtime", "Security", "HTTP", "Postgres", "Tenancy", "Contracts", "EventLog",
+            "ServiceKit", "Resources", "TestKit",
+        ], resources: [.copy("Pages")]),
+    service(
+        "Leads", executable: "leads",
+        [
+            "Values", "JSON", "Text", "Runtime", "HTTP", "Postgres", "Tenancy", "Entities", "Contracts", "EventLog",
+            "ServiceKit", "Resources",
+        ],
+        tests: [
+            "Values", "JSON", "Text", "CSV", "Runtime", "Security", "HTTP", "Postgres", "Tenancy", "Entities",
+            "Contracts", "EventLog", "ServiceKit", "Resources", "TestKit",
+        ]),
+    service(
+        "Opportunities", executable: "opportunities",
+        ["Values", "JSON", "Text", "HTTP", "Postgres", "Tenancy", "Entities", "Contracts", "ServiceKit", "Resources"],
+        tests: [
+            "Values", "JSON", "Runtime", "HTTP", "Postgres", "Tenancy", "Entities", "Contracts", "EventLog",
+            "ServiceKit", "Resources", "TestKit",
+        ]),
+    service(
+        "Customers", executable: "customers",
+        [
+            "Values", "JSON", "Text", "HTTP", "Postgres", "Tenancy", "Entities", "Contracts", "EventLog", "ServiceKit",
+            "Resources",
+        ],
+        tests: [
+            "Values", "JSON", "Runtime", "HTTP", "Postgres", "Tenancy", "Entities", "Contracts", "EventLog",
+            "ServiceKit", "Resources", "TestKit",
+        ]),
+    service(
+        "Analytics", executable: "analytics",
+        [
+            "Values", "JSON", "HTTP", "Postgres", "Tenancy", "Entities", "Contracts", "EventLog", "ServiceKit",
+            "Resources",
+        ],
+        tests: [
+            "Values", "JSON", "Runtime", "HTTP", "Postgres", "Tenancy", "Contracts", "EventLog", "Resources", "TestKit",
+        ]),
 ]
 
 let operatorTool: [Target] = [
     .target(
         name: "Operator",
         dependencies: [
-            "Runtime", "HTTP", "Postgres", "EventLog", "Tenancy", "ServiceKit", "JSON", "Values", "CSV", "Gateway",
-            "Leads", "Opportunities", "Customers", "Analytics", "Security", "Contracts", "Resources", "Kafka",
+            "Values", "JSON", "CSV", "Runtime", "Security", "HTTP", "Postgres", "Kafka", "Tenancy", "Contracts",
+            "EventLog", "ServiceKit", "Resources", "Gateway", "Leads", "Opportunities", "Customers", "Analytics",
         ], path: "Services/Operator", exclude: ["Main", "README.md"], swiftSettings: strict),
     .executableTarget(
         name: "guanxi", dependencies: ["Operator", "ServiceKit"], path: "Services/Operator/Main",
@@ -135,11 +181,9 @@ let operatorTool: [Target] = [
     .testTarget(
         name: "OperatorTests",
         dependencies: [
-            "Operator", "TestKit", "Gateway", "Leads", "Opportunities", "Customers", "Analytics", "ServiceKit",
-            "Postgres",
-            "JSON", "CSV", "HTTP", "Runtime", "Values", "Contracts", "Resources", "EventLog",
-        ],
-        path: "Tests/OperatorTests", swiftSettings: strict),
+            "Operator", "Values", "JSON", "CSV", "Runtime", "HTTP", "Postgres", "Tenancy", "Contracts", "ServiceKit",
+            "TestKit", "Gateway", "Leads", "Opportunities", "Customers", "Analytics",
+        ], path: "Tests/OperatorTests", swiftSettings: strict),
 ]
 
 let package = Package(

@@ -24,6 +24,8 @@ fi
 lint() {
     step "formatting"
     if swift format lint --strict --recursive Package.swift Services Shared Tests; then pass; else fail "swift format lint"; fi
+    step "layers"
+    if python3 Tests/layers.py; then pass; else fail "layers"; fi
 }
 
 swift_tests() {

@@ -123,31 +123,12 @@ struct MoveFence: Sendable {
     /// Waits until the relay has published all events of the tenant.
     private func publish(_ here: PostgresTransaction, _ began: ContinuousClock.Instant) async throws {
         try await here.query("set local enable_seqscan = off")
-        while try await here.query(Self.unpublished(id)).single().get(0, as: Bool.self) {
+        while try await here.query(OutboxMove.isWaiting(id)).single().get(0, as: Bool.self) {
             guard began.duration(to: .now) < Self.longest else {
                 throw Busy(reason: "events of the tenant wait to be published: see guanxi status")
             }
             try await Task.sleep(for: .milliseconds(5))
         }
-    }
-
-    /// As the relay reads: what a slot's cursor does not see, by transaction. What came along with a move was told
-    /// before.
-    private static func unpublished(_ tenant: TenantID) -> SQL {
-        """
-        select exists (
-            select from shared.relay_cursor c cross join lateral (
-                select from shared.outbox o
-                where (o.txid >= pg_snapshot_xmax(c.snapshot)
-                        or o.txid = any(array(select pg_snapshot_xip(c.snapshot))))
-                    and o.slot = c.slot and o.tenant = \(tenant.text)
-                    and (c.upper is null or o.id > c.last_id or not pg_visible_in_snapshot(o.txid, c.upper))
-                limit 1) as w)
-        or (select count(*) < 16 from shared.relay_cursor) and exists (
-            select from shared.outbox o
-            where o.tenant = \(tenant.text) and o.txid <> '3'
-                and not exists (select from shared.relay_cursor c where c.slot = o.slot))
-        """
     }
 
     private func close(_ here: PostgresTransaction, _ groups: [String]) async throws {

@@ -1,3 +1,4 @@
+import EventLog
 import Postgres
 import Runtime
 import ServiceKit
@@ -184,12 +185,9 @@ struct TenantMove: Sendable {
         try await move.target.database.withTransaction(options: ServiceMove.options()) { there in
             try await move.source.database.withTransaction(options: ServiceMove.options()) { here in
                 // Once they are gone from here they are there.
-                let events: SQL = "select exists (select from shared.outbox where tenant = \(id.text))"
-                guard try await here.query(events).single().get(0) else { return }
-                _ = try await there.pipeline([
-                    MovedEvents.cursors, "delete from shared.outbox where tenant = \(id.text) and txid = '3'",
-                ])
-                try await RowPipe.copy(MovedEvents.rows(of: id), from: here, into: MovedEvents.receiving, on: there)
+                guard try await here.query(OutboxMove.hasEvents(id)).single().get(0) else { return }
+                _ = try await there.pipeline(OutboxMove.preparing(id))
+                try await RowPipe.copy(OutboxMove.rows(of: id), from: here, into: OutboxMove.receiving, on: there)
             }
         }
         try await move.removeShared(from: move.source)
@@ -197,27 +195,4 @@ struct TenantMove: Sendable {
         try await move.service.provisioner.on(move.source.server).clear(id)
         try await move.forget()
     }
-}
-
-/// Events that were published before the move.
-private enum MovedEvents {
-    private static let columns = "bucket, tenant, \(UndeliveredEvents.columns.joined(separator: ", "))"
-
-    /// With a transaction before all others, which every relay takes for published.
-    static func rows(of tenant: TenantID) -> SQL {
-        let owner = SQL.literal(tenant.text)
-        return SQL(
-            raw: "copy (select '3'::xid8, \(columns) from shared.outbox where tenant = \(owner) order by id) to stdout"
-        )
-        .unprepared()
-    }
-
-    /// Those of relays that have published nothing yet: they would begin with whatever is there.
-    static let cursors: SQL = """
-        insert into shared.relay_cursor (slot, system_identifier, snapshot)
-        select slot, system_identifier, '4:4:' from generate_series(0, 15) as slot cross join pg_control_system()
-        on conflict do nothing
-        """
-
-    static let receiving = SQL(raw: "copy shared.outbox (txid, \(columns)) from stdin").unprepared()
 }
