@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unicode/ucol.h>
 #include <unicode/unorm2.h>
 #include <unicode/ustring.h>
 #include <unicode/utrans.h>
@@ -80,24 +79,4 @@ char *cicu_transliterate(void *transliterator, const char *utf8, int32_t length,
         if (status != U_BUFFER_OVERFLOW_ERROR || spare > (1 << 26)) return NULL;
         spare *= 4;
     }
-}
-
-void *cicu_collator_open(const char *locale) {
-    UErrorCode status = U_ZERO_ERROR;
-    UCollator *collator = ucol_open(locale, &status);
-    return U_FAILURE(status) ? NULL : collator;
-}
-
-void cicu_collator_close(void *collator) { ucol_close(collator); }
-
-char *cicu_sort_key(void *collator, const char *utf8, int32_t length, int32_t *out_length) {
-    int32_t wide_length = 0;
-    UChar *wide = widen(utf8, length, 0, &wide_length);
-    if (!wide) return NULL;
-    int32_t needed = ucol_getSortKey(collator, wide, wide_length, NULL, 0);
-    uint8_t *key = needed > 0 ? malloc((size_t)needed) : NULL;
-    if (key) ucol_getSortKey(collator, wide, wide_length, key, needed);
-    free(wide);
-    *out_length = needed - 1;
-    return (char *)key;
 }

@@ -31,19 +31,4 @@ public struct FieldChanges: Sendable, Hashable {
     }
 
     mutating func append(_ change: FieldChange) { list.append(change) }
-
-    mutating func remove(_ name: String) { list.removeAll { $0.name == name } }
-}
-
-extension ObjectSchema {
-    /// `changes` with one more value, put there by the domain: not checked again, replaces what the body gave.
-    public func setting(_ name: String, _ value: some FieldConvertible, in changes: FieldChanges) -> FieldChanges {
-        guard let position = position(of: name) else {
-            preconditionFailure("\(self.name) has no field \(name)")
-        }
-        var changes = changes
-        changes.remove(name)
-        changes.append(FieldChange(name: name, position: position, value: value.fieldValue))
-        return changes
-    }
 }

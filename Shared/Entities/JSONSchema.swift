@@ -37,13 +37,6 @@ extension ObjectSchema {
         if purpose != .object { schema["additionalProperties"] = false }
         return .object(schema)
     }
-
-    /// The three schemas under the names documents use: `Lead`, `LeadCreate`, `LeadPatch`.
-    public var namedSchemas: [(name: String, schema: JSON)] {
-        [
-            (name, jsonSchema(.object)), ("\(name)Create", jsonSchema(.create)), ("\(name)Patch", jsonSchema(.patch)),
-        ]
-    }
 }
 
 extension FieldDefinition {

@@ -83,7 +83,6 @@ struct PoolStateMachine {
 
     var leasedCount: Int { lent.values.reduce(0, +) }
     var idleCount: Int { idle.count }
-    var waitingCount: Int { waiters.count }
     private var total: Int { leasedCount + idle.count + opening.values.reduce(0, +) }
 
     private func hasAny(_ login: String) -> Bool {

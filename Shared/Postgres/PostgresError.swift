@@ -102,14 +102,11 @@ extension PostgresError: CustomStringConvertible, CustomDebugStringConvertible {
 public enum SQLState {
     public static let uniqueViolation = "23505"
     public static let foreignKeyViolation = "23503"
-    public static let checkViolation = "23514"
-    public static let notNullViolation = "23502"
     public static let insufficientPrivilege = "42501"
     public static let undefinedTable = "42P01"
     public static let undefinedSchema = "3F000"
     /// Also of a role that does not exist.
     public static let invalidParameter = "22023"
-    public static let duplicateObject = "42710"
     public static let lockNotAvailable = "55P03"
     public static let queryCanceled = "57014"
     public static let badUTF8 = "22021"

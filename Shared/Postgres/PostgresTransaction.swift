@@ -105,29 +105,7 @@ public final class PostgresTransaction: Sendable {
         return results
     }
 
-    /// Runs `body`; when it throws, the transaction goes on as it was before (a savepoint).
-    public func withSavepoint<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
-        try await query("savepoint guanxi")
-        let role = state.withLock { $0.role }
-        do {
-            let value = try await body()
-            try await query("release savepoint guanxi")
-            return value
-        } catch {
-            guard connection.isOpen else { throw error }
-            _ = try await connection.run(
-                .init(body: ["rollback to savepoint guanxi", "release savepoint guanxi"], role: role),
-                isCancellable: false)
-            // The savepoint's end has set the role back too.
-            state.withLock { state in
-                state.pending = []
-                state.role = role
-            }
-            throw error
-        }
-    }
-
-    /// Runs `copy … from stdin`; the number of rows. See ``BinaryCopy`` for making the bytes.
+    /// Runs `copy … from stdin`; the number of rows.
     @discardableResult
     public func copyIn<Chunks: AsyncSequence>(_ sql: SQL, from chunks: Chunks) async throws -> Int
     where Chunks.Element == [UInt8] {

@@ -26,7 +26,7 @@ public final class WaiterQueue<Value: Sendable>: Sendable {
     /// Takes what is available or waits in turn.
     ///
     /// - Parameter available: called in the moment of joining the queue and in the same critical section as
-    ///   ``resumeFirst(with:)``, so that nothing given back in between is missed; answers a value to take at once. Not
+    ///   ``giveBack(_:keep:)``, so that nothing given back in between is missed; answers a value to take at once. Not
     ///   called when others already wait. It must not call this queue.
     /// - Throws: ``WaiterQueueFull``, `CancellationError`, or the error of ``close(throwing:)``.
     public func next(taking available: @escaping @Sendable () -> Value? = { nil }) async throws -> Value {
@@ -64,16 +64,7 @@ public final class WaiterQueue<Value: Sendable>: Sendable {
         continuation?.resume(throwing: CancellationError())
     }
 
-    /// Gives `value` to the task that waited longest; `false` when nobody waits and the caller keeps it.
-    public func resumeFirst(with value: Value) -> Bool {
-        let continuation = state.withLock { state in
-            state.waiting.isEmpty ? nil : state.waiting.removeFirst().continuation
-        }
-        continuation?.resume(returning: value)
-        return continuation != nil
-    }
-
-    /// Gives `value` to the first waiter, or to `keep` in the same critical section when nobody waits.
+    /// Gives `value` to the task that waited longest, or to `keep` in the same critical section when nobody waits.
     public func giveBack(_ value: Value, keep: (Value) -> Void) {
         let continuation: Continuation? = state.withLock { state in
             guard state.waiting.isEmpty else { return state.waiting.removeFirst().continuation }

@@ -38,29 +38,6 @@ public struct SigningKey: Sendable {
 
     /// The private JSON Web Key as text: a secret.
     public func privateJWK() throws(SecurityError) -> [UInt8] { try handle.json(includingPrivate: true) }
-
-    /// Reads the key of a file, or makes one there, readable by its owner alone. Blocks: not for a loop.
-    public static func loadOrCreate(path: String) throws(SecurityError) -> SigningKey {
-        if let stored = FileManager.default.contents(atPath: path) {
-            do { return try SigningKey(jwk: [UInt8](stored)) } catch {
-                throw .keyFile(path: path, reason: "\(error)")
-            }
-        }
-        let key = try generate()
-        try key.save(path: path)
-        return key
-    }
-
-    /// Writes the private key to a new file of mode 0600; an existing file is never overwritten.
-    public func save(path: String) throws(SecurityError) {
-        let text = try privateJWK()
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw .keyFile(path: path, reason: String(cString: strerror(errno))) }
-        defer { close(descriptor) }
-        guard write(descriptor, text, text.count) == text.count, fsync(descriptor) == 0 else {
-            throw .keyFile(path: path, reason: String(cString: strerror(errno)))
-        }
-    }
 }
 
 /// A public key that verifies signatures of exactly one algorithm.

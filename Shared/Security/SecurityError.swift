@@ -5,7 +5,6 @@ public enum SecurityError: Error, Hashable, Sendable, CustomStringConvertible {
     /// A text that should be a JSON Web Key is none, or of a kind that is not used here.
     case invalidKey(String)
     /// A key file could not be read or written.
-    case keyFile(path: String, reason: String)
     /// cjose or OpenSSL refused to do what should always work.
     case cryptography(String)
 
@@ -13,7 +12,6 @@ public enum SecurityError: Error, Hashable, Sendable, CustomStringConvertible {
         switch self {
         case .outOfMemory: "not enough memory to hash a password"
         case .invalidKey(let reason): "not a usable JSON Web Key: \(reason)"
-        case .keyFile(let path, let reason): "key file \(path): \(reason)"
         case .cryptography(let reason): "cryptographic operation failed: \(reason)"
         }
     }

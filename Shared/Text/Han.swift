@@ -58,14 +58,3 @@ public enum Simplified {
         }
     }
 }
-
-/// Order of names in lists: byte strings that compare as people of the language expect.
-public enum Collation {
-    private static let chinese = Collator(locale: "zh@collation=pinyin")
-    private static let english = Collator(locale: "en")
-
-    /// A key whose byte order is the language's order (`zh` by pinyin, else English rules).
-    public static func key(_ text: String, language: String) -> [UInt8] {
-        (language.hasPrefix("zh") ? chinese : english).key(text)
-    }
-}

@@ -38,27 +38,6 @@ final class Transliterator: Sendable {
     }
 }
 
-/// An opened ICU collator, behind a lock for the same reason as `Transliterator`.
-final class Collator: Sendable {
-    private struct Handle: ~Copyable {
-        let pointer: UnsafeMutableRawPointer?
-        deinit { if let pointer { cicu_collator_close(pointer) } }
-    }
-
-    private let handle: Mutex<Handle>
-
-    init(locale: String) {
-        handle = Mutex(Handle(pointer: cicu_collator_open(locale)))
-    }
-
-    func key(_ text: String) -> [UInt8] {
-        handle.withLock { handle in
-            guard let pointer = handle.pointer else { return Array(text.utf8) }
-            return takeBytes(text) { cicu_sort_key(pointer, $0, $1, $2) } ?? Array(text.utf8)
-        }
-    }
-}
-
 typealias CTextFunction = (UnsafePointer<CChar>, Int32, UnsafeMutablePointer<Int32>) -> UnsafeMutablePointer<CChar>?
 
 /// Calls a C function that takes UTF-8 and returns malloc'd bytes, which are copied and freed.

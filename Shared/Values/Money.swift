@@ -72,12 +72,6 @@ public struct Money: Sendable, Hashable {
         return currency == other.currency && !overflow ? Money(minorUnits: sum, currency: currency) : nil
     }
 
-    /// Nil when the product leaves 64 bits.
-    public func multiplied(by count: Int64) -> Money? {
-        let (product, overflow) = minorUnits.multipliedReportingOverflow(by: count)
-        return overflow ? nil : Money(minorUnits: product, currency: currency)
-    }
-
     private static let negativeRefused = ValueError(
         "negativeAmount", "An amount must not be negative here.", zh: "此处金额不能为负数。")
     private static let tooLarge = ValueError(

@@ -345,7 +345,6 @@ import Values
         #expect(object["required"]?.array?.count == 18 && object["additionalProperties"] == nil)
         #expect(object["properties"]?["company"]?["type"] == "string")
         #expect(object["properties"]?["size"]?["type"] == ["integer", "null"])
-        #expect(schema.namedSchemas.map(\.name) == ["Sample", "SampleCreate", "SamplePatch"])
     }
 
     @Test func importsCellsAsCallsDo() throws {

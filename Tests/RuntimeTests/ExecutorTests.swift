@@ -45,11 +45,11 @@ private actor Ledger {
 
     @Test func workRunsInOrderAndNeverWithinTheCall() async throws {
         let order = try await onLoop { loop in
-            let seen = LoopBound<[Int]>([], on: loop)
-            for number in 0..<3000 { loop.execute { seen.value.append(number) } }
-            #expect(seen.value.isEmpty)
+            let seen = Seen<Int>()
+            for number in 0..<3000 { loop.execute { seen.add(number, on: loop) } }
+            #expect(seen.all.isEmpty)
             await withCheckedContinuation { continuation in loop.execute { continuation.resume() } }
-            return seen.value
+            return seen.all
         }
         #expect(order == Array(0..<3000))
     }

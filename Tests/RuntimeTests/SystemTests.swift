@@ -8,6 +8,17 @@ final class Number: Sendable {
     let value = Atomic<Int>(0)
 }
 
+/// What closures of a loop have seen, in their order.
+final class Seen<Value: Sendable>: Sendable {
+    private let values = Mutex<[Value]>([])
+    var all: [Value] { values.withLock { $0 } }
+
+    func add(_ value: Value, on loop: EventLoop) {
+        loop.preconditionOnLoop()
+        values.withLock { $0.append(value) }
+    }
+}
+
 @Suite struct DescriptorTests {
     @Test func watcherSeesReadabilityUntilClosed() async throws {
         try await onLoop { loop in
@@ -102,7 +113,9 @@ final class Number: Sendable {
     @Test func waitersAreServedInOrderBoundedAndCancellable() async throws {
         try await onLoop { loop in
             let queue = WaiterQueue<Int>(limit: 3)
-            #expect(!queue.resumeFirst(with: 0))
+            var kept: [Int] = []
+            queue.giveBack(0) { kept.append($0) }
+            #expect(kept == [0])
             let taken = try await queue.next(taking: { 9 })
             #expect(taken == 9)
             let tasks = (0..<3).map { _ in
@@ -115,7 +128,8 @@ final class Number: Sendable {
             // Two still wait, so a newcomer does not overtake them even if something is available.
             let newcomer = Task.immediate(executorPreference: loop) { try await queue.next(taking: { 9 }) }
             #expect(queue.count == 3)
-            for value in 1...3 { #expect(queue.resumeFirst(with: value)) }
+            for value in 1...3 { queue.giveBack(value) { kept.append($0) } }
+            #expect(kept == [0])
             let served = [try await tasks[0].value, try await tasks[2].value, try await newcomer.value]
             #expect(served == [1, 2, 3])
             struct Closed: Error {}

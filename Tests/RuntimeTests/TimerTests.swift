@@ -5,11 +5,11 @@ import Testing
 @Suite struct TimerTests {
     @Test func timersFireByTimeRepeatAndStop() async throws {
         try await onLoop { loop in
-            let seen = LoopBound<[String]>([], on: loop)
+            let seen = Seen<String>()
             let (ticks, tick) = AsyncStream.makeStream(of: Void.self)
-            loop.schedule(after: .milliseconds(20)) { seen.value.append("late") }
-            loop.schedule(after: .milliseconds(2)) { seen.value.append("early") }
-            let cancelled = loop.schedule(after: .milliseconds(1)) { seen.value.append("cancelled") }
+            loop.schedule(after: .milliseconds(20)) { seen.add("late", on: loop) }
+            loop.schedule(after: .milliseconds(2)) { seen.add("early", on: loop) }
+            let cancelled = loop.schedule(after: .milliseconds(1)) { seen.add("cancelled", on: loop) }
             cancelled.cancel()
             cancelled.cancel()
             let repeating = loop.schedule(after: .zero, repeating: .milliseconds(10)) { tick.yield() }
@@ -19,7 +19,7 @@ import Testing
                 if count == 4 { break }
             }
             repeating.cancel()
-            #expect(seen.value == ["early", "late"])
+            #expect(seen.all == ["early", "late"])
         }
     }
 

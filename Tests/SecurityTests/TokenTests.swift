@@ -118,17 +118,11 @@ import Testing
         #expect(try KeySet(jwks: [UInt8](strange.utf8)).isEmpty)
     }
 
-    @Test func keysSurviveTheirFile() throws {
-        let path = FileManager.default.temporaryDirectory.appending(path: "key-\(SecureRandom.token(bytes: 8)).jwk")
-            .path
-        defer { try? FileManager.default.removeItem(atPath: path) }
-        let made = try SigningKey.loadOrCreate(path: path)
-        let loaded = try SigningKey.loadOrCreate(path: path)
+    @Test func keysSurviveTheirText() throws {
+        let made = try SigningKey.generate()
+        let loaded = try SigningKey(jwk: made.privateJWK())
         #expect(loaded.id == made.id)
         #expect(refusal(try TokenSigner(key: loaded).sign(claims()), keys: KeySet([made.publicKey])) == nil)
-        let attributes = try FileManager.default.attributesOfItem(atPath: path)
-        #expect(attributes[.posixPermissions] as? Int == 0o600)
-        #expect(throws: SecurityError.self) { try made.save(path: path) }
         #expect(throws: SecurityError.self) { try SigningKey(jwk: made.publicKey.jwk.serialize()) }
     }
 }

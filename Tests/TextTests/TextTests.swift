@@ -156,16 +156,6 @@ import Text
         #expect(CommonGrams(sample: phones.prefix(50)).rarePart(of: "8613800987654") == nil)
     }
 
-    @Test func `lists are in the language's order`() {
-        let names = ["张三", "李四", "王五", "阿里"]
-        let sorted = names.sorted {
-            Collation.key($0, language: "zh").lexicographicallyPrecedes(Collation.key($1, language: "zh"))
-        }
-        #expect(sorted == ["阿里", "李四", "王五", "张三"])
-        #expect(
-            Collation.key("apple", language: "en").lexicographicallyPrecedes(Collation.key("Banana", language: "en")))
-    }
-
     @Test func `many threads share the opened libraries`() async {
         await withTaskGroup(of: Bool.self) { group in
             for _ in 0..<8 {

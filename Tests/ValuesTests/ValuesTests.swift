@@ -116,7 +116,6 @@ import Values
         #expect(Money(minorUnits: 5, currency: .jpy).amount == "5")
         #expect(try Money(amount: "-1.05", currency: .usd, allowNegative: true).minorUnits == -105)
         #expect(throws: ValueError.self) { try Currency(code: "usd") }
-        #expect(Money(minorUnits: .max, currency: .usd).multiplied(by: 2) == nil)
         #expect(Money(minorUnits: .max, currency: .usd).adding(Money(minorUnits: 1, currency: .usd)) == nil)
         #expect(Money(minorUnits: 1, currency: .usd).adding(Money(minorUnits: 1, currency: .eur)) == nil)
     }

@@ -14,9 +14,3 @@ void *cicu_transliterator_open(const char *id);
 void cicu_transliterator_close(void *transliterator);
 /// utrans_transUChars.
 char *cicu_transliterate(void *transliterator, const char *utf8, int32_t length, int32_t *out_length);
-
-/// ucol_open; NULL when the locale has no rules. Close with cicu_collator_close.
-void *cicu_collator_open(const char *locale);
-void cicu_collator_close(void *collator);
-/// ucol_getSortKey, without its terminating zero.
-char *cicu_sort_key(void *collator, const char *utf8, int32_t length, int32_t *out_length);

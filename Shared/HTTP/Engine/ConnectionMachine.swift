@@ -109,9 +109,8 @@ struct ConnectionMachine {
         return keepsAlive
     }
 
-    /// Everything of the answer is written. `false`: it had to be cut short.
-    mutating func finished(intact: Bool = true) {
-        if !intact { keepsAlive = false }
+    /// Everything of the answer is written.
+    mutating func finished() {
         if case .refusing = phase { keepsAlive = false }
         phase = .discarding
     }

@@ -26,16 +26,13 @@ public struct HTTPStatus: Sendable, Hashable, RawRepresentable, ExpressibleByInt
     public static let created: HTTPStatus = 201
     public static let accepted: HTTPStatus = 202
     public static let noContent: HTTPStatus = 204
-    public static let multiStatus: HTTPStatus = 207
     public static let found: HTTPStatus = 302
-    public static let seeOther: HTTPStatus = 303
     public static let notModified: HTTPStatus = 304
     public static let badRequest: HTTPStatus = 400
     public static let unauthorized: HTTPStatus = 401
     public static let forbidden: HTTPStatus = 403
     public static let notFound: HTTPStatus = 404
     public static let methodNotAllowed: HTTPStatus = 405
-    public static let notAcceptable: HTTPStatus = 406
     public static let requestTimeout: HTTPStatus = 408
     public static let conflict: HTTPStatus = 409
     public static let gone: HTTPStatus = 410
@@ -45,7 +42,6 @@ public struct HTTPStatus: Sendable, Hashable, RawRepresentable, ExpressibleByInt
     public static let unsupportedMediaType: HTTPStatus = 415
     public static let expectationFailed: HTTPStatus = 417
     public static let unprocessableContent: HTTPStatus = 422
-    public static let preconditionRequired: HTTPStatus = 428
     public static let tooManyRequests: HTTPStatus = 429
     public static let headersTooLarge: HTTPStatus = 431
     public static let internalServerError: HTTPStatus = 500

@@ -51,14 +51,6 @@ public final class MetricsRegistry: Sendable {
         return gauge
     }
 
-    public func gauges(_ name: String, help: String, labels: [String]) -> Family<Gauge> {
-        let family = Family(labels: labels) { Gauge() }
-        register(name, help, "gauge") { name, text in
-            for (values, gauge) in family.all { text.sample(name, zipped(labels, values), gauge.value) }
-        }
-        return family
-    }
-
     public func histogram(_ name: String, help: String, bounds: [Double] = Histogram.durations) -> Histogram {
         let histogram = Histogram(bounds: bounds)
         register(name, help, "histogram") { name, text in text.histogram(name, [], histogram) }

@@ -45,12 +45,6 @@ public struct ServiceContext: Sendable {
         return IdentityMiddleware(issuers: issuers)
     }
 
-    /// A client of another service, which signs in this service's name unless another minter is given.
-    public func serviceClient(_ service: String, minter: IdentityMinter? = nil) -> ServiceClient {
-        guard let url = settings.serviceURLs[service] else { preconditionFailure("no service is named \(service)") }
-        return ServiceClient(baseURL: url, client: client, minter: minter ?? self.minter)
-    }
-
     /// A client of another service's internal port, which signs in this service's name.
     public func internalClient(_ service: String) -> ServiceClient {
         guard let url = settings.internalURLs[service] else { preconditionFailure("no service is named \(service)") }
