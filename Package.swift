@@ -182,7 +182,7 @@ let operatorTool: [Target] = [
         name: "OperatorTests",
         dependencies: [
             "Operator", "Values", "JSON", "CSV", "Runtime", "HTTP", "Postgres", "Tenancy", "Contracts", "ServiceKit",
-            "TestKit", "Gateway", "Leads", "Opportunities", "Customers", "Analytics",
+            "TestKit", "Gateway", "Leads", "Opportunities", "Customers", "Analytics", "EventLog", "Resources",
         ], path: "Tests/OperatorTests", swiftSettings: strict),
 ]
 

@@ -12,6 +12,8 @@ public struct ConsumerStatus: Sendable, Hashable {
     public var repeats = 0
     /// Events put into the dead letters.
     public var parked = 0
+    /// Events that the log no longer held when their turn came.
+    public var missed: Int64 = 0
     /// Events in the log this group has not done; `nil` until first looked at.
     public var lag: Int64?
     /// When the newest event done was taken by the log.

@@ -101,6 +101,7 @@ final class EventConsumption: EventSubscriber {
                     for (partition, step) in steps { stored[partition] = step.next }
                 }
                 consumer.progress.withLock { $0.isResting = false }
+                tellOfMissed(steps)
                 return unblocked
             } catch is EventRest {
                 consumer.progress.withLock { $0.isResting = true }
@@ -130,10 +131,23 @@ final class EventConsumption: EventSubscriber {
             var steps: [TopicPartition: Inbox.Advance] = [:]
             for event in events {
                 guard let expected = stored[event.stored.source] else { throw EventReset() }
+                let first = steps[event.stored.source]
                 steps[event.stored.source] = Inbox.Advance(
-                    expected: expected, next: event.stored.offset + 1, time: event.stored.time)
+                    expected: expected, next: event.stored.offset + 1, time: event.stored.time,
+                    missed: first?.missed ?? max(0, event.stored.offset - expected))
             }
             return steps
+        }
+    }
+
+    /// What the log forgot before this group read it is passed by, but never in silence.
+    private func tellOfMissed(_ steps: [TopicPartition: Inbox.Advance]) {
+        for (partition, step) in steps where step.missed > 0 {
+            consumer.progress.withLock { $0.status.missed += step.missed }
+            consumer.say(
+                .error,
+                "The log no longer held \(step.missed) events of \(partition) from offset \(step.expected): they are not "
+                    + "applied, and later events of their aggregates are parked.")
         }
     }
 }

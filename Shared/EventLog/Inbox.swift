@@ -11,6 +11,8 @@ struct Inbox: Sendable {
         var expected: Int64
         var next: Int64
         var time: Timestamp
+        /// Events before the first of these that the log no longer held.
+        var missed: Int64 = 0
     }
 
     var restLock: SQL { EventConsumer.restLock(of: consumer) }

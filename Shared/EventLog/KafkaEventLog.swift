@@ -9,22 +9,41 @@ public final class KafkaEventLog: EventLog {
     public let appendPace = Duration.milliseconds(1)
     private let configuration: KafkaConfiguration
     private let group: EventLoopGroup
+    private let retention: Duration?
     private let state = Mutex(State())
 
     private struct State {
         var producer: KafkaProducer?
         var isClosed = false
+        /// Topics of which was said that they keep events for another time.
+        var told: Set<String> = []
     }
 
-    public init(_ configuration: KafkaConfiguration, group: EventLoopGroup) {
+    /// - Parameter retention: how long topics that are made here keep events; what the broker says if nil. Those that are
+    ///   there stay as they are: one that keeps events for less is reported.
+    public init(_ configuration: KafkaConfiguration, group: EventLoopGroup, retention: Duration? = nil) {
         self.configuration = configuration
         self.group = group
+        self.retention = retention
     }
 
     // MARK: - Topics
 
     public func createTopics(_ topics: [String], partitions: Int) async throws {
-        try await client().admin.create(topics, partitions: partitions)
+        let admin = try client().admin
+        try await admin.create(topics, partitions: partitions, retention: retention)
+        // A broker may forbid to look.
+        if let retention, let kept = try? await admin.retention(of: topics) { tell(of: kept, below: retention) }
+    }
+
+    private func tell(of kept: [String: Duration], below retention: Duration) {
+        for (topic, time) in kept.sorted(by: { $0.key < $1.key }) where time < retention {
+            guard state.withLock({ $0.told.insert(topic).inserted }) else { continue }
+            configuration.report(
+                KafkaError(
+                    describing: "The topic \(topic) keeps events for \(Int(time.inSeconds)) s only, not for "
+                        + "\(Int(retention.inSeconds)) s: set its retention.ms to \(retention.microseconds / 1_000)"))
+        }
     }
 
     public func bounds(of topic: String) async throws -> [Int: Range<Int64>] {

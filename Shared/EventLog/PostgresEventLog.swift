@@ -13,15 +13,21 @@ public final class PostgresEventLog: EventLog {
     let database: PostgresDatabase
     let role: DatabaseRole
     let report: EventLogNotice.Report
+    /// Members note this often how far they are.
+    let notePace: Duration
     private let known = Mutex<[String: Int]>([:])
 
     /// - Parameter role: may use the log's tables.
-    public init(
+    public convenience init(
         database: PostgresDatabase, role: DatabaseRole, report: @escaping EventLogNotice.Report = { _ in }
     ) {
-        self.database = database
-        self.role = role
-        self.report = report
+        self.init(database: database, role: role, notePace: .seconds(60), report: report)
+    }
+
+    init(
+        database: PostgresDatabase, role: DatabaseRole, notePace: Duration, report: @escaping EventLogNotice.Report
+    ) {
+        (self.database, self.role, self.notePace, self.report) = (database, role, notePace, report)
     }
 
     // MARK: - Topics
@@ -80,17 +86,6 @@ public final class PostgresEventLog: EventLog {
             """, role: role)
         guard !rows.isEmpty else { throw EventLogError.unknownTopic(topic) }
         return try rows.reduce(into: [:]) { $0[Int(try $1.get(0, as: Int32.self))] = try $1.get(1) }
-    }
-
-    /// Forgets records taken before a time, a bounded number at once; returns how many.
-    @discardableResult
-    public func trim(before time: Timestamp) async throws -> Int {
-        try await database.query(
-            """
-            delete from shared.log_record where ctid = any(array(
-                select ctid from shared.log_record where recorded_at < \(time) limit 20000))
-            """, role: role
-        ).affected
     }
 
     public func isReachable() async -> Bool { (try? await database.query("select 1", role: role)) != nil }

@@ -42,7 +42,8 @@ extension PostgresEventLog {
             tasks.addTask { [self] in
                 try await database.withLocks(role) { session in
                     var member = PostgresLogMember(
-                        group: group, topics: topics, batch: batch, subscriber: subscriber, session: session)
+                        group: group, topics: topics, batch: batch, subscriber: subscriber, session: session,
+                        notePace: self.notePace)
                     do { try await member.run(bell, loop) } catch {
                         // The locks end with the session: say so before another member has them.
                         await subscriber.revoked(member.partitions)
@@ -63,11 +64,17 @@ private struct PostgresLogMember {
     let batch: Int
     let subscriber: any EventSubscriber
     let session: PostgresSession
+    let notePace: Duration
     /// Parts held of each topic, and the next offset of each.
     private var held: [String: Set<Int>] = [:]
     private var next: [TopicPartition: Int64] = [:]
+    private var noted = ContinuousClock.now
 
-    init(group: String, topics: [String], batch: Int, subscriber: any EventSubscriber, session: PostgresSession) {
+    init(
+        group: String, topics: [String], batch: Int, subscriber: any EventSubscriber, session: PostgresSession,
+        notePace: Duration
+    ) {
+        self.notePace = notePace
         self.group = group
         self.topics = topics.sorted()
         self.batch = batch
@@ -88,6 +95,7 @@ private struct PostgresLogMember {
                 try await settle()
                 settled = .now
             }
+            if noted.duration(to: .now) >= notePace { try await note() }
             let rings = bell.rings
             let records = try await read()
             if records.isEmpty {
@@ -134,6 +142,22 @@ private struct PostgresLogMember {
             case .offset(let offset): next[partition] = offset
             }
         }
+        try await note()
+    }
+
+    /// Lets those who trim the log know how far this group is.
+    private mutating func note() async throws {
+        noted = .now
+        guard !next.isEmpty else { return }
+        let places = next.sorted { $0.key < $1.key }
+        try await session.query(
+            """
+            insert into shared.log_group (name, topic, partition, next_offset)
+            select \(group), t.id, n.partition, n.next
+            from unnest(\(places.map(\.key.topic)), \(places.map { Int32($0.key.partition) }), \(places.map(\.value)))
+                as n(topic, partition, next) join shared.log_topic t on t.name = n.topic order by t.id, n.partition
+            on conflict (name, topic, partition) do update set next_offset = excluded.next_offset, seen_at = now()
+            """)
     }
 
     // MARK: - Records

@@ -7,10 +7,10 @@ import Synchronization
 public struct KafkaAdmin: Sendable {
     let handle: KafkaHandle
     /// Of one call, in milliseconds.
-    private static let patience: Int32 = 5_000
+    static let patience: Int32 = 5_000
     private static let threads = AsyncSemaphore(permits: 8, maximumWaiters: 4_096)
 
-    private func call<Value: Sendable>(_ body: @escaping @Sendable (OpaquePointer) throws -> Value) async throws
+    func call<Value: Sendable>(_ body: @escaping @Sendable (OpaquePointer) throws -> Value) async throws
         -> Value
     {
         try await Self.threads.withPermit { try await Blocking.runApart { [handle] in try handle.use(body) } }
@@ -42,54 +42,6 @@ public struct KafkaAdmin: Sendable {
             return code.rawValue
         }
         return code == RD_KAFKA_RESP_ERR_NO_ERROR.rawValue
-    }
-
-    /// Makes topics with the cluster's replication; those that exist are left alone.
-    public func create(_ topics: [String], partitions: Int) async throws {
-        guard !topics.isEmpty else { return }
-        let isGivenUp = Atomic(false)
-        try await withTaskCancellationHandler {
-            try await create(topics, partitions, isGivenUp: { isGivenUp.load(ordering: .relaxed) })
-        } onCancel: {
-            isGivenUp.store(true, ordering: .relaxed)
-        }
-    }
-
-    private func create(
-        _ topics: [String], _ partitions: Int, isGivenUp: @escaping @Sendable () -> Bool
-    ) async throws {
-        try await call { client in
-            var requests: [OpaquePointer?] = []
-            defer { for request in requests { rd_kafka_NewTopic_destroy(request) } }
-            for topic in topics {
-                var reason = [CChar](repeating: 0, count: 256)
-                guard let request = rd_kafka_NewTopic_new(topic, Int32(partitions), -1, &reason, reason.count) else {
-                    throw KafkaError(RD_KAFKA_RESP_ERR__INVALID_ARG, text(reason))
-                }
-                requests.append(request)
-            }
-            let queue = rd_kafka_queue_new(client)
-            defer { rd_kafka_queue_destroy(queue) }
-            rd_kafka_CreateTopics(client, &requests, requests.count, nil, queue)
-            // In short steps: nobody waits for a broker who has given up himself.
-            let end = ContinuousClock.now + .milliseconds(6 * Int(Self.patience))
-            var answer: OpaquePointer?
-            while answer == nil, !isGivenUp(), ContinuousClock.now < end { answer = rd_kafka_queue_poll(queue, 100) }
-            guard let event = answer else { throw KafkaError(RD_KAFKA_RESP_ERR__TIMED_OUT) }
-            defer { rd_kafka_event_destroy(event) }
-            try KafkaError.check(rd_kafka_event_error(event))
-            var count = 0
-            guard
-                let results = rd_kafka_CreateTopics_result_topics(
-                    rd_kafka_event_CreateTopics_result(event), &count)
-            else { return }
-            for result in UnsafeBufferPointer(start: results, count: count) {
-                let code = rd_kafka_topic_result_error(result)
-                guard code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS || code == RD_KAFKA_RESP_ERR_NO_ERROR else {
-                    throw KafkaError(code, rd_kafka_topic_result_error_string(result).map { String(cString: $0) })
-                }
-            }
-        }
     }
 
     /// First offset at or after a time (milliseconds since 1970) per partition; -1 where there is none.

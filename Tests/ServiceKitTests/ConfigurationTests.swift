@@ -126,5 +126,9 @@ import Testing
         #expect(throws: ConfigurationError.self) { try settings(["--event-log", "kafka"]) }
         #expect(try settings(["--event-log", "kafka", "--kafka-bootstrap-servers", "k:1"]).eventLog == .kafka)
         #expect(throws: ConfigurationError.self) { try settings(["--leads-url", "localhost"]) }
+        #expect(settings1.eventRetention == .seconds(14 * 86_400))
+        #expect(try settings(["--event-retention", "720h"]).eventRetention == .seconds(30 * 86_400))
+        #expect(throws: ConfigurationError.self) { try settings(["--event-retention", "30m"]) }
+        #expect(EventRetention.read("336h") == EventRetention.standard && EventRetention.read("30m") == nil)
     }
 }

@@ -28,8 +28,9 @@ public struct Backbone: Sendable {
     public let provisioner: TenantProvisioner
     private let sets: [MigrationSet]
     private let kept: Set<DirectoryCopy.Part>
-    private let logDatabase: PostgresDatabase?
     private let logConfiguration: PostgresConfiguration
+    /// The embedded log, if that is the one.
+    private let embedded: (log: PostgresEventLog, database: PostgresDatabase)?
 
     public var writer: Writer { environment.writer }
 
@@ -72,15 +73,18 @@ public struct Backbone: Sendable {
         let report = Self.report(context.logger)
         switch settings.eventLog {
         case .kafka:
-            logDatabase = nil
+            embedded = nil
             log = KafkaEventLog(
                 KafkaConfiguration(
                     bootstrapServers: settings.kafkaBootstrapServers, clientID: "guanxi-\(settings.name)",
-                    report: { context.logger.warning("\($0)") }), group: context.group)
+                    report: { context.logger.warning("\($0)") }),
+                group: context.group, retention: settings.eventRetention)
         case .postgres:
             let made = PostgresDatabase(group: context.group, configuration: logConfiguration)
-            logDatabase = made
-            log = PostgresEventLog(database: made, role: TenantDatabase(database: made).serviceRole, report: report)
+            let own = PostgresEventLog(
+                database: made, role: TenantDatabase(database: made).serviceRole, report: report)
+            embedded = (own, made)
+            log = own
         }
         let relays = database.everywhere.map { [log] place in
             OutboxRelay(database: place, log: log, topic: "guanxi.\(settings.name)", report: report)
@@ -187,6 +191,9 @@ public struct Backbone: Sendable {
         provide("parked_total", .counter, "Events parked because they could not be applied.") {
             Double($0.status.parked)
         }
+        provide("missed_total", .counter, "Events that the log no longer held when their turn came.") {
+            Double($0.status.missed)
+        }
         // As last looked at: a log that is away must not keep anybody from the other metrics.
         provide("lag", .gauge, "Events of the log that are not applied yet; absent while the log is away.") {
             $0.status.lag.map { Double($0) }
@@ -234,7 +241,7 @@ public struct Backbone: Sendable {
     // MARK: - Components
 
     private var databasePart: Part {
-        let (database, logDatabase, sets, logger) = (database, logDatabase, sets, context.logger)
+        let (database, logDatabase, sets, logger) = (database, embedded?.database, sets, context.logger)
         return Part(
             "database",
             start: {
@@ -310,24 +317,10 @@ public struct Backbone: Sendable {
         Part("consumer \(consumer.configuration.group)", run: { try await consumer.run() })
     }
 
-    /// Forgets idempotency keys after their day.
     private var housekeeping: Part {
-        let (database, logger) = (database, context.logger)
-        return Part(
-            "housekeeping",
-            run: {
-                while !Task.isCancelled {
-                    try await Task.sleep(for: .seconds(3600))
-                    let limit = Timestamp.now() - IdempotencyClaim.keeping
-                    for tenant in database.directory.all where tenant.status == .active {
-                        do {
-                            _ = try await database.flight(
-                                tenant.id,
-                                ["delete from \(tenant.schema).idempotency_keys where created_at < \(limit)"])
-                        } catch { logger.warning("old idempotency keys of \(tenant.id) stay: \(error)") }
-                    }
-                }
-            })
+        let work = Housekeeping(
+            database: database, log: embedded?.log, retention: context.settings.eventRetention, logger: context.logger)
+        return Part("housekeeping", run: { try await work.run() })
     }
 
     private static func report(_ logger: Logger) -> EventLogNotice.Report {

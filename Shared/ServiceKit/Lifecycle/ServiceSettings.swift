@@ -17,6 +17,8 @@ public struct ServiceSettings: Sendable {
     public let eventLog: EventLogKind
     /// Set whenever `eventLog` is Kafka.
     public let kafkaBootstrapServers: String
+    /// How long the event log keeps events.
+    public let eventRetention: Duration
     /// From which the keys of signed cursors are derived.
     public let secret: Secret
     /// Where the gateway's internal port is, for its JWKS.
@@ -46,6 +48,7 @@ public struct ServiceSettings: Sendable {
         connectionsPerLoop = configuration[keys.connectionsPerLoop]
         eventLog = configuration[keys.eventLog]
         kafkaBootstrapServers = configuration[keys.kafkaBootstrapServers]
+        eventRetention = configuration[keys.eventRetention]
         secret = configuration[keys.secret]
         gatewayInternalURL = configuration[keys.gatewayInternalURL]
         serviceURLs = Dictionary(uniqueKeysWithValues: keys.serviceURLs.map { ($0.service, configuration[$0.key]) })
@@ -89,6 +92,9 @@ private struct Keys {
     let kafkaBootstrapServers = ConfigurationKey(
         "kafka-bootstrap-servers", default: "", help: "Kafka's brokers; needed when the event log is kafka.",
         example: "broker-1:9092,broker-2:9092", environmentAlias: "KAFKA_BOOTSTRAP_SERVERS")
+    let eventRetention = ConfigurationKey(
+        "event-retention", default: EventRetention.standard, in: EventRetention.range,
+        help: "How long the event log keeps events; on Kafka of topics that are made from now on.")
     let secret = ConfigurationKey<Secret>(
         "secret", default: nil, help: "Shared by all services of an installation; other secrets are derived from it.",
         example: "the output of: openssl rand -hex 32", expectation: "at least 32 characters",
@@ -123,9 +129,8 @@ private struct Keys {
         [
             .init(listen), .init(internalListen), .init(loops), .init(databaseURL),
             .init(databaseServers), .init(connectionsPerLoop),
-            .init(eventLog), .init(kafkaBootstrapServers), .init(secret), .init(gatewayInternalURL), .init(logLevel),
-            .init(accessLog),
-            .init(drainDeadline),
+            .init(eventLog), .init(kafkaBootstrapServers), .init(eventRetention), .init(secret),
+            .init(gatewayInternalURL), .init(logLevel), .init(accessLog), .init(drainDeadline),
         ] + (serviceURLs + internalURLs).map { .init($0.key) }
     }
 
