@@ -13,7 +13,7 @@ public protocol Aggregate: Sendable, Hashable {
     var version: Int64 { get set }
     var createdAt: Timestamp { get set }
     var updatedAt: Timestamp { get set }
-    /// Set while it is deleted; it can be restored for 90 days.
+    /// Set while it is deleted; it can be restored for a time.
     var deletedAt: Timestamp? { get set }
     /// Values of the tenant's own fields.
     var custom: JSONObject { get set }

@@ -51,6 +51,36 @@ import Values
         }
     }
 
+    @Test func `what was deleted is had back for ninety days and no longer`() async throws {
+        try await CustomersFixture.with { fixture in
+            let account = try await fixture.account("1")
+            let path = account.id.lowercased
+            _ = try await fixture.accounts.delete(path, fixture.context())
+            func age(_ days: Int) async throws {
+                _ = try await fixture.environment.database.flight(
+                    fixture.tenant.id,
+                    [
+                        """
+                        update \(fixture.tenant.schema).accounts set deleted_at = now() - \(days) * interval '1 day'
+                        where id = \(account.id)
+                        """
+                    ])
+            }
+            try await age(91)
+            let late = await #expect(throws: Problem.self) {
+                try await fixture.accounts.restore(path, fixture.context())
+            }
+            #expect(late?.type == .ruleViolated && late?.detail.english.contains("90 days") == true)
+            let body: JSON = ["name": "Customer 1", "externalSystem": "shop", "externalId": "1"]
+            let again = await #expect(throws: Problem.self) {
+                try await fixture.accounts.create(body, fixture.context())
+            }
+            #expect(again?.type == .duplicate && again?.detail.english.contains("another externalId") == true)
+            try await age(89)
+            #expect(try await fixture.accounts.restore(path, fixture.context()).status == .ok)
+        }
+    }
+
     @Test func `doubles that an older release let in are told apart, and none is lost`() async throws {
         try await CustomersFixture.with(release: 8) { fixture in
             let (tenant, schema) = (fixture.tenant.id, fixture.tenant.schema)

@@ -151,7 +151,7 @@ extension Resource {
     private var deleteEndpoint: Endpoint {
         Endpoint(
             .delete, "\(path)/{id}", id: "delete\(typeName)", summary: "Delete \(one)",
-            description: "It can be restored for 90 days.", tags: tags,
+            description: "It can be restored for \(Restoring.days) days.", tags: tags,
             permission: Permission("\(collection).delete"), parameters: [idParameter, .ifMatch],
             responses: [ResponseSpec(204, "Deleted.")], errors: [.notFound, .versionMismatch, .conflict]
         ) { call in
@@ -163,7 +163,7 @@ extension Resource {
         Endpoint(
             .post, "\(path)/{id}/restore", id: "restore\(typeName)", summary: "Restore a deleted \(noun)", tags: tags,
             permission: Permission("\(collection).delete"), parameters: [idParameter, .ifMatch, .idempotencyKey],
-            responses: [shown()], errors: [.notFound, .versionMismatch, .duplicate]
+            responses: [shown()], errors: [.notFound, .versionMismatch, .duplicate, .ruleViolated]
         ) { call in
             try await restore(call.path.string("id"), try call.writeContext())
         }

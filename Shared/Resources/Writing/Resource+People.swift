@@ -63,17 +63,9 @@ extension Resource {
         {
             return Problem(.duplicate)
         }
-        if known.deletedAt != nil { return deletedSince(known) }
+        if known.deletedAt != nil { return deletedSince(known, at: context.now) }
         do throws(Problem) { try checkVersion(known, context) } catch { return error }
         return nil
-    }
-
-    /// 409 for somebody who tells again what was deleted.
-    private func deletedSince(_ record: Record) -> Problem {
-        let way = "POST \(path)/\(record.id.lowercased)/restore"
-        return Problem(
-            .duplicate,
-            .init(en: "This was deleted; restore it with \(way).", zh: "该对象已被删除，可用 \(way) 恢复。"))
     }
 
     /// The people whom a draft names by id.

@@ -116,7 +116,7 @@ extension Resource {
         }
     }
 
-    /// Deletes: the record stays for 90 days and can be restored.
+    /// Deletes: the record stays, unseen, and can be restored for a time (``Restoring``).
     public func delete(_ key: String, _ context: WriteContext) async throws -> HTTPResponse {
         try await change(
             key, context, answer: { _, _ in .noContent },
@@ -125,14 +125,6 @@ extension Resource {
                 new.deletedAt = context.now
                 return try await rules.deleting(Modification(from: old, to: new, .deleted), context)
             })
-    }
-
-    public func restore(_ key: String, _ context: WriteContext) async throws -> HTTPResponse {
-        try await change(key, context, deleted: true) { old in
-            var new = old
-            new.deletedAt = nil
-            return try await rules.restoring(Modification(from: old, to: new, .restored), context)
-        }
     }
 
     /// Creates the record that another system knows by `id`, or changes the one there is.
