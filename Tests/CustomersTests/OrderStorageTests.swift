@@ -41,6 +41,34 @@ import Values
         }
     }
 
+    /// The figures of a deleted customer are those of its orders when it is restored.
+    @Test func theOrdersOfADeletedCustomerStayUntilItIsRestored() async throws {
+        try await CustomersFixture.with { fixture in
+            let account = try await fixture.account("7")
+            let other = try await fixture.account("8")
+            let made = try await fixture.orders.resource.createMany(fixture.orderRows(2, of: "7"), fixture.context())
+            let orders = made.compactMap { row -> String? in
+                if case .created(let id, _) = row.outcome { id.lowercased } else { nil }
+            }
+            try #require(orders.count == 2)
+            let resource = fixture.orders.resource
+            _ = try await fixture.accounts.delete(account.id.lowercased, fixture.context())
+            for order in orders {
+                #expect(try await fixture.status { try await resource.delete(order, fixture.context()) } == .conflict)
+                #expect(
+                    try await fixture.status {
+                        try await resource.patch(order, ["channel": "direct"], fixture.context())
+                    } == .conflict)
+            }
+            // Another customer may have it.
+            _ = try await resource.patch(orders[0], ["accountId": other.id.json], fixture.context())
+            _ = try await fixture.accounts.restore(account.id.lowercased, fixture.context())
+            #expect(try await fixture.status { try await resource.delete(orders[1], fixture.context()) } == .noContent)
+            let stored = try #require(try await fixture.accounts.find(other.id, tenant: fixture.tenant.id))
+            #expect(stored.orderCount == 1)
+        }
+    }
+
     @Test func anOrderToldTwiceIsOneOrder() async throws {
         try await CustomersFixture.with { fixture in
             let account = try await fixture.account("2")

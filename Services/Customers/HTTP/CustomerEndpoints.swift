@@ -34,7 +34,7 @@ struct CustomerEndpoints: Sendable {
         return Endpoint(
             .post, "/v1/orders/{id}/\(verb)", id: id, summary: summary, tags: ["orders"], permission: "orders.write",
             parameters: [resource.idParameter, .ifMatch, .idempotencyKey], responses: [resource.shown()],
-            errors: [.notFound, .versionMismatch]
+            errors: [.notFound, .versionMismatch, .conflict]
         ) { call in
             let context = try call.writeContext()
             return try await resource.change(call.path.string("id"), context) { old in

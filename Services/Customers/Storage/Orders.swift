@@ -152,6 +152,8 @@ struct Orders: Sendable {
         var ledger = try await OrderLedger.load(
             Array(touched), moving: [modification.old.id], tenant: tenant, accounts: accounts, now: context.now)
         guard let account = modification.new.accountID, ledger.account(account) != nil else {
+            // The figures of what is deleted stay as they are, for when it is restored.
+            if modification.new.accountID == modification.old.accountID { throw Self.frozen }
             throw Accounts.unknown("/accountId", modification.new.accountID?.lowercased ?? "")
         }
         ledger.apply(before: modification.old, after: modification.new)
@@ -159,6 +161,12 @@ struct Orders: Sendable {
         result.statements += ledger.statements(for: touched, accounts, context)
         return result
     }
+
+    private static let frozen = Problem(
+        .conflict,
+        .init(
+            en: "The order's customer is deleted: restore the customer first, or give the order to another one.",
+            zh: "该订单的客户已删除，请先恢复客户，或将订单改归其他客户。"))
 
     /// Takes an order back, or calls it off.
     func close(_ old: Order, as status: Order.Status, _ context: WriteContext) async throws -> Modification<Order> {

@@ -91,7 +91,7 @@ struct OperationSection {
     private func example(_ value: JSON?) -> String {
         guard let value else { return "" }
         return heading(.init(en: "Example", zh: "示例"))
-            + "<pre tabindex=\"0\">\(PageFrame.escaped(String(decoding: value.serializePretty(), as: UTF8.self)))</pre>"
+            + "<pre tabindex=\"0\">\(PageFrame.marked(String(decoding: value.serializePretty(), as: UTF8.self)))</pre>"
     }
 
     // MARK: - Answering

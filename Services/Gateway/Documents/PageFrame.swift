@@ -42,6 +42,11 @@ struct PageFrame: Sendable {
     /// A text of which there is English alone.
     func english(_ text: String) -> String { self.text(text, in: .english) }
 
+    /// A text that belongs to no language, with the Chinese in it marked as such.
+    static func marked(_ text: String) -> String {
+        escaped(text).replacing(/\p{Han}+/) { "<span lang=\"\(Language.chinese.htmlTag)\">\($0.output)</span>" }
+    }
+
     static func code(_ text: String) -> String { "<code>\(escaped(text))</code>" }
 
     static func escaped(_ text: String) -> String {

@@ -42,9 +42,10 @@ extension HTTPRequest {
     /// The peer as limits count it: of an IPv6 address the first 64 bits, as anybody has all addresses behind them.
     public var remoteNetwork: String {
         guard remoteAddress.utf8.contains(UInt8(ascii: ":")) else { return remoteAddress }
-        var address = in6_addr()
+        // The address as it is on the wire.
+        var address = [UInt8](repeating: 0, count: 16)
         guard inet_pton(AF_INET6, remoteAddress, &address) == 1 else { return remoteAddress }
-        withUnsafeMutableBytes(of: &address) { bytes in for index in 8..<16 { bytes[index] = 0 } }
+        for index in 8..<16 { address[index] = 0 }
         var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
         guard inet_ntop(AF_INET6, &address, &text, socklen_t(text.count)) != nil else { return remoteAddress }
         return String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self) + "/64"
