@@ -123,33 +123,24 @@ extension ConversionSaga {
         return .object(results)
     }
 
-    /// From its stored state: the events that led there are told again.
+    /// From what ``storedResults`` left, and the columns beside it.
     init(
         id: UUID, leadID: UUID, wantsContact: Bool, wantsOpportunity: Bool, phase: String, results: JSON,
         refusal: ConversionRefusal?, attempts: Int
-    ) throws {
-        var saga = ConversionSaga(
-            id: id, leadID: leadID, wantsContact: wantsContact, wantsOpportunity: wantsOpportunity)
-        for step in saga.steps {
-            guard let stored = results[step.rawValue],
-                let object = stored["id"]?.string.flatMap({ UUID($0) })
-            else { continue }
-            let result = Result(
-                id: object, isMade: stored["isMade"]?.bool ?? false, version: stored["version"]?.int ?? 1)
-            saga = .evolve(saga, .done(step, result))
-        }
-        if phase == Phase.compensating.rawValue || phase == Phase.failed.rawValue,
-            let step = saga.steps.first(where: { saga.results[$0] == nil }) ?? saga.steps.last
-        {
-            saga = .evolve(saga, .refused(step, refusal ?? .unexplained))
-            // One that has failed is undone in whole, whatever was stored of it.
-            for step in saga.steps
-            where phase == Phase.failed.rawValue || results[step.rawValue]?["isUndone"]?.bool == true {
-                saga = .evolve(saga, .undid(step))
+    ) {
+        var made: [Step: Result] = [:]
+        var undone: Set<Step> = []
+        for step in Step.allCases {
+            guard let stored = results[step.rawValue] else { continue }
+            if let object = stored["id"]?.string.flatMap({ UUID($0) }) {
+                made[step] = Result(
+                    id: object, isMade: stored["isMade"]?.bool ?? false, version: stored["version"]?.int ?? 1)
             }
+            if stored["isUndone"]?.bool == true { undone.insert(step) }
         }
-        if phase == Phase.completed.rawValue || phase == Phase.failed.rawValue { saga = .evolve(saga, .closed) }
-        for _ in 0..<min(attempts, 20) { saga = .evolve(saga, .delayed) }
-        self = saga
+        self.init(
+            id: id, leadID: leadID, wantsContact: wantsContact, wantsOpportunity: wantsOpportunity,
+            phase: Phase(rawValue: phase) ?? .running, results: made, undone: undone, refusal: refusal,
+            attempts: attempts)
     }
 }

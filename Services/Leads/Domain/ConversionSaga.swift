@@ -38,6 +38,16 @@ struct ConversionSaga: Sendable, Hashable {
         steps = [.account] + (wantsContact ? [.contact] : []) + (wantsOpportunity ? [.opportunity] : [])
     }
 
+    /// One that was stored, as it was: nothing is decided anew.
+    init(
+        id: UUID, leadID: UUID, wantsContact: Bool, wantsOpportunity: Bool, phase: Phase, results: [Step: Result],
+        undone: Set<Step>, refusal: ConversionRefusal?, attempts: Int
+    ) {
+        self.init(id: id, leadID: leadID, wantsContact: wantsContact, wantsOpportunity: wantsOpportunity)
+        (self.phase, self.results, self.undone) = (phase, results, undone)
+        (self.refusal, self.attempts) = (refusal, attempts)
+    }
+
     /// What to do now.
     enum Action: Sendable, Hashable {
         /// Ask the step's service, which does it once.

@@ -15,7 +15,7 @@ public struct AdmissionOptions: Sendable, Hashable {
     public var waiting = 256
     /// How long a request may wait: in a burst, and when there has been a queue for a while already.
     public var patience = Duration.milliseconds(100)
-    public var shortPatience = Duration.milliseconds(20)
+    public var shortPatience = Duration.milliseconds(50)
 
     public init() {}
 
