@@ -113,7 +113,7 @@ enum UserCommands {
     private static func passwordText(_ reset: JSON, _ api: APIClient) -> String {
         """
         send the user this address; the password is set there, once, before \(reset.cell("expiresAt")):
-          \(api.baseURL)\(reset["url"]?.string ?? "")
+          \(api.baseURL)\(reset["page"]?.string ?? "")
 
         """
     }

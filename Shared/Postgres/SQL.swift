@@ -113,7 +113,7 @@ extension SQL {
 
     /// `name` as an SQL identifier.
     public static func quoted(_ name: String) -> String {
-        // Names with quotes in them are rare, and to look for substrings is dear.
+        // Names with quotes in them are rare, and searching for substrings is expensive.
         guard name.utf8.contains(UInt8(ascii: "\"")) else { return "\"\(name)\"" }
         return "\"" + name.replacing("\"", with: "\"\"") + "\""
     }

@@ -42,7 +42,7 @@ LEAST = {
     "tenant names": 45, "full load": 2000, "database": 5000, "events": 1600, "log lines": 5, "metrics and health": 20,
     "rows at rest": 2800, "rows unchanged": 80, "isolation verify": 10}
 # Kinds that do not grow with the share.
-WHOLE = ("database", "services' own ports", "rows unchanged", "metrics and health", "isolation verify")
+WHOLE = ("database", "Idempotency-Key", "services' own ports", "rows unchanged", "metrics and health", "isolation verify")
 
 
 def least(share):
@@ -112,6 +112,7 @@ class Attack:
         for name, attempts in (
                 ("ids of others", self.chosen(objects.attempts(), share)),
                 ("files, conversions, reports", self.chosen(objects.special(), min(1, 6 * share))),
+                ("repeated keys", objects.repeats()),
                 ("tokens, keys and headers", identity.attempts(share / 6)),
                 ("own, team, subtree", self.chosen(visibility.attempts(), min(1, 2 * share))),
                 ("paths and framing", self.chosen(smuggling.attempts(), share)),

@@ -131,6 +131,8 @@ class Objects:
                     "product", "owner", "manager", "region", "account", "stage", "source", "grade", "businessLine",
                     "lifecycle", "day", "owner,region"):
                 yield lambda report=report, group=group: self.drill(report, group)
+
+    def repeats(self):
         for collection in ("leads", "accounts", "orders"):
             yield lambda collection=collection: self.replay(collection)
 

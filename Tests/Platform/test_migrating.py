@@ -89,7 +89,7 @@ def test_the_log_of_an_installation_from_before_it_was_remembered(platform):
     guanxi(platform, "migrate")
     assert remembered(platform) == ""
     # Events were read, but not out of the embedded log.
-    psql(platform, "log", "truncate shared.log_record, shared.log_partition, shared.log_topic")
+    psql(platform, "log", "truncate shared.log_record, shared.log_partition, shared.log_group, shared.log_topic")
     guanxi(platform, "migrate")
     assert remembered(platform) == "kafka"
     guanxi(platform, "migrate", "--event-log", "postgres")

@@ -18,7 +18,7 @@ def invited(platform):
     admin = platform.tenant(tenant)
     user = admin.ok("POST", "/v1/users", {"login": "li.wei", "name": "李伟", "role": "sales"})
     reset = admin.ok("POST", f"/v1/users/{user['id']}/password-reset", {})
-    return tenant, user["login"], address_of(platform) + reset["url"]
+    return tenant, user["login"], address_of(platform) + reset["page"]
 
 
 def open_page(browser, url, language):  # noqa: F811

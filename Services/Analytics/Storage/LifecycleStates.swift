@@ -17,21 +17,17 @@ struct LifecycleStates: Sendable {
     func relation(_ given: GivenThresholds, asOf: CalendarDate, _ tenant: Tenant) async throws -> SQL {
         let thresholds = try await thresholds(given, tenant)
         let facts = Facts(tenant, asOf: asOf)
-        let kinds = try Self.kinds(facts, thresholds, asOf: asOf, tenant)
-        let rows = try await database.query(
-            tenant.id, "\(facts.with) select distinct kind, last from (\(kinds)) as k")
-        var known: (kinds: [Int64], days: [CalendarDate], names: [String]) = ([], [], [])
-        for row in rows {
-            let (kind, last) = (try row.get(0, as: Int64.self), try row.get(1, as: CalendarDate.self))
-            known.kinds.append(kind)
-            known.days.append(last)
-            known.names.append(
-                LifecycleStanding(Self.orders(kind, last, thresholds), thresholds, asOf: asOf).state.rawValue)
-        }
+        let customers = try Self.customers(facts, thresholds, asOf: asOf, tenant)
+        let kinds = try await database.query(
+            tenant.id,
+            "\(facts.with) select distinct last, orders, was_lost, is_high_value from (\(customers)) as c"
+        ).map { try Kind($0) }
+        let names = kinds.map { LifecycleStanding($0.summary(thresholds), thresholds, asOf: asOf).state.rawValue }
         return """
-            select k.account_id, n.name from (\(kinds)) as k
-            join unnest(\(known.kinds), \(known.days), \(known.names)) as n(kind, last, name)
-                on n.kind = k.kind and n.last = k.last
+            select c.account_id, k.name from (\(customers)) as c
+            join unnest(\(kinds.map(\.last)), \(kinds.map(\.orders)), \(kinds.map(\.wasLost)),
+                \(kinds.map(\.isHighValue)), \(names)) as k(last, orders, was_lost, is_high_value, name)
+                using (last, orders, was_lost, is_high_value)
             """
     }
 
@@ -56,18 +52,17 @@ struct LifecycleStates: Sendable {
             lostAfterDays: Int(try row.get(2, as: Int32.self)), highValueFrom: value?.minorUnits)
     }
 
-    /// Each account with the day of its last order and a number for the rest that matters: how many orders, up to those
-    /// that make stable; whether the last came after the silence of the lost; whether they are worth the threshold.
-    private static func kinds(
+    /// Each account with what the function asks of its orders, see ``Kind``.
+    private static func customers(
         _ facts: Facts, _ thresholds: LifecycleThresholds, asOf: CalendarDate, _ tenant: Tenant
     ) throws -> SQL {
         let currency = try Currency(code: tenant.currency)
         let worth = thresholds.highValueFrom.map { Money(minorUnits: $0, currency: currency).amount }
         return """
             select id as account_id, coalesce(last, \(asOf)) as last,
-                4 * least(number, \(Int64(thresholds.stableFromOrder)))
-                    + case when last - previous >= \(Int32(thresholds.lostAfterDays)) then 2 else 0 end
-                    + case when worth >= \(worth)::text::numeric then 1 else 0 end as kind
+                least(number, \(Int64(thresholds.stableFromOrder))) as orders,
+                coalesce(last - previous >= \(Int32(thresholds.lostAfterDays)), false) as was_lost,
+                coalesce(worth >= \(worth)::text::numeric, false) as is_high_value
             from (
                 select a.id, count(o.ordered_on) as number, max(o.ordered_on) filter (where o.place = 1) as last,
                     max(o.ordered_on) filter (where o.place = 2) as previous,
@@ -80,13 +75,29 @@ struct LifecycleStates: Sendable {
                 where not a.deleted group by a.id) as customer
             """
     }
+}
 
-    /// Orders as those of a kind are, as far as it matters.
-    private static func orders(_ kind: Int64, _ last: CalendarDate, _ thresholds: LifecycleThresholds) -> OrderSummary {
-        let count = Int(kind / 4)
-        let gap = kind & 2 == 0 ? 0 : thresholds.lostAfterDays
-        return OrderSummary(
-            count: count, last: count > 0 ? last : nil, previous: count > 1 ? last.adding(days: -gap) : nil,
-            value: kind & 1 == 0 ? 0 : thresholds.highValueFrom ?? 0)
+/// What the lifecycle asks of a customer's orders.
+private struct Kind: Sendable {
+    /// The day of the last one; today without any.
+    let last: CalendarDate
+    /// How many, up to those that make stable.
+    let orders: Int64
+    /// Whether the last one came after the silence of the lost.
+    let wasLost: Bool
+    /// Whether they are worth the threshold.
+    let isHighValue: Bool
+
+    init(_ row: Row) throws {
+        (last, orders) = (try row.get(0), try row.get(1))
+        (wasLost, isHighValue) = (try row.get(2), try row.get(3))
+    }
+
+    /// Orders as those of the kind are, as far as it matters.
+    func summary(_ thresholds: LifecycleThresholds) -> OrderSummary {
+        OrderSummary(
+            count: Int(orders), last: orders > 0 ? last : nil,
+            previous: orders > 1 ? last.adding(days: wasLost ? -thresholds.lostAfterDays : 0) : nil,
+            value: isHighValue ? thresholds.highValueFrom ?? 0 : 0)
     }
 }

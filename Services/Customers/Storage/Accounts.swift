@@ -127,7 +127,7 @@ private struct AccountDoor {
     /// By their identity in another system.
     var known: [Account]
     var candidates: [Account]
-    /// Made once for each: keys of names are dear, and every draft looks at all of them.
+    /// Computed once for each: keys of names are expensive, and every draft is compared with all of them.
     private var keys: [UUID: [MatchKey]]
 
     init(policy: DuplicatePolicy, known: [Account], candidates: [Account]) {

@@ -29,8 +29,8 @@ struct PasswordAPI: Sendable {
                 .post, "/v1/users/{id}/password-reset", id: "createPasswordReset",
                 summary: "Make a one-time value by which a user sets a password",
                 description: """
-                    Valid for a day; an earlier one of the user is worthless from then on. Send the user `url`: the page \
-                    there takes the value from behind its #, which browsers send to no server.
+                    Valid for a day; an earlier one of the user is worthless from then on. Send the user `page`: it \
+                    takes the value from behind its #, which browsers send to no server.
                     """,
                 tags: ["users"], permission: "users.write", parameters: [.path("id", "The user's id.")],
                 responses: [ResponseSpec(201, "The value, shown this once.", schema: Self.reset)], errors: [.notFound]
@@ -38,7 +38,8 @@ struct PasswordAPI: Sendable {
                 let (text, expires) = try await resets.create(
                     user: try call.id(), by: try call.caller, tenant: try call.tenant)
                 let answer: JSON = [
-                    "token": text.json, "url": "/password-reset#\(text)".json, "expiresAt": expires.json,
+                    "token": text.json, "page": "/password-reset#\(text)".json,
+                    "url": "/v1/password-resets/\(text)".json, "expiresAt": expires.json,
                 ]
                 return .json(answer, status: .created).unstored
             },
@@ -93,9 +94,11 @@ struct PasswordAPI: Sendable {
     private static let reset = Schema(
         "PasswordReset",
         [
-            "type": "object", "required": ["token", "url", "expiresAt"],
+            "type": "object", "required": ["token", "page", "url", "expiresAt"],
             "properties": [
-                "token": ["type": "string"], "url": ["type": "string", "format": "uri-reference"],
+                "token": ["type": "string"],
+                "page": ["type": "string", "format": "uri-reference", "description": "For the user's browser."],
+                "url": ["type": "string", "format": "uri-reference", "description": "For programs that know no other."],
                 "expiresAt": ["type": "string", "format": "date-time"],
             ],
         ])

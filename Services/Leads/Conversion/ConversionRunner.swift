@@ -157,7 +157,7 @@ struct ConversionRunner: Component {
             guard let service = services[step] else { return .delayed }
             let answer = try await service.send(
                 .put, "/internal/conversions/\(conversion.saga.id.lowercased)/\(step.rawValue)",
-                as: principal(conversion, tenant, service), body: body,
+                as: Self.service(tenant), body: body,
                 deadline: .after(min(.seconds(5), deadline?.remaining ?? .seconds(5))))
             if answer.status.isSuccess, let id = answer.json["id"]?.string.flatMap({ UUID($0) }) {
                 return .done(
@@ -189,15 +189,15 @@ struct ConversionRunner: Component {
             guard let service = services[step] else { return .delayed }
             let answer = try await service.send(
                 .delete, "/internal/conversions/\(conversion.saga.id.lowercased)",
-                as: principal(conversion, tenant, service), deadline: .after(.seconds(5)))
+                as: Self.service(tenant), deadline: .after(.seconds(5)))
             return answer.status.isSuccess ? .undid(step) : .delayed
         } catch let error where !(error is CancellationError) {
             return .delayed
         }
     }
 
-    /// This service's own name: the person's is in the body, and what he may was checked here.
-    private func principal(_ conversion: StoredConversion, _ tenant: TenantID, _ service: ServiceClient) -> Principal {
+    /// This service in its own name: what the person may was checked here.
+    private static func service(_ tenant: TenantID) -> Principal {
         Principal(
             tenant: tenant, subject: "leads", kind: .service, role: "service",
             permissions: ["conversions.run", "backdate"], visibility: .all)

@@ -116,7 +116,7 @@ extension ConversionSaga {
                 stored["isMade"] = result.isMade.json
                 stored["version"] = .int(result.version)
             }
-            // Of one that was refused this is all.
+            // A step that was refused has no result, but may have been undone.
             if undone.contains(step) { stored["isUndone"] = true }
             if !stored.isEmpty { results[step.rawValue] = .object(stored) }
         }

@@ -14,7 +14,7 @@ struct LeadDoor: Sendable {
     var known: KnownLeads
     var told: ToldLeads
 
-    /// - Parameter drafts: with their match keys, which are dear to make.
+    /// - Parameter drafts: with their match keys, which are expensive to compute.
     func decide(_ drafts: [(Draft<Lead>, [MatchKey])], turns: inout RoundRobin) -> [Creation<Lead>] {
         var door = self
         return drafts.map { draft, keys in door.admit(draft, keys, &turns) }

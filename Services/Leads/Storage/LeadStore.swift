@@ -14,7 +14,7 @@ struct LeadStore: Sendable {
     let environment: ResourceEnvironment
     let policies: Policies
     private let table = Table<Lead>("leads")
-    /// Of each key those touched last.
+    /// Finds the leads that share a key; of very many, those that were touched last.
     private static let sharing = SharedKeys(
         "leads", order: "last_touch_at", descending: true, limit: DuplicateDecision.mostFlagged)
 
@@ -22,7 +22,7 @@ struct LeadStore: Sendable {
         (self.environment, self.policies) = (environment, policies)
     }
 
-    /// Dear to make: once, at the service's start.
+    /// Expensive to build: once, at the service's start.
     var resource: Resource<Lead> {
         Resource(
             "leads", environment: environment,
@@ -74,7 +74,7 @@ struct LeadStore: Sendable {
     private func create(_ drafts: [Draft<Lead>]) async throws -> [Creation<Lead>] {
         guard let tenant = drafts.first?.context.tenant else { return [] }
         let rules = try await policies.policy(of: tenant).welcoming(drafts, environment.directory)
-        // Made once for each lead: keys of names are dear. Those that the tenant asks for.
+        // The keys that the tenant compares by, computed once for each lead: keys of names are expensive.
         let asked = rules.duplicates.keys.union([.externalID])
         let keys = drafts.map { $0.record.matchKeys.filter { asked.contains($0.kind) } }
         let schema = SchemaName(tenant)
@@ -82,7 +82,7 @@ struct LeadStore: Sendable {
             where id = any(array(\(Self.sharing.select(Array(Set(keys.joined().map(\.text))), isBatch: drafts.count > 1, schema))))
             """
         let looks = ["\(table.select(schema)) \(matching)"] + (rules.usesTurns ? [Policies.turns(schema)] : [])
-        // To the planner, reading the whole table for each key of many is cheap long after it is not.
+        // For a batch of keys the planner underestimates a scan of the whole table by far.
         let settings: [SQL] = drafts.count > 1 ? ["set local enable_seqscan = off"] : []
         let numbers = drafts.compactMap(\.record.externalID)
         let told = numbers.isEmpty ? [] : ToldLeads.looks(numbers, table, schema)

@@ -13,8 +13,9 @@ public struct SharedKeys: Sendable {
     private let scope: String?
 
     /// - Parameters:
-    ///   - order: which of a key are found: `created_at`. No index gives it, or the planner, who takes few for many, goes through
-    ///     the whole table in that order instead of looking for the key.
+    ///   - order: by which column the first of a key are chosen, such as `created_at`. The expression that sorts matches no
+    ///     index on purpose: the planner overestimates how many share a key, and would walk the whole table along an index of
+    ///     that order instead of looking the key up.
     ///   - limit: how many of each key.
     public init(_ table: String, order: String, descending: Bool = false, limit: Int, scope: String? = nil) {
         (self.table, self.order, isDescending, self.limit, self.scope) = (table, order, descending, limit, scope)
