@@ -98,7 +98,9 @@ struct PasswordAPI: Sendable {
             "properties": [
                 "token": ["type": "string"],
                 "page": ["type": "string", "format": "uri-reference", "description": "For the user's browser."],
-                "url": ["type": "string", "format": "uri-reference", "description": "For programs that know no other."],
+                "url": [
+                    "type": "string", "format": "uri-reference", "description": "For programs that know no other.",
+                ],
                 "expiresAt": ["type": "string", "format": "date-time"],
             ],
         ])
