@@ -12,7 +12,7 @@ from system import BESIDE, SERVICES
 from test_backup import guanxi, psql, settled
 
 # Written all the time without anybody asking, or by `guanxi recover`.
-RESTLESS = {"instance_keys", "relay_cursor", "inbox_offset"}
+RESTLESS = {"instance_keys", "relay_cursor", "inbox_offset", "log_group"}
 NOW = "select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
 
 
