@@ -184,19 +184,17 @@ private final class Notices: Sendable {
 /// Takes batches, and is done with each when it may.
 private final class Held: EventSubscriber {
     private let batches = Mutex(0)
-    private let allowed = Mutex(0)
+    private let gate = AsyncStream.makeStream(of: Void.self)
     var received: Int { batches.withLock { $0 } }
 
-    func allow() { allowed.withLock { $0 += 1 } }
+    func allow() { gate.continuation.yield() }
 
     func assigned(_ partitions: Set<TopicPartition>) async throws -> [TopicPartition: EventPosition] { [:] }
     func revoked(_ partitions: Set<TopicPartition>) async {}
 
     func receive(_ batch: [StoredRecord]) async throws {
-        let own = batches.withLock { batches in
-            batches += 1
-            return batches
-        }
-        while allowed.withLock({ $0 < own }) { try await Task.sleep(for: .milliseconds(2)) }
+        batches.withLock { $0 += 1 }
+        for await _ in gate.stream { break }
+        try Task.checkCancellation()
     }
 }

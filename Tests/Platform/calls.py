@@ -122,14 +122,19 @@ class Server:
 
 
 class Platform:
+    # What starts and stops it.
+    system_type = System
+
     def __init__(self, name="api-test", log="postgres", settings=None):
-        self.system = System(name, log)
+        self.system = self.system_type(name, log)
         self.system.settings |= settings or {}
         try:
             self.system.start()
             environment = self.system.environment()
             self.port = int(environment["GUANXI_PORT"])
             self.operator = Caller(self.port, environment["GUANXI_OPERATOR_KEY"])
+            # What the operators' tool is told.
+            self.known = environment | {"GUANXI_DATABASE_URL": self.system.database("postgres")}
         except BaseException:
             # Half of it may run, and nobody else knows of it.
             self.system.stop(keep=False)

@@ -23,7 +23,6 @@ PROJECTIONS = {
 @pytest.fixture(scope="module")
 def platform():
     platform = Platform("backup-test", "postgres")
-    platform.known = platform.system.environment() | {"GUANXI_DATABASE_URL": platform.system.database("postgres")}
     yield platform
     platform.system.stop(keep=False)
 

@@ -16,7 +16,6 @@ REFUSED = "this installation's events are in the event log"
 @pytest.fixture(scope="module")
 def platform():
     platform = Platform("migrating-test", "postgres")
-    platform.known = platform.system.environment() | {"GUANXI_DATABASE_URL": platform.system.database("postgres")}
     yield platform
     platform.system.stop(keep=False)
 

@@ -26,7 +26,6 @@ def platform(request):
     named = " ".join(f"{name}={server.url}" for name, server in others.items())
     platform = Platform("move-test", log, {"GUANXI_DATABASE_SERVERS": named})
     platform.log, platform.others = log, others
-    platform.known = platform.system.environment() | {"GUANXI_DATABASE_URL": platform.system.database("postgres")}
     yield platform
     platform.system.stop(keep=False)
     for server in others.values():

@@ -22,7 +22,6 @@ def platform(request):
         pytest.skip("no Kafka: set KAFKA_HOME")
     # What an earlier run left has backups, which are not removed without a word.
     platform = Platform("point-in-time-test", request.param, {"FORCE": "1"})
-    platform.known = platform.system.environment() | {"GUANXI_DATABASE_URL": platform.system.database("postgres")}
     yield platform
     platform.system.stop(keep=False)
 

@@ -49,16 +49,7 @@ class Released(System):
 
 
 class Old(Platform):
-    def __init__(self, name, log):
-        self.system = Released(name, log)
-        try:
-            self.system.start()
-            known = self.system.environment()
-            self.port = int(known["GUANXI_PORT"])
-            self.operator = Caller(self.port, known["GUANXI_OPERATOR_KEY"])
-        except BaseException:
-            self.system.stop(keep=False)
-            raise
+    system_type = Released
 
 
 class Beside:

@@ -19,15 +19,24 @@ struct Publication: Sendable {
         self.headers = headers
     }
 
-    /// A page of ours: it loads nothing and is framed by nobody.
+    /// A page to read: it loads nothing and is framed by nobody.
     init(page html: String, in language: Language, isComplete: Bool = true) {
         self.init(
-            Array(html.utf8), type: "text/html; charset=utf-8", isComplete: isComplete,
-            headers: [
+            page: Array(html.utf8), in: language,
+            policy: [
                 "Content-Security-Policy":
-                    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
-                "Content-Language": language.htmlTag, "Vary": "Accept-Language",
-            ])
+                    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
+            ], isComplete: isComplete)
+    }
+
+    /// A page of ours.
+    ///
+    /// - Parameter policy: what it may load.
+    init(page html: [UInt8], in language: Language, policy: HTTPHeaders, isComplete: Bool = true) {
+        var headers = policy
+        headers["Content-Language"] = language.htmlTag
+        headers["Vary"] = "Accept-Language"
+        self.init(html, type: "text/html; charset=utf-8", isComplete: isComplete, headers: headers)
     }
 
     /// 200 with the document, 304 to whoever has it already (RFC 9110 §13.1.2).
@@ -47,8 +56,8 @@ struct Translations: Sendable {
     private let english: Publication
     private let chinese: Publication
 
-    init(_ make: (Language) -> Publication) {
-        (english, chinese) = (make(.english), make(.chinese))
+    init(_ make: (Language) throws -> Publication) rethrows {
+        (english, chinese) = (try make(.english), try make(.chinese))
     }
 
     subscript(language: Language) -> Publication {

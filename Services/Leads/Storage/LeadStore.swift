@@ -82,7 +82,7 @@ struct LeadStore: Sendable {
             where id = any(array(\(Self.sharing.select(Array(Set(keys.joined().map(\.text))), isBatch: drafts.count > 1, schema))))
             """
         let looks = ["\(table.select(schema)) \(matching)"] + (rules.usesTurns ? [Policies.turns(schema)] : [])
-        // For a batch of keys the planner underestimates a scan of the whole table by far.
+        // For a batch of keys the planner underestimates by far what a scan of the whole table costs.
         let settings: [SQL] = drafts.count > 1 ? ["set local enable_seqscan = off"] : []
         let numbers = drafts.compactMap(\.record.externalID)
         let told = numbers.isEmpty ? [] : ToldLeads.looks(numbers, table, schema)

@@ -93,11 +93,7 @@ extension Resource {
     private static func named(_ body: JSON, _ name: String) throws(Problem) -> JSON {
         guard var members = body.object else { throw Problem(.malformedJSON) }
         guard members["name"] == nil || members["name"] == .string(name) else {
-            throw Problem.validation([
-                FieldError(
-                    "/name", code: "mismatch", .init(en: "Leave this out, or repeat the path's.", zh: "请去掉此项，或与路径保持一致。")
-                )
-            ])
+            throw Problem.validation([.mismatch("/name")])
         }
         members["name"] = .string(name)
         return .object(members)

@@ -135,8 +135,7 @@ extension Resource {
         let key = try externalKey(system: system, id: id)
         for (name, value) in [("externalSystem", system), ("externalId", id)] {
             guard members[name] == nil || members[name] == .string(value) else {
-                let message = LocalizedText(en: "Leave this out, or repeat the path's.", zh: "请去掉此项，或与路径保持一致。")
-                throw Problem.validation([FieldError("/\(name)", code: "mismatch", message)])
+                throw Problem.validation([.mismatch("/\(name)")])
             }
             members[name] = .string(value)
         }
@@ -243,6 +242,14 @@ extension Resource {
         if status == .created { response.headers["Location"] = "/v1/\(collection)/\(record.id.lowercased)" }
         response.headers["X-Guanxi-Position"] = "\(record.id.lowercased):\(record.version)"
         return response
+    }
+}
+
+extension FieldError {
+    /// Of a member that says otherwise than the path does.
+    static func mismatch(_ path: String) -> FieldError {
+        FieldError(
+            path, code: "mismatch", .init(en: "Leave this out, or repeat the path's.", zh: "请去掉此项，或与路径保持一致。"))
     }
 }
 
