@@ -78,7 +78,13 @@ python_tests() {
 }
 
 # The whole platform as processes, from outside: API by a fuzzer, topics by a foreign client, kills in the middle.
-platform_tests() { python_environment; export GUANXI_BUILD=debug; pytest_folder "platform tests" Tests/Platform; }
+# Most of them wait most of the time, for what they broke to come back: files run beside each other.
+platform_tests() {
+    python_environment
+    export GUANXI_BUILD=debug
+    local processors; processors=$(nproc)
+    pytest_folder "platform tests" --numprocesses $((processors < 4 ? processors : 4)) --dist loadfile Tests/Platform
+}
 
 # May a small disk be mounted here? Only root may, and not in every container.
 can_mount() {

@@ -11,21 +11,24 @@ public enum OutboxMove {
 
     /// Selects whether events of a tenant wait to be published: as the relay reads, what a slot's cursor does not see,
     /// by transaction. What came along with a move was told before.
-    public static func isWaiting(_ tenant: TenantID) -> SQL {
-        """
-        select exists (
-            select from shared.relay_cursor c cross join lateral (
+    ///
+    /// - Parameter snapshot: only of those that it sees; of all when nil.
+    public static func isWaiting(_ tenant: TenantID, of snapshot: String? = nil) -> SQL {
+        let isMeant: SQL = snapshot.map { "pg_visible_in_snapshot(o.txid, \($0)::pg_snapshot)" } ?? "true"
+        return """
+            select exists (
+                select from shared.relay_cursor c cross join lateral (
+                    select from shared.outbox o
+                    where (o.txid >= pg_snapshot_xmax(c.snapshot)
+                            or o.txid = any(array(select pg_snapshot_xip(c.snapshot))))
+                        and o.slot = c.slot and o.tenant = \(tenant.text) and \(isMeant)
+                        and (c.upper is null or o.id > c.last_id or not pg_visible_in_snapshot(o.txid, c.upper))
+                    limit 1) as w)
+            or (select count(*) < \(raw: "\(OutboxReader.slots)") from shared.relay_cursor) and exists (
                 select from shared.outbox o
-                where (o.txid >= pg_snapshot_xmax(c.snapshot)
-                        or o.txid = any(array(select pg_snapshot_xip(c.snapshot))))
-                    and o.slot = c.slot and o.tenant = \(tenant.text)
-                    and (c.upper is null or o.id > c.last_id or not pg_visible_in_snapshot(o.txid, c.upper))
-                limit 1) as w)
-        or (select count(*) < \(raw: "\(OutboxReader.slots)") from shared.relay_cursor) and exists (
-            select from shared.outbox o
-            where o.tenant = \(tenant.text) and o.txid <> \(raw: SQL.literal(before))::xid8
-                and not exists (select from shared.relay_cursor c where c.slot = o.slot))
-        """
+                where o.tenant = \(tenant.text) and o.txid <> \(raw: SQL.literal(before))::xid8 and \(isMeant)
+                    and not exists (select from shared.relay_cursor c where c.slot = o.slot))
+            """
     }
 
     /// Selects whether the outbox has events of a tenant.

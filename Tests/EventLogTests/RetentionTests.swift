@@ -135,8 +135,17 @@ struct RetentionTests {
                     let name = fixture.tenants.database.configuration.database
                     return PostgresDatabase(group: source.group, configuration: superuser.with(database: name))
                 }
+                func snapshot() async throws -> String {
+                    try await source.tenants.database.query(
+                        "select pg_current_snapshot()::text", role: source.tenants.outboxRole
+                    ).single().get(0)
+                }
+                let before = try await snapshot()
                 try await source.write([source.event("a", 1), source.event("b", 1)])
                 #expect(try await ask(OutboxMove.isWaiting(id), source))
+                // What was written later than is asked for waits, too, and is not meant.
+                #expect(try await ask(OutboxMove.isWaiting(id, of: before), source) == false)
+                #expect(try await ask(OutboxMove.isWaiting(id, of: try await snapshot()), source))
                 try await running(source.relay().run) {
                     try await eventually { try await ask(OutboxMove.isWaiting(id), source) == false }
                 }

@@ -125,7 +125,7 @@ class Platform:
     # What starts and stops it.
     system_type = System
 
-    def __init__(self, name="api-test", log="postgres", settings=None):
+    def __init__(self, name, log="postgres", settings=None):
         self.system = self.system_type(name, log)
         self.system.settings |= settings or {}
         try:

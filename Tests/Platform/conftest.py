@@ -8,8 +8,9 @@ from calls import Platform
 
 @pytest.fixture(scope="session")
 def platform():
+    # Files run beside each other in processes of their own, each with one.
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
     # The tests guess more than anybody may.
-    os.environ["GUANXI_RATE_LIMIT_ADDRESS"] = "100000"
-    platform = Platform()
+    platform = Platform(f"api-test-{worker}", settings={"GUANXI_RATE_LIMIT_ADDRESS": "100000"})
     yield platform
     platform.system.stop(keep=False)

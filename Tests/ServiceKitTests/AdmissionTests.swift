@@ -75,15 +75,30 @@ import Values
         #expect(queue.finish("many", took: .zero, now: start) == [6])
     }
 
-    /// A queue that has stood for a while is waited in for a shorter time.
-    @Test func patienceIsForBursts() {
+    /// One after the other, each of which takes so long, while two more always wait: how long who comes after a second
+    /// may wait.
+    private func patience(whenEachTakes duration: Duration) -> AdmissionQueue<String>.Arrival {
         var options = AdmissionOptions()
         options.limit = 1
         options.bounds = 1...1
         var queue = AdmissionQueue<String>(options, now: start)
-        _ = queue.arrive(1, of: "a", now: start)
-        #expect(queue.arrive(2, of: "a", now: start).0 == .waits(options.patience))
-        #expect(queue.arrive(3, of: "a", now: start + .seconds(1)).0 == .waits(options.shortPatience))
+        for id in 1...3 { _ = queue.arrive(UInt64(id), of: "a", now: start) }
+        var (now, id) = (start, UInt64(4))
+        while now < start + .seconds(1) {
+            now += duration
+            _ = queue.finish("a", took: duration, now: now)
+            _ = queue.arrive(id, of: "a", now: now)
+            id += 1
+        }
+        return queue.arrive(id, of: "a", now: now).0
+    }
+
+    /// Who comes while all have waited long for a while may wait for a shorter time than in a burst; that some wait at
+    /// any time, shortly, is no reason.
+    @Test func patienceIsForBursts() {
+        let options = AdmissionOptions()
+        #expect(patience(whenEachTakes: .milliseconds(100)) == .waits(options.shortPatience))
+        #expect(patience(whenEachTakes: .milliseconds(2)) == .waits(options.patience))
     }
 
     @Test func theLimitFollowsWhatRequestsTake() {

@@ -92,6 +92,7 @@ struct MoveFence: Sendable {
                 return try await move.source.database.withTransaction(options: options) { here in
                     let groups = try await Self.groups(of: move.source, on: here)
                     try await wait(for: try await offsets(own, there), groups)
+                    try await waitForRelay(here)
                     _ = try await here.query(ServiceMove.quickly)
                     try await rest(groups, here)
                     return try await pass(from: here, to: there, groups)
@@ -112,7 +113,8 @@ struct MoveFence: Sendable {
         guard try await move.service.provisioner.isCurrent(id, on: here) else {
             throw CommandFailure("the tenant was migrated meanwhile: run it again")
         }
-        try await publish(here, began)
+        // All events of the tenant, which get no more.
+        try await publish(OutboxMove.isWaiting(id), here, until: began + Self.longest)
         _ = try await move.carry(from: here, to: there)
         try await close(here, groups)
         try await open(from: here, on: there)
@@ -120,11 +122,18 @@ struct MoveFence: Sendable {
         return began
     }
 
-    /// Waits until the relay has published all events of the tenant.
-    private func publish(_ here: PostgresTransaction, _ began: ContinuousClock.Instant) async throws {
+    /// Waits until the relay has published what the tenant has written by now, before anybody waits for it.
+    private func waitForRelay(_ here: PostgresTransaction) async throws {
+        let snapshot: String = try await here.query("select pg_current_snapshot()::text").single().get(0)
+        try await publish(OutboxMove.isWaiting(id, of: snapshot), here, until: .now + Self.catchUp)
+    }
+
+    private func publish(
+        _ isWaiting: SQL, _ here: PostgresTransaction, until deadline: ContinuousClock.Instant
+    ) async throws {
         try await here.query("set local enable_seqscan = off")
-        while try await here.query(OutboxMove.isWaiting(id)).single().get(0, as: Bool.self) {
-            guard began.duration(to: .now) < Self.longest else {
+        while try await here.query(isWaiting).single().get(0, as: Bool.self) {
+            guard .now < deadline else {
                 throw Busy(reason: "events of the tenant wait to be published: see guanxi status")
             }
             try await Task.sleep(for: .milliseconds(5))

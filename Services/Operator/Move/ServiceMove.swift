@@ -22,8 +22,9 @@ struct ServiceMove: Sendable {
     private static let attempts = 30
     /// Consumers of services that were started just now join their group within this.
     private static let joining = Duration.seconds(30)
-    /// So few rows are carried over within the fence.
+    /// A round of so few rows, or one so short, may be done within the fence.
     private static let few = 200
+    private static let short = Duration.milliseconds(200)
 
     static func options(lockTimeout: Duration? = nil, snapshot: Bool = false) -> TransactionOptions {
         var options = TransactionOptions(
@@ -155,11 +156,20 @@ struct ServiceMove: Sendable {
                 try await there.query(SQL(raw: "analyze \(relation.table)").unprepared())
             }
         }
-        while try await catchUp(comparing: false) > Self.few {}
+        try await catchUpUntilShort()
         // Everything is compared before the fence; within it only what changed since.
         _ = try await catchUp(comparing: true)
-        while try await catchUp(comparing: false) > Self.few {}
+        try await catchUpUntilShort()
         return rows
+    }
+
+    /// Rounds get shorter: each carries over what was written during the one before.
+    private func catchUpUntilShort() async throws {
+        while true {
+            let began = ContinuousClock.now
+            let count = try await catchUp(comparing: false)
+            if count <= Self.few || began.duration(to: .now) <= Self.short { return }
+        }
     }
 
     /// Carries over what was written since the last time; how many rows.

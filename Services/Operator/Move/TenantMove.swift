@@ -99,6 +99,7 @@ struct TenantMove: Sendable {
                             + "try again later",
                         code: .unavailable)
                 }
+                console.note("\(move.service.name): tried again, since \(busy.reason)\n")
                 attempt += 1
                 try await Task.sleep(for: .milliseconds(250))
             }

@@ -13,8 +13,8 @@ public struct AdmissionOptions: Sendable, Hashable {
     public var aloneAfter: Duration? = .seconds(10)
     /// Requests that wait, of all tenants.
     public var waiting = 256
-    /// How long a request may wait: in a burst, and when there has been a queue for a while already.
-    public var patience = Duration.milliseconds(100)
+    /// How long a request may wait: in a burst, and when its tenant's have waited long for a while already.
+    public var patience = Duration.milliseconds(250)
     public var shortPatience = Duration.milliseconds(50)
 
     public init() {}
@@ -58,11 +58,19 @@ struct AdmissionQueue<Key: Hashable & Sendable>: Sendable {
         case refused
     }
 
+    private struct Waiter {
+        let id: UInt64
+        let since: ContinuousClock.Instant
+    }
+
     private struct Party {
         var running = 0
-        var waiting: [UInt64] = []
+        var waiting: [Waiter] = []
         /// When it was let in last, counted in admissions.
         var turn = 0
+        /// When one of its requests got in last without a long wait, or none waited. A queue alone is no overload: of more
+        /// clients than may run at once some wait at any time, shortly.
+        var wasShort: ContinuousClock.Instant?
     }
 
     private let options: AdmissionOptions
@@ -73,14 +81,11 @@ struct AdmissionQueue<Key: Hashable & Sendable>: Sendable {
     private var turns = 0
     private var arrivals = LatestArrivals<Key>()
     private var pace: Pace
-    /// When nobody waited last.
-    private var wasEmpty: ContinuousClock.Instant
 
     init(_ options: AdmissionOptions, now: ContinuousClock.Instant) {
         self.options = options
         limit = options.limit
         pace = Pace(now)
-        wasEmpty = now
     }
 
     /// When somebody else than this one came last.
@@ -105,24 +110,25 @@ struct AdmissionQueue<Key: Hashable & Sendable>: Sendable {
             return (.runs, nil)
         }
         pace.most = max(pace.most, limit)
-        if waiting == 0 { wasEmpty = now }
+        let wasShort = party.waiting.isEmpty ? now : party.wasShort ?? now
         var evicted: UInt64?
         if waiting >= options.waiting {
             guard let longest = parties.max(by: { $0.value.waiting.count < $1.value.waiting.count }),
                 longest.value.waiting.count > party.waiting.count + 1
             else { return (.refused, nil) }
-            evicted = parties[longest.key]?.waiting.popLast()
+            evicted = parties[longest.key]?.waiting.popLast()?.id
             waiting -= 1
         }
-        parties[key, default: Party()].waiting.append(id)
+        parties[key, default: Party()].waiting.append(Waiter(id: id, since: now))
+        parties[key]?.wasShort = wasShort
         waiting += 1
-        let isStanding = wasEmpty.duration(to: now) > options.patience * 5
+        let isStanding = wasShort.duration(to: now) > options.patience * 2
         return (.waits(isStanding ? options.shortPatience : options.patience), evicted)
     }
 
     /// A request waits no longer: false when it has been let in or turned away meanwhile.
     mutating func withdraw(_ id: UInt64, of key: Key) -> Bool {
-        guard let index = parties[key]?.waiting.firstIndex(of: id) else { return false }
+        guard let index = parties[key]?.waiting.firstIndex(where: { $0.id == id }) else { return false }
         parties[key]?.waiting.remove(at: index)
         waiting -= 1
         forget(key)
@@ -141,11 +147,12 @@ struct AdmissionQueue<Key: Hashable & Sendable>: Sendable {
                 !$0.value.waiting.isEmpty && $0.value.running < share(of: $0.key, now: now)
             }
             guard let first = candidates.min(by: Self.isBefore) else { break }
-            next.append(parties[first.key, default: Party()].waiting.removeFirst())
+            let waiter = parties[first.key, default: Party()].waiting.removeFirst()
+            if waiter.since.duration(to: now) < options.shortPatience / 2 { parties[first.key]?.wasShort = now }
+            next.append(waiter.id)
             letIn(first.key)
             waiting -= 1
         }
-        if waiting == 0 { wasEmpty = now }
         return next
     }
 
