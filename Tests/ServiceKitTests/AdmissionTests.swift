@@ -313,7 +313,7 @@ import Values
     ) throws -> Call {
         var call = Call(
             request: HTTPRequest(.post, path, body: body, remoteAddress: address), operation: "test",
-            permission: .anyCaller, isHeavy: isHeavy,
+            permission: .anyCaller, lane: isHeavy ? .heavy : Lane(.post, path),
             path: try PathParameters(names: [], segments: []), query: try Query(parsing: nil), body: nil,
             deadline: .after(.seconds(60)))
         call.principal = Principal(

@@ -47,7 +47,7 @@ struct PasswordAPI: Sendable {
                 .post, "/v1/password-resets", id: "redeemPasswordReset",
                 summary: "Set a password by a one-time value", description: "The user's sessions end.",
                 tags: ["sessions"], permission: .everyone, body: .json(Schema(Self.redemption), limit: 8_192),
-                responses: [ResponseSpec(204, "Set.")], errors: [.notFound, .validationFailed], isHeavy: true
+                responses: [ResponseSpec(204, "Set.")], errors: [.notFound, .validationFailed], lane: .heavy
             ) { call in
                 let given = try Self.redemption.validate(create: try await call.json())
                 return try await redeem(given.value("token") ?? "", given)
@@ -61,7 +61,7 @@ struct PasswordAPI: Sendable {
                     .path("token", "The one-time value.", schema: ["type": "string"], isSecret: true)
                 ],
                 body: .json(Schema(Self.setting), limit: 8_192), responses: [ResponseSpec(204, "Set.")],
-                errors: [.notFound, .validationFailed], isHeavy: true
+                errors: [.notFound, .validationFailed], lane: .heavy
             ) { call in
                 let given = try Self.setting.validate(create: try await call.json())
                 return try await redeem(call.path.string("token"), given)
@@ -71,7 +71,7 @@ struct PasswordAPI: Sendable {
                 description: "All sessions end, this one too; the answer is a new one.", tags: ["sessions"],
                 permission: .anyCaller, body: .json(Schema(Self.change), limit: 8_192),
                 responses: [SessionAPI.pair(201)],
-                errors: [.validationFailed, .invalidCredentials], isHeavy: true
+                errors: [.validationFailed, .invalidCredentials], lane: .heavy
             ) { call in
                 let given = try Self.change.validate(create: try await call.json())
                 let password = given.value("password", as: String.self) ?? ""

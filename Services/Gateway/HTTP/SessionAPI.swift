@@ -63,7 +63,7 @@ struct SessionAPI: Sendable {
         Endpoint(
             .post, "/v1/sessions", id: "createSession", summary: "Log in", tags: ["sessions"], permission: .everyone,
             body: .json(Schema(Self.logIn), limit: 8_192), responses: [Self.pair(201)],
-            errors: [.invalidCredentials, .validationFailed], isHeavy: true
+            errors: [.invalidCredentials, .validationFailed], lane: .heavy
         ) { call in
             let given = try Self.logIn.validate(create: try await call.json())
             let pair = try await sessions.begin(

@@ -40,22 +40,21 @@ struct ServiceProxy: Sendable {
             Mount(prefix, id: "forward.\(service)", permission: .anyCaller, timeout: nil) { call in
                 // Operators have no business with records.
                 _ = try call.tenant
-                return try await forward(call.request, as: try call.caller, to: service, at: base)
+                return try await forward(call.request, in: call.lane, as: try call.caller, to: service, at: base)
             }
         }
     }
 
     private func forward(
-        _ request: HTTPRequest, as caller: Principal, to service: String, at base: String
+        _ request: HTTPRequest, in lane: Lane, as caller: Principal, to service: String, at base: String
     ) async throws -> HTTPResponse {
         var setting: HTTPHeaders = [
             IdentityToken.header: try keys.minter.token(for: caller), "X-Forwarded-For": request.remoteAddress,
         ]
         ServiceClient.propagate(into: &setting)
-        let isLong = request.path.hasSuffix("/bulk") || request.path.hasSuffix("/imports")
         let forwarding = Forwarding(
             base: base, removes: Self.isClaim, setting: setting,
-            deadline: .after(isLong ? Self.longPatience : Self.patience))
+            deadline: .after(lane.isLong ? Self.longPatience : Self.patience))
         let answer: HTTPResponse
         do { answer = try await client.forward(request, forwarding) } catch let error as HTTPClientError
             where error.reason == .unreachable

@@ -10,8 +10,8 @@ public struct Call: Sendable {
     /// The `operationId` of the endpoint, or the id of the mount.
     public let operation: String
     public let permission: Permission
-    /// See ``Endpoint/isHeavy``.
-    public let isHeavy: Bool
+    /// That of the endpoint; of a mount's request as its address tells.
+    public let lane: Lane
     public let path: PathParameters
     public let query: Query
     /// What the endpoint takes as body; nil when it takes none or is a mount.

@@ -18,8 +18,8 @@ public struct Endpoint: Sendable {
     public let responses: [ResponseSpec]
     /// Problems that belong to this operation; those that any operation may answer are added by themselves.
     public let errors: [ProblemType]
-    /// Whether each takes much of a processor by itself, as hashing a password does: few run at once.
-    public let isHeavy: Bool
+    /// With which requests its own compete.
+    public let lane: Lane
     /// From the request's arrival to its answer; then 503.
     public let timeout: Duration
     public let handle: Handle
@@ -28,7 +28,7 @@ public struct Endpoint: Sendable {
         _ method: HTTPMethod, _ path: String, id: String, summary: String, description: String? = nil,
         tags: [String] = [], permission: Permission, parameters: [Parameter] = [], query: QueryPolicy = .declared,
         body: RequestBody? = nil, responses: [ResponseSpec], errors: [ProblemType] = [],
-        isHeavy: Bool = false, timeout: Duration = .seconds(30), handle: @escaping Handle
+        lane: Lane = .quick, timeout: Duration = .seconds(30), handle: @escaping Handle
     ) {
         self.method = method
         self.path = path
@@ -42,7 +42,7 @@ public struct Endpoint: Sendable {
         self.body = body
         self.responses = responses
         self.errors = errors
-        self.isHeavy = isHeavy
+        self.lane = lane
         self.timeout = timeout
         self.handle = handle
     }

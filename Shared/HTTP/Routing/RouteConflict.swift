@@ -36,6 +36,11 @@ public struct RouteConflict: Error, Sendable, Hashable, CustomStringConvertible 
         guard Set(inPath).count == inPath.count, Set(declared).isSubset(of: inPath) else {
             throw RouteConflict("\(endpoint.id): the parameters of \(endpoint.path) and the declared ones differ.")
         }
+        let lane = Lane(endpoint.method, endpoint.path)
+        guard endpoint.lane == lane || !endpoint.lane.isLong && !lane.isLong else {
+            throw RouteConflict(
+                "\(endpoint.id): a proxy takes \(endpoint.path) for \(lane), not for \(endpoint.lane): see Lane.")
+        }
         guard !endpoint.responses.isEmpty else { throw RouteConflict("\(endpoint.id) declares no response.") }
     }
 }

@@ -6,7 +6,8 @@ public struct Router: Sendable {
     fileprivate struct Route: Sendable {
         let id: String
         let permission: Permission
-        let isHeavy: Bool
+        /// Nil for a mount: what is behind it has lanes of its own.
+        let lane: Lane?
         /// Nil when the handler keeps the time itself.
         let timeout: Duration?
         let body: RequestBody?
@@ -156,7 +157,8 @@ public struct Router: Sendable {
         let query = try Query(parsing: request.query)
         if let known = route.queryNames, let unknown = query.unknown(known) { throw unknown }
         return Call(
-            request: request, operation: route.id, permission: route.permission, isHeavy: route.isHeavy, path: path,
+            request: request, operation: route.id, permission: route.permission,
+            lane: route.lane ?? Lane(request.method, request.path), path: path,
             query: query, body: route.body, deadline: Deadline(start + (route.timeout ?? Self.longest)))
     }
 }
@@ -165,14 +167,14 @@ extension Router.Route {
     fileprivate init(_ endpoint: Endpoint, _ run: @escaping Endpoint.Handle) {
         let names = endpoint.parameters.filter { $0.place == .query }.map(\.name)
         self.init(
-            id: endpoint.id, permission: endpoint.permission, isHeavy: endpoint.isHeavy, timeout: endpoint.timeout,
+            id: endpoint.id, permission: endpoint.permission, lane: endpoint.lane, timeout: endpoint.timeout,
             body: endpoint.body, queryNames: endpoint.query == .declared ? Set(names) : nil,
             publicPath: endpoint.parameters.contains(where: \.isSecret) ? endpoint.path : nil, run: run)
     }
 
     fileprivate init(_ mount: Mount, _ run: @escaping Endpoint.Handle) {
         self.init(
-            id: mount.id, permission: mount.permission, isHeavy: false, timeout: mount.timeout, body: nil,
+            id: mount.id, permission: mount.permission, lane: nil, timeout: mount.timeout, body: nil,
             queryNames: nil, publicPath: nil, run: run)
     }
 }

@@ -40,7 +40,7 @@ extension Resource {
             tags: [collection], permission: "import", parameters: [.idempotencyKey], body: body,
             responses: [ResponseSpec(200, "A result for each row.", schema: Schema("BulkResult", result))],
             errors: [.validationFailed, .bodyTooLarge, .idempotencyKeyReused, .requestInProgress],
-            timeout: .seconds(300)
+            lane: .bulk, timeout: .seconds(300)
         ) { call in
             guard try call.caller.may(Permission("\(collection).write")) else { throw Problem(.forbidden) }
             try call.requireMediaType()

@@ -39,7 +39,7 @@ extension Resource {
             responses: [
                 ResponseSpec(202, "The job.", schema: ImportJob.schema, headers: ["Location": "The job's address."])
             ], errors: [.invalidParameter, .bodyTooLarge, .idempotencyKeyReused, .requestInProgress],
-            timeout: .seconds(1800)
+            lane: .files, timeout: .seconds(1800)
         ) { call in
             guard try call.caller.may(Permission("\(collection).write")) else { throw Problem(.forbidden) }
             try call.requireMediaType()

@@ -61,33 +61,30 @@ public final class AdmissionControl: Middleware {
         if principal?.kind == .operator { return try await next(call) }
         let party = principal?.tenant.map { AdmissionParty.tenant($0) } ?? .network(call.request.remoteNetwork)
         var call = call
-        if !call.isHeavy, Self.isLong(call) {
-            let lane = Self.isFile(call.request) ? files : long
+        let lane = lane(of: call)
+        if lane === long || lane === files {
             call.request.body = call.request.body.paced(whileAnybodyWaits: { lane.load.waiting > 0 })
-            let ready = call
-            return try await lane.run(for: party) { try await next(ready) }
-        }
-        if case .stream = call.request.body.content {
+        } else if case .stream = call.request.body.content {
             call.request.body = .bytes(try await call.request.body.collect(upTo: Self.readFirst))
         }
         let ready = call
-        return try await (call.isHeavy ? heavy : quick).run(for: party) { try await next(ready) }
+        return try await lane.run(for: party) { try await next(ready) }
     }
 
-    /// Whether a call moves much data. Where little is taken none does, whatever is sent.
-    static func isLong(_ call: Call) -> Bool {
+    private func lane(of call: Call) -> AdmissionLane {
+        switch call.lane {
+        case .quick: Self.bringsMuch(call) ? long : quick
+        case .bulk: long
+        case .files: files
+        case .heavy: heavy
+        }
+    }
+
+    /// Whether a call brings a body that is not small. Where little is taken none does, whatever is sent.
+    private static func bringsMuch(_ call: Call) -> Bool {
         if let body = call.body, body.limit <= readFirst { return false }
-        return isLong(call.request)
+        return call.request.body.length.map { $0 > readFirst } ?? true
     }
-
-    /// Whether a request moves much data: rows in bulk, files, or a body that is not small.
-    public static func isLong(_ request: HTTPRequest) -> Bool {
-        if request.path.hasSuffix("/bulk") || isFile(request) { return request.method == .post }
-        return request.body.length.map { $0 > readFirst } ?? true
-    }
-
-    /// Whether a request brings a file, of which no more is kept in memory than a part.
-    private static func isFile(_ request: HTTPRequest) -> Bool { request.path.hasSuffix("/imports") }
 }
 
 /// Who competes with others for places.

@@ -10,11 +10,12 @@ private let lead = Schema("Lead", ["type": "object"])
 private func endpoint(
     _ method: HTTPMethod, _ path: String, id: String, permission: Permission = .everyone,
     parameters: [Parameter] = [], query: QueryPolicy = .declared, body: RequestBody? = nil,
-    timeout: Duration = .seconds(5), handle: @escaping Endpoint.Handle = { call in .json(.string(call.operation)) }
+    lane: Lane = .quick, timeout: Duration = .seconds(5),
+    handle: @escaping Endpoint.Handle = { call in .json(.string(call.operation)) }
 ) -> Endpoint {
     Endpoint(
         method, path, id: id, summary: id, permission: permission, parameters: parameters, query: query, body: body,
-        responses: [ResponseSpec(200, "Done.")], timeout: timeout, handle: handle)
+        responses: [ResponseSpec(200, "Done.")], lane: lane, timeout: timeout, handle: handle)
 }
 
 private func router(
@@ -125,6 +126,10 @@ extension Router {
             message([endpoint(.get, "/a/{x}", id: "a"), endpoint(.get, "/a/{y}", id: "b")]).contains("both a and b"))
         #expect(message([endpoint(.get, "/a{x}", id: "a")]).contains("malformed"))
         #expect(message([endpoint(.get, "/a", id: "a", parameters: [.path("id", "")])]).contains("differ"))
+        // A proxy knows the lane by the address alone.
+        #expect(message([endpoint(.post, "/a/bulk", id: "a")]).contains("not for quick"))
+        #expect(message([endpoint(.post, "/a/rows", id: "a", lane: .bulk)]).contains("not for bulk"))
+        #expect(throws: Never.self) { try router([endpoint(.post, "/a/bulk", id: "a", lane: .bulk)]) }
     }
 
     @Test func unknownQueryParametersAreNamed() async throws {
