@@ -51,9 +51,15 @@ public enum LeadsService {
                 + LeadActs(leads: leads, policies: policies).endpoints
                 + [ConvertEndpoint(leads: leads, runner: runner).endpoint]
                 + sources.endpoints([.create, .read, .change, .delete])
-                + LeadSettings(environment: policies.environment).endpoints + policies.endpoints,
+                + Self.duplicates(policies.environment).endpoints + policies.endpoints,
             consumers: [backbone.directoryConsumer(name)],
             components: [runner, imports])
+    }
+
+    static func duplicates(_ environment: ResourceEnvironment) -> DuplicatePolicyEndpoints<LeadMatchKind> {
+        DuplicatePolicyEndpoints(
+            "/v1/duplicate-policy", name: "DuplicatePolicy", collection: "leads", noun: "duplicates",
+            environment: environment)
     }
 
     public static let program = ServiceProgram(

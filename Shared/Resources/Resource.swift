@@ -19,7 +19,7 @@ public struct ResourceEnvironment: Sendable {
     public let directory: Directory?
     /// How fast imports go.
     public let importPace: ImportPace
-    let turns = BatchTurns()
+    let batches = BatchQueues()
     let searchSamples = SearchSamples()
 
     public init(
@@ -69,10 +69,7 @@ public struct Resource<Record: Aggregate>: Sendable {
         self.table = Table(table ?? collection.replacing("-", with: "_"))
         self.environment = environment
         self.ownership = ownership
-        let happened = FieldDefinition(
-            "occurredAt", .timestamp, zh: "发生时间", en: "Occurred at",
-            help: "When it happened, for facts of the past; needs the permission backdate.")
-        self.inputs = ObjectSchema("Inputs", [happened] + inputs)
+        self.inputs = ObjectSchema("Inputs", [.occurredAt] + inputs)
         self.rules = rules
         self.searchColumn = searchColumn
         self.expansions = expansions.merging(Self.owners(ownership, environment.directory)) { own, _ in own }

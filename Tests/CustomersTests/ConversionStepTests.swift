@@ -150,9 +150,9 @@ import Values
         }
     }
 
-    @Test(arguments: DuplicatePolicy.Action.allCases)
+    @Test(arguments: DuplicateAction.allCases)
     func `leads of one company at once are one account, whatever the policy`(
-        _ action: DuplicatePolicy.Action
+        _ action: DuplicateAction
     ) async throws {
         try await CustomersFixture.with { fixture in
             try await fixture.set(action)
@@ -162,9 +162,9 @@ import Values
         }
     }
 
-    @Test(arguments: DuplicatePolicy.Action.allCases)
+    @Test(arguments: DuplicateAction.allCases)
     func `leads of one person at once are one account and one contact, whatever the policy`(
-        _ action: DuplicatePolicy.Action
+        _ action: DuplicateAction
     ) async throws {
         try await CustomersFixture.with { fixture in
             try await fixture.set(action)

@@ -1,4 +1,5 @@
 import Contracts
+import Entities
 import Foundation
 import Testing
 import Values
@@ -199,15 +200,17 @@ private struct Customer {
 
     @Test func `duplicates are flagged, linked or blocked, the best match first`() throws {
         let (weak, strong) = (UUIDv7.make(), UUIDv7.make())
-        let name = try #require(MatchKey(.name, "北京移动有限公司"))
-        let code = try #require(MatchKey(.creditCode, "91110000802100433B"))
-        let candidates = [(id: weak, keys: [name]), (id: strong, keys: [name, code])]
-        func decide(_ action: DuplicatePolicy.Action, _ kinds: Set<MatchKind> = Set(MatchKind.allCases))
-            -> DuplicateDecision
-        {
-            .decide([code, name], candidates: candidates, policy: DuplicatePolicy(action: action, keys: kinds))
+        let name = try #require(AccountMatchKey(.name, "北京移动有限公司"))
+        let code = try #require(AccountMatchKey(.creditCode, "91110000802100433B"))
+        let candidates = [(weak, [name]), (strong, [name, code])].map { id, keys in
+            MatchCandidate(Account(id: id, at: Timestamp.now()), keys: keys)
         }
-        let best = Duplicate(id: strong, why: [.name, .creditCode])
+        func decide(_ action: DuplicateAction, _ kinds: Set<AccountMatchKind> = AccountMatchKind.standardKinds)
+            -> DuplicateDecision<AccountMatchKind>
+        {
+            AccountDuplicatePolicy(action: action, keys: kinds).decide([name, code], among: candidates)
+        }
+        let best = Duplicate(id: strong, why: [AccountMatchKind.name, .creditCode])
         #expect(decide(.createAndFlag) == .create(flagging: [best, Duplicate(id: weak, why: [.name])]))
         #expect(decide(.link) == .link(best) && decide(.block) == .block(best))
         #expect(decide(.block, [.creditCode]) == .block(Duplicate(id: strong, why: [.creditCode])))

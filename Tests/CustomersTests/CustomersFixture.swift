@@ -131,8 +131,9 @@ struct CustomersFixture: Sendable {
         try await environment.database.whileHeld(tenant.id, first, then: then, other)
     }
 
-    func set(_ action: DuplicatePolicy.Action) async throws {
-        try await environment.writer.commit(tenant.id, [DuplicatePolicy(action: action).store(in: tenant.schema)])
+    func set(_ action: DuplicateAction) async throws {
+        try await environment.writer.commit(
+            tenant.id, [AccountDuplicatePolicy(action: action).store(in: tenant.schema)])
     }
 
     func count(_ sql: SQL) async throws -> Int64 {

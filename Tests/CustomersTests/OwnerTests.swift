@@ -1,4 +1,5 @@
 import Contracts
+import Entities
 import Foundation
 import HTTP
 import JSON
@@ -41,8 +42,8 @@ import Values
         }
     }
 
-    @Test(arguments: [DuplicatePolicy.Action.createAndFlag, .link, .block])
-    func `who tells what others own sees and changes nothing of it`(_ action: DuplicatePolicy.Action) async throws {
+    @Test(arguments: [DuplicateAction.createAndFlag, .link, .block])
+    func `who tells what others own sees and changes nothing of it`(_ action: DuplicateAction) async throws {
         try await Staff.with { staff in
             try await staff.fixture.set(action)
             let told: JSON = [

@@ -1,3 +1,4 @@
+import Entities
 import Foundation
 import HTTP
 import JSON
@@ -11,11 +12,11 @@ import Values
 
 /// The same lead many times at the same moment: the duplicate policy is a promise.
 @Suite struct DuplicatesAtOnceTests {
-    private func set(_ action: DuplicatePolicy.Action, _ service: LeadsFixture) async throws {
+    private func set(_ action: DuplicateAction, _ service: LeadsFixture) async throws {
         try await service.environment.writer.commit(
             service.tenant.id,
             [
-                "insert into \(service.tenant.schema).duplicate_policy (policy) values (\(DuplicatePolicy(action: action).json))"
+                "insert into \(service.tenant.schema).duplicate_policy (policy) values (\(LeadDuplicatePolicy(action: action).json))"
             ])
     }
 

@@ -21,7 +21,7 @@ import Values
                 [
                     """
                     insert into \(service.tenant.schema).duplicate_policy (policy)
-                    values (\(DuplicatePolicy(action: .link).json))
+                    values (\(LeadDuplicatePolicy(action: .link).json))
                     """
                 ])
             let now = Timestamp.now()
@@ -58,11 +58,11 @@ import Values
         }
     }
 
-    private func set(_ action: DuplicatePolicy.Action, _ service: LeadsFixture) async throws {
+    private func set(_ action: DuplicateAction, _ service: LeadsFixture) async throws {
         try await service.environment.writer.commit(
             service.tenant.id,
             [
-                "insert into \(service.tenant.schema).duplicate_policy (policy) values (\(DuplicatePolicy(action: action).json))"
+                "insert into \(service.tenant.schema).duplicate_policy (policy) values (\(LeadDuplicatePolicy(action: action).json))"
             ])
     }
 
@@ -177,7 +177,7 @@ import Values
             }
             #expect(try await service.statuses(rows).allSatisfy { $0 == 201 })
             let one = try await service.create(["company": "Last", "phone": "13800138000"])
-            #expect(one.body["duplicates"]?.array?.count == DuplicateDecision.mostFlagged)
+            #expect(one.body["duplicates"]?.array?.count == LeadDuplicatePolicy.mostFlagged)
         }
     }
 
@@ -270,7 +270,7 @@ import Values
         try await LeadsFixture.with { service in
             let endpoints =
                 service.leads.endpoints() + LeadActs(leads: service.leads, policies: service.policies).endpoints
-                + LeadSettings(environment: service.environment).endpoints + service.policies.endpoints
+                + LeadsService.duplicates(service.environment).endpoints + service.policies.endpoints
             _ = try Router(endpoints, events: RouterEvents(unexpected: { error, _, _ in Issue.record("\(error)") }))
             let document = try OpenAPI.document(
                 info: OpenAPI.Info(title: "Leads", version: "1", description: ""), endpoints: endpoints)

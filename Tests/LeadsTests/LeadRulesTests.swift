@@ -90,15 +90,11 @@ private func run(_ lead: inout Lead, _ command: LeadCommand, _ at: Int = 1) thro
 }
 
 @Suite struct DuplicateRulesTests {
-    private func candidate(_ lead: Lead) -> DuplicateCandidate {
-        DuplicateCandidate(id: lead.id, keys: Set(lead.matchKeys), status: lead.status, lastTouchAt: lead.lastTouchAt)
-    }
-
-    private func decide(_ lead: Lead, _ stored: [Lead], _ action: DuplicatePolicy.Action, day at: Int = 15)
-        -> DuplicateDecision
+    private func decide(_ lead: Lead, _ stored: [Lead], _ action: DuplicateAction, day at: Int = 15)
+        -> DuplicateDecision<LeadMatchKind>
     {
-        DuplicateDecision.decide(
-            lead.matchKeys, candidates: stored.map(candidate), policy: DuplicatePolicy(action: action), at: day(at))
+        LeadDuplicatePolicy(action: action).decide(
+            lead.matchKeys, among: stored.map { LeadCandidate($0, keys: $0.matchKeys) }, at: day(at))
     }
 
     @Test func `company A asks again on a second platform after 15 days: one lead, two touches`() throws {
@@ -114,8 +110,8 @@ private func run(_ lead: inout Lead, _ command: LeadCommand, _ at: Int = 1) thro
     @Test func `policies: flag by default, block names the lead`() {
         let first = makeLead { $0.phone = "138 0013 8000" }
         let again = makeLead { ($0.company, $0.phone) = ("Other", "+86-13800138000") }
-        let duplicate = Duplicate(id: first.id, score: 0.95, why: [.phone])
-        #expect(DuplicatePolicy().action == .createAndFlag)
+        let duplicate = Duplicate(id: first.id, why: [LeadMatchKind.phone])
+        #expect(duplicate.score == 0.95 && LeadDuplicatePolicy().action == .createAndFlag)
         #expect(decide(again, [first], .createAndFlag) == .create(flagging: [duplicate]))
         #expect(decide(again, [first], .block) == .block(duplicate))
         #expect(decide(makeLead { $0.company = "上海移动" }, [first], .block) == .create(flagging: []))

@@ -30,7 +30,7 @@ import Values
         let principal = Principal(
             tenant: tenant, subject: "test", kind: .apiKey, role: "admin", permissions: [], visibility: .all)
         let context = WriteContext(tenant: tenant, principal: principal, now: now)
-        let made = new.event(event.happening, from: old, source: "/opportunities", context)
+        let made = new.event(event.draft, from: old, source: "/opportunities", context)
         return (try #require(made), new)
     }
 

@@ -1,4 +1,5 @@
 import Contracts
+import Entities
 import EventLog
 import Foundation
 import HTTP
@@ -222,12 +223,7 @@ struct ReportEndpoints: Sendable {
         ) { call in
             let word = try call.query.string("period")
             return try await answer(call) { tenant, principal in
-                let text = word ?? Timestamp.now().date(in: tenant.zone).key(of: .quarter)
-                guard let period = PeriodKey(text) else {
-                    throw Problem.parameter(
-                        "period", code: "format",
-                        .init(en: "period is 2026, 2026-Q4 or 2026-11.", zh: "period 格式为 2026、2026-Q4 或 2026-11。"))
-                }
+                let period = try PeriodKey(parameter: word, of: tenant, now: Timestamp.now())
                 return try await Funnel(database: database)
                     .answer(period, tenant: tenant, principal: principal, language: call.language)
             }

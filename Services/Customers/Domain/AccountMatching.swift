@@ -1,14 +1,18 @@
+import Entities
 import Foundation
 import Text
 import Values
 
+typealias AccountMatchKey = MatchKey<AccountMatchKind>
+/// Of accounts, and of contacts within one account.
+typealias AccountDuplicatePolicy = DuplicatePolicy<AccountMatchKind>
+
 /// What makes two accounts one, or two contacts of an account.
-enum MatchKind: String, Sendable, Hashable, CaseIterable {
+enum AccountMatchKind: String, MatchKind {
     case creditCode, phone, email
     /// The name or an alias, normalised; of companies only: many people share a name.
     case name
 
-    /// How sure a match on this key alone is.
     var score: Double {
         switch self {
         case .creditCode: 1
@@ -17,26 +21,19 @@ enum MatchKind: String, Sendable, Hashable, CaseIterable {
         }
     }
 
-    func why(language: String) -> String {
-        let zh = language.hasPrefix("zh")
-        return switch self {
-        case .creditCode: zh ? "统一社会信用代码相同" : "same unified social credit code"
-        case .phone: zh ? "电话相同" : "same phone"
-        case .email: zh ? "邮箱相同" : "same e-mail"
-        case .name: zh ? "名称或别名相同" : "same name or alias"
+    var reason: (en: String, zh: String) {
+        switch self {
+        case .creditCode: ("same unified social credit code", "统一社会信用代码相同")
+        case .phone: ("same phone", "电话相同")
+        case .email: ("same e-mail", "邮箱相同")
+        case .name: ("same name or alias", "名称或别名相同")
         }
     }
 }
 
-/// One key of an account or contact, as it is stored and looked up.
-struct MatchKey: Sendable, Hashable {
-    let kind: MatchKind
-    let value: String
-
-    var text: String { "\(kind.rawValue):\(value)" }
-
+extension AccountMatchKey {
     /// nil for what cannot be compared, such as a phone without its area code.
-    init?(_ kind: MatchKind, _ raw: String?) {
+    init?(_ kind: AccountMatchKind, _ raw: String?) {
         guard let raw else { return nil }
         let value: String? =
             switch kind {
@@ -45,28 +42,24 @@ struct MatchKey: Sendable, Hashable {
             case .email: EmailAddress.normalized(raw)
             case .name: CompanyName(raw).key
             }
-        guard let value, !value.isEmpty else { return nil }
-        (self.kind, self.value) = (kind, value)
+        self.init(kind, normalized: value)
     }
 }
 
 extension Account {
     /// Keys of the name, every alias, and the numbers it is known by, without repeats.
-    var matchKeys: [MatchKey] {
-        let names = kind == .person ? [] : ([name] + aliases).map { MatchKey(.name, $0) }
-        let numbers = [MatchKey(.creditCode, creditCode), MatchKey(.phone, phone), MatchKey(.email, email)]
-        var keys: [MatchKey] = []
+    var matchKeys: [AccountMatchKey] {
+        let names = kind == .person ? [] : ([name] + aliases).map { AccountMatchKey(.name, $0) }
+        let numbers = [
+            AccountMatchKey(.creditCode, creditCode), AccountMatchKey(.phone, phone), AccountMatchKey(.email, email),
+        ]
+        var keys: [AccountMatchKey] = []
         for key in (names + numbers).compactMap(\.self) where !keys.contains(key) { keys.append(key) }
         return keys
     }
 
     /// Refuses a credit code whose check digit says that it was mistyped.
-    func validateCreditCode() throws(Refusal) {
-        guard let creditCode, UnifiedSocialCreditCode(creditCode) == nil else { return }
-        throw Refusal(
-            .rule, "creditCode", at: "/creditCode", "This is no unified social credit code: check its 18 characters.",
-            zh: "统一社会信用代码有误，请核对全部 18 位。")
-    }
+    func validateCreditCode() throws(Refusal) { try UnifiedSocialCreditCode.check(creditCode) }
 
     /// What another description of the same customer adds: names he goes by and numbers that were missing.
     func completed(by other: Account) -> Account {
@@ -86,52 +79,28 @@ extension Account {
 
 extension Contact {
     /// Two contacts of one account that share one are one person.
-    var matchKeys: [MatchKey] { [MatchKey(.phone, phone), MatchKey(.email, email)].compactMap(\.self) }
-}
-
-/// How a tenant wants duplicates of accounts, and of an account's contacts, treated.
-struct DuplicatePolicy: Sendable, Hashable {
-    enum Action: String, Sendable, Hashable, CaseIterable {
-        /// Make it and name the others.
-        case createAndFlag
-        /// Take the one that is there, and complete it.
-        case link
-        /// Refuse, naming the one that is there.
-        case block
+    var matchKeys: [AccountMatchKey] {
+        [AccountMatchKey(.phone, phone), AccountMatchKey(.email, email)].compactMap(\.self)
     }
-
-    var action = Action.createAndFlag
-    var keys = Set(MatchKind.allCases)
 }
 
-struct Duplicate: Sendable, Hashable {
-    let id: UUID
-    let why: [MatchKind]
-    var score: Double { why.map(\.score).max() ?? 0 }
-}
-
-enum DuplicateDecision: Sendable, Hashable {
-    case create(flagging: [Duplicate])
-    case link(Duplicate)
-    case block(Duplicate)
-
+extension AccountDuplicatePolicy {
     /// What to do with something new in view of those that are there, the best match first, the older first.
     ///
     /// - Parameter canLink: whether one can take the new one up; two records of one other system are two.
-    static func decide(
-        _ keys: [MatchKey], candidates: [(id: UUID, keys: [MatchKey])], policy: DuplicatePolicy,
-        canLink: (UUID) -> Bool = { _ in true }
-    ) -> DuplicateDecision {
-        let wanted = Set(keys.filter { policy.keys.contains($0.kind) })
-        let found = candidates.compactMap { candidate -> Duplicate? in
-            let shared = candidate.keys.filter(wanted.contains).map(\.kind)
-            return shared.isEmpty ? nil : Duplicate(id: candidate.id, why: shared)
-        }.sorted { ($1.score, $0.id.lowercased) < ($0.score, $1.id.lowercased) }
-        guard let best = found.first else { return .create(flagging: []) }
-        switch policy.action {
-        case .createAndFlag: return .create(flagging: found)
-        case .block: return .block(best)
-        case .link: return found.first { canLink($0.id) }.map { .link($0) } ?? .create(flagging: found)
+    func decide<Record>(
+        _ keys: [AccountMatchKey], among candidates: [MatchCandidate<Record, AccountMatchKind>],
+        canLink: (Record) -> Bool = { _ in true }
+    ) -> DuplicateDecision<AccountMatchKind> {
+        var found: [(duplicate: Duplicate<AccountMatchKind>, canLink: Bool)] = []
+        for candidate in candidates {
+            guard let duplicate = Duplicate(keys, candidate, where: { self.keys.contains($0) }) else { continue }
+            found.append((duplicate, canLink(candidate.record)))
         }
+        found.sort { left, right in
+            (right.duplicate.score, left.duplicate.id.lowercased)
+                < (left.duplicate.score, right.duplicate.id.lowercased)
+        }
+        return decide(found.map { $0.duplicate }, linking: found.first { $0.canLink }?.duplicate)
     }
 }

@@ -29,10 +29,7 @@ struct LifecyclePolicy: Sendable, Hashable {
     func validate(currency: Currency) throws(Refusal) {
         try thresholds.validate()
         guard let given = highValueFrom?.currency, given != currency else { return }
-        throw Refusal(
-            .rule, "noRate", at: "/highValueFrom/currency",
-            "There is no rate for \(given.code); give the value in \(currency.code).",
-            zh: "没有 \(given.code) 的汇率，请以 \(currency.code) 填写金额。")
+        throw Refusal(rule: .noExchangeRate("/highValueFrom/currency", for: given.code, to: currency.code))
     }
 }
 

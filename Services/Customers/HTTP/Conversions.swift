@@ -17,7 +17,7 @@ struct Conversions: Sendable {
             .step(
                 "account", accounts, hints: ["contactId", "seenBy"], find: { try await account($0, $1) },
                 guards: { account, schema in
-                    WriteTurn("accounts", keys: account.matchKeys.map(\.text))
+                    KeyLock("accounts", keys: account.matchKeys.map(\.text))
                         .guarding(found: [], matching: Self.matching(account, schema))
                 }, complete: { $0.leadID = Self.lead($1) }, retire: { $0.giveUpExternalKey() }
             )
@@ -25,7 +25,7 @@ struct Conversions: Sendable {
                 "contact", contacts, hints: ["seenBy"], find: { try await contact($0, $1) },
                 guards: { contact, schema in
                     guard let account = contact.accountID else { return [] }
-                    return WriteTurn("contacts", keys: contact.matchKeys.map(\.text)).guarding(
+                    return KeyLock("contacts", keys: contact.matchKeys.map(\.text)).guarding(
                         found: [], matching: Contacts.matching(contact.matchKeys, of: account, schema))
                 },
                 complete: { $0.leadID = Self.lead($1) }, retire: { $0.giveUpExternalKey() })
@@ -42,7 +42,7 @@ struct Conversions: Sendable {
         if let id = Self.uuid(body["id"]) {
             guard let found = try await accounts.find(id, tenant: context.tenant), found.deletedAt == nil,
                 try await Self.sees(body, accounts, found, context.tenant)
-            else { throw Accounts.unknown("/accountId", id.lowercased) }
+            else { throw Problem.unknownReference("/accountId", id.lowercased) }
             return found
         }
         if let id = Self.uuid(body["contactId"]) {
@@ -97,7 +97,7 @@ struct Conversions: Sendable {
             }
             return found
         }
-        let keys = [MatchKey(.phone, body["phone"]?.string), MatchKey(.email, body["email"]?.string)]
+        let keys = [AccountMatchKey(.phone, body["phone"]?.string), AccountMatchKey(.email, body["email"]?.string)]
         guard let account else { return nil }
         return try await Contacts(environment: contacts.environment)
             .find(account: account, keys.compactMap(\.self), context.tenant)
@@ -106,7 +106,7 @@ struct Conversions: Sendable {
     private func known(contact id: UUID, _ body: JSON, _ tenant: TenantID) async throws -> Contact {
         guard let found = try await contacts.find(id, tenant: tenant), found.deletedAt == nil,
             try await Self.sees(body, contacts, found, tenant)
-        else { throw Accounts.unknown("/contactId", id.lowercased) }
+        else { throw Problem.unknownReference("/contactId", id.lowercased) }
         return found
     }
 

@@ -24,7 +24,14 @@ struct CustomerEndpoints: Sendable {
             close(as: .cancelled, verb: "cancel", id: "cancelOrder", summary: "Call an order off"),
         ] + LifecycleEndpoints(accounts: accounts).all
             + [TimelineEndpoint(accounts: accounts, consumer: timeline).endpoint]
-            + DuplicatePolicy.endpoints(environment)
+            + duplicates.endpoints
+    }
+
+    private var duplicates: DuplicatePolicyEndpoints<AccountMatchKind> {
+        DuplicatePolicyEndpoints(
+            "/v1/accounts/duplicate-policy", name: "AccountDuplicatePolicy", collection: "accounts",
+            noun: "duplicates of accounts", description: "Of accounts, and of contacts within one account.",
+            environment: environment)
     }
 
     // MARK: - Orders

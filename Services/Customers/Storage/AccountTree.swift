@@ -23,12 +23,12 @@ struct AccountTree: Sendable {
             if let name = draft.inputs.value("parentExternalId", as: String.self) {
                 let system = draft.inputs.value("parentExternalSystem", as: String.self) ?? draft.record.externalSystem
                 guard let found = byName[ExternalKey(system: system, id: name)] else {
-                    throw Accounts.unknown("/parentExternalId", name)
+                    throw Problem.unknownReference("/parentExternalId", name)
                 }
                 (parent, path) = (found, "/parentExternalId")
             }
             guard let parent else { return nil }
-            guard let depth = depths[parent] else { throw Accounts.unknown(path, parent.lowercased) }
+            guard let depth = depths[parent] else { throw Problem.unknownReference(path, parent.lowercased) }
             try Hierarchy.checkDepth(depth)
             return parent
         }
@@ -78,7 +78,7 @@ struct AccountTree: Sendable {
                 join above on a.id = above.parent_id where level < 50)
             select id from above order by level
             """)
-        guard !rows.isEmpty else { throw Accounts.unknown("/parentId", parent.lowercased) }
+        guard !rows.isEmpty else { throw Problem.unknownReference("/parentId", parent.lowercased) }
         try Hierarchy.checkParent(of: id, ancestors: try rows.map { try $0.get(0) })
         var modification = modification
         modification.statements += [

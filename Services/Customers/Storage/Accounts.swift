@@ -8,11 +8,12 @@ import Tenancy
 import Text
 import Values
 
-/// Accounts at the door and in their tree: what they need besides the usual.
+/// What accounts need besides the usual: intake, and their places in the tree.
 struct Accounts: Sendable {
     let environment: ResourceEnvironment
 
     private static let table = Table<Account>("accounts")
+    private static let sharing = SharedKeys("accounts", order: "created_at", limit: 20)
 
     static func resource(_ environment: ResourceEnvironment) -> Resource<Account> {
         let accounts = Accounts(environment: environment)
@@ -42,10 +43,8 @@ struct Accounts: Sendable {
         guard let first = drafts.first else { return [] }
         let tenant = first.context.tenant
         let schema = SchemaName(tenant)
-        let keys = Array(Set(drafts.flatMap(\.record.matchKeys).map(\.text)))
-        let sharing = SharedKeys("accounts", order: "created_at", limit: 20)
-        let matching: SQL =
-            "where id = any(array(\(sharing.select(keys, isBatch: drafts.count > 1, schema)))) order by created_at"
+        let keys = drafts.map(\.record.matchKeys)
+        let check = Self.sharing.check(keys.joined().uniqueTexts(), isBatch: drafts.count > 1, schema)
         let results = try await environment.database.flight(
             tenant,
             [
@@ -53,14 +52,15 @@ struct Accounts: Sendable {
                 select nextval(\("\(tenant.schema).account_code")::text::regclass) from generate_series(1, \(drafts.count))
                 """,
                 "\(Self.table.select(schema)) where external_id = any(\(drafts.compactMap(\.record.externalID)))",
-                "\(Self.table.select(schema)) \(matching)", DuplicatePolicy.select(schema),
+                "\(Self.table.select(schema)) \(check.matching)", AccountDuplicatePolicy.select(schema),
             ])
         let tree = try await AccountTree(environment: environment).parents(of: drafts, tenant)
         let known = try results[1].map { try Self.table.record($0) }
         let stored = try results[2].map { try Self.table.record($0) }
-        let policy = try DuplicatePolicy.read(results[3])
-        var door = AccountDoor(policy: policy, known: known, candidates: stored)
-        let creations = try zip(drafts, results[0]).map { draft, row in
+        let policy = try AccountDuplicatePolicy.read(results[3])
+        var intake = AccountIntake(policy: policy, known: known, stored)
+        let creations = try zip(zip(drafts, keys), results[0]).map { draft, row in
+            let (draft, keys) = draft
             var account = draft.record
             account.code =
                 ReadableCode(
@@ -70,16 +70,12 @@ struct Accounts: Sendable {
             do {
                 try account.validateCreditCode()
                 account.parentID = try tree.parent(of: draft)
-                return door.decide(account, draft.context)
+                return intake.decide(account, keys, draft.context)
             } catch {
                 return .refuse(Problem(translating: error) ?? Problem(.ruleViolated))
             }
         }
-        // Flags may miss what came in at the same moment; a promise of one record may not.
-        guard policy.action != .createAndFlag else { return creations }
-        return creations.guarded(
-            by: WriteTurn("accounts", keys: keys).guarding(
-                found: stored.map(\.id), matching: "select id from \(schema).accounts \(matching)"))
+        return check.guarding(creations, policy, found: stored.map { $0.id })
     }
 
     /// Thresholds and days that came while it was deleted are looked at by the clock.
@@ -103,16 +99,8 @@ struct Accounts: Sendable {
         let key = ExternalKey(system: system?.string, id: id)
         guard let account = try await Self.resource(environment).find(key, tenant: context.tenant),
             account.deletedAt == nil
-        else { throw Self.unknown("/accountExternalId", id) }
+        else { throw Problem.unknownReference("/accountExternalId", id) }
         return ["accountId": account.id.json]
-    }
-
-    static func unknown(_ path: String, _ value: String) -> Problem {
-        .validation([
-            FieldError(
-                path, code: "unknownReference",
-                .init(en: "There is no such object: \(value.prefix(80)).", zh: "不存在该对象：\(value.prefix(80))。"))
-        ])
     }
 
     private static func searchText(_ account: Account) -> String {
@@ -122,57 +110,44 @@ struct Accounts: Sendable {
 }
 
 /// Decides over new accounts one after the other: each may be one of those before it.
-private struct AccountDoor {
-    let policy: DuplicatePolicy
+private struct AccountIntake {
+    let policy: AccountDuplicatePolicy
     /// By their identity in another system.
     var known: [Account]
-    var candidates: [Account]
-    /// Computed once for each: keys of names are expensive, and every draft is compared with all of them.
-    private var keys: [UUID: [MatchKey]]
+    var candidates: MatchIndex<Account, AccountMatchKind>
 
-    init(policy: DuplicatePolicy, known: [Account], candidates: [Account]) {
-        (self.policy, self.known, self.candidates) = (policy, known, candidates)
-        keys = Dictionary(candidates.map { ($0.id, $0.matchKeys) }) { first, _ in first }
+    init(policy: AccountDuplicatePolicy, known: [Account], _ stored: [Account]) {
+        (self.policy, self.known) = (policy, known)
+        candidates = MatchIndex(stored) { $0.matchKeys }
     }
 
-    mutating func decide(_ account: Account, _ context: WriteContext) -> Creation<Account> {
+    /// - Parameter keys: of the account; keys of names are expensive to compute.
+    mutating func decide(
+        _ account: Account, _ keys: [AccountMatchKey], _ context: WriteContext
+    ) -> Creation<Account> {
         if let same = known.first(knownAs: account) { return .unchanged(same) }
-        let decision = DuplicateDecision.decide(
-            account.matchKeys, candidates: candidates.map { ($0.id, keys[$0.id] ?? []) }, policy: policy,
-            canLink: { id in account.externalID == nil || candidates.first { $0.id == id }?.externalID == nil })
+        let decision = policy.decide(
+            keys, among: candidates.sharing(keys),
+            canLink: { account.externalID == nil || $0.externalID == nil })
         switch decision {
         case .create(let duplicates):
-            remember(account)
-            return .create(account, answer: ["duplicates": .array(duplicates.map(\.json))])
-        case .block(let duplicate): return .refuse(duplicate.problem)
+            note(account, keys)
+            return .create(account, answer: .answer(duplicates))
+        case .block(let duplicate): return .refuse(Problem(duplicate))
         case .link(let duplicate):
-            guard let old = candidates.first(where: { $0.id == duplicate.id }) else {
-                return .refuse(Problem(.conflict))
-            }
+            guard let old = candidates[duplicate.id] else { return .refuse(Problem(.conflict)) }
             var new = old.completed(by: account)
             guard new != old else { return .unchanged(old) }
-            let creation = Creation.change(from: old, to: new, answer: ["duplicates": [duplicate.json]])
+            let creation = Creation.change(from: old, to: new, answer: .answer([duplicate]))
             // As it will be written: another draft of this batch may build on it.
             (new.version, new.updatedAt) = (old.version + 1, context.now)
-            remember(new)
+            note(new, new.matchKeys)
             return creation
         }
     }
 
-    private mutating func remember(_ account: Account) {
-        candidates.removeAll { $0.id == account.id }
-        candidates.append(account)
-        keys[account.id] = account.matchKeys
+    private mutating func note(_ account: Account, _ keys: [AccountMatchKey]) {
+        candidates.insert(account, keys: keys)
         if account.externalID != nil { known.append(account) }
-    }
-}
-
-extension Duplicate {
-    var json: JSON { ["id": id.json, "score": score.json, "why": why.map { $0.why(language: "en") }.json] }
-
-    /// 409, naming the one that is there.
-    var problem: Problem {
-        let text = LocalizedText(en: "This is there already: \(id.lowercased).", zh: "该对象已存在：\(id.lowercased)。")
-        return Problem(.duplicate, text, extras: ["duplicates": [json]])
     }
 }

@@ -14,6 +14,7 @@ struct Contacts: Sendable {
     let environment: ResourceEnvironment
 
     private static let table = Table<Contact>("contacts")
+    private static let sharing = SharedKeys("contacts", order: "created_at", limit: 20, scope: "account_id")
 
     static func resource(_ environment: ResourceEnvironment) -> Resource<Contact> {
         let contacts = Contacts(environment: environment)
@@ -38,7 +39,7 @@ struct Contacts: Sendable {
     }
 
     /// The one of an account who has one of these keys; the oldest.
-    func find(account: UUID, _ keys: [MatchKey], _ tenant: TenantID) async throws -> Contact? {
+    func find(account: UUID, _ keys: [AccountMatchKey], _ tenant: TenantID) async throws -> Contact? {
         guard !keys.isEmpty else { return nil }
         let schema = SchemaName(tenant)
         return try await environment.database.query(
@@ -47,7 +48,7 @@ struct Contacts: Sendable {
     }
 
     /// Selects the id of the oldest contact of an account, if any, who has one of these keys.
-    static func matching(_ keys: [MatchKey], of account: UUID, _ schema: SchemaName) -> SQL {
+    static func matching(_ keys: [AccountMatchKey], of account: UUID, _ schema: SchemaName) -> SQL {
         """
         select id from \(schema).contacts where account_id = \(account)
         and match_keys && \(keys.map(\.text)) and deleted_at is null order by created_at limit 1
@@ -67,7 +68,7 @@ struct Contacts: Sendable {
                 select external_system, external_id, id from \(schema).accounts
                 where (external_id = any(\(names)) or id = any(\(drafts.compactMap(\.record.accountID))))
                     and deleted_at is null
-                """, DuplicatePolicy.select(schema),
+                """, AccountDuplicatePolicy.select(schema),
                 "\(Self.table.select(schema)) where external_id = any(\(drafts.compactMap(\.record.externalID)))",
             ], options: .read)
         var accounts: [ExternalKey: UUID] = [:]
@@ -78,29 +79,24 @@ struct Contacts: Sendable {
             }
             ids.insert(try row.get(2))
         }
-        let policy = try DuplicatePolicy.read(owners[1])
+        let policy = try AccountDuplicatePolicy.read(owners[1])
         let resolved = drafts.map { draft in Self.resolve(draft, accounts, ids) }
-        let placed = resolved.compactMap { try? $0.get() }
-        let keys = Array(Set(placed.flatMap(\.matchKeys).map(\.text)))
-        let pairs = placed.flatMap { contact in
+        let pairs = resolved.compactMap { try? $0.get() }.flatMap { contact in
             contact.accountID.map { account in contact.matchKeys.map { (scope: account, key: $0.text) } } ?? []
         }
-        let sharing = SharedKeys("contacts", order: "created_at", limit: 20, scope: "account_id")
-        let matching: SQL = "where id = any(array(\(sharing.select(pairs, schema)))) order by created_at"
-        let stored = try await environment.database.query(tenant, "\(Self.table.select(schema)) \(matching)")
+        let check = Self.sharing.check(pairs, schema)
+        let stored = try await environment.database.query(tenant, "\(Self.table.select(schema)) \(check.matching)")
             .map { try Self.table.record($0) }
-        var door = ContactDoor(
-            policy: policy, known: try owners[2].map { try Self.table.record($0) }, candidates: stored)
+        var intake = ContactIntake(
+            policy: policy, known: try owners[2].map { try Self.table.record($0) },
+            candidates: MatchIndex(stored) { $0.matchKeys })
         let creations = resolved.map { contact -> Creation<Contact> in
             switch contact {
             case .failure(let problem): .refuse(problem)
-            case .success(let contact): door.decide(contact)
+            case .success(let contact): intake.decide(contact)
             }
         }
-        guard policy.action != .createAndFlag else { return creations }
-        return creations.guarded(
-            by: WriteTurn("contacts", keys: keys).guarding(
-                found: stored.map(\.id), matching: "select id from \(schema).contacts \(matching)"))
+        return check.guarding(creations, policy, found: stored.map { $0.id })
     }
 
     private static func resolve(
@@ -110,38 +106,41 @@ struct Contacts: Sendable {
         if let name = draft.inputs.value("accountExternalId", as: String.self) {
             let system = draft.inputs.value("accountExternalSystem", as: String.self) ?? contact.externalSystem
             guard let account = accounts[ExternalKey(system: system, id: name)] else {
-                return .failure(Accounts.unknown("/accountExternalId", name))
+                return .failure(.unknownReference("/accountExternalId", name))
             }
             contact.accountID = account
         }
         if let account = contact.accountID, !ids.contains(account) {
-            return .failure(Accounts.unknown("/accountId", account.lowercased))
+            return .failure(.unknownReference("/accountId", account.lowercased))
         }
         return .success(contact)
     }
 }
 
-/// Decides over new contacts one after the other.
-private struct ContactDoor {
-    let policy: DuplicatePolicy
+/// Decides over new contacts one after the other: each may be one of those before it.
+private struct ContactIntake {
+    let policy: AccountDuplicatePolicy
+    /// By their identity in another system.
     var known: [Contact]
-    var candidates: [Contact]
+    var candidates: MatchIndex<Contact, AccountMatchKind>
 
     mutating func decide(_ contact: Contact) -> Creation<Contact> {
         if let same = known.first(knownAs: contact) { return .unchanged(same) }
-        let others = candidates.filter { $0.accountID == contact.accountID && contact.accountID != nil }
-        let decision = DuplicateDecision.decide(
-            contact.matchKeys, candidates: others.map { ($0.id, $0.matchKeys) }, policy: policy,
-            canLink: { id in contact.externalID == nil || others.first { $0.id == id }?.externalID == contact.externalID
-            })
+        let keys = contact.matchKeys
+        let colleagues = candidates.sharing(keys).filter {
+            contact.accountID != nil && $0.record.accountID == contact.accountID
+        }
+        let decision = policy.decide(
+            keys, among: colleagues,
+            canLink: { contact.externalID == nil || $0.externalID == contact.externalID })
         switch decision {
         case .create(let duplicates):
-            candidates.append(contact)
+            candidates.insert(contact, keys: keys)
             if contact.externalID != nil { known.append(contact) }
-            return .create(contact, answer: ["duplicates": .array(duplicates.map(\.json))])
-        case .block(let duplicate): return .refuse(duplicate.problem)
+            return .create(contact, answer: .answer(duplicates))
+        case .block(let duplicate): return .refuse(Problem(duplicate))
         case .link(let duplicate):
-            return others.first { $0.id == duplicate.id }.map { .unchanged($0) } ?? .refuse(Problem(.conflict))
+            return candidates[duplicate.id].map { .unchanged($0) } ?? .refuse(Problem(.conflict))
         }
     }
 }

@@ -102,17 +102,17 @@ struct OrderLedger: Sendable {
         new.orderValue = counted.count == 0 ? nil : Money(minorUnits: counted.value, currency: currency)
         (new.firstOrderDate, new.lastOrderDate) = (counted.first, counted.last)
         let summary = counted.summary(asOf: today)
-        var happening = Happening.updated
+        var event = EventDraft.updated
         var statements: [SQL] = []
         if let change = LifecycleChange.decide(
             accountID: id, current: old.lifecycle, orders: summary, thresholds: thresholds, asOf: today)
         {
             new.lifecycle = change.to
             new.lifecycleSince = now
-            happening = change.happening
+            event = change.draft
             statements = [LifecycleStore.insert(change, version: old.version + 1, at: now, schema)]
         }
-        return old == new ? nil : Modification(from: old, to: new, happening, statements: statements)
+        return old == new ? nil : Modification(from: old, to: new, event, statements: statements)
     }
 
     /// The day on which time alone will change the account.
@@ -151,7 +151,7 @@ struct OrderLedger: Sendable {
 }
 
 extension LifecycleChange {
-    var happening: Happening {
+    var draft: EventDraft {
         var details = AccountLifecycleChanged()
         details.fromState = from.rawValue
         details.toState = to.rawValue
@@ -160,6 +160,6 @@ extension LifecycleChange {
         details.orders = Int64(orders)
         details.asOf = asOf
         details.nextCheck = nextCheck
-        return Happening("lifecycle-changed", details: details.json.object ?? [:])
+        return EventDraft("lifecycle-changed", details: details.json.object ?? [:])
     }
 }

@@ -59,7 +59,7 @@ struct Orders: Sendable {
         do {
             var order = try told.get()
             guard let account = order.accountID, ledger.account(account) != nil else {
-                return .refuse(Accounts.unknown("/accountId", order.accountID?.lowercased ?? ""))
+                return .refuse(.unknownReference("/accountId", order.accountID?.lowercased ?? ""))
             }
             if let refusal = order.externalKey.flatMap({ lookups.refusals[$0] }) { return .refuse(refusal) }
             let existing = order.externalKey.flatMap { lookups.existing[$0] }
@@ -102,13 +102,13 @@ struct Orders: Sendable {
         var creations = creations
         for index in creations.indices.reversed() {
             switch creations[index] {
-            case .create(let order, let guards, _, let happening, let answer):
-                creations[index] = .create(
-                    order, guards: guards, statements: statements, happening: happening, answer: answer)
+            case .create(var insertion):
+                insertion.statements = statements
+                creations[index] = .create(insertion)
                 return creations
-            case .change(let old, let new, _, let happening, let answer):
-                creations[index] = .change(
-                    from: old, to: new, statements: statements, happening: happening, answer: answer)
+            case .change(var modification):
+                modification.statements = statements
+                creations[index] = .change(modification)
                 return creations
             default: continue
             }
@@ -144,7 +144,7 @@ struct Orders: Sendable {
     /// A change of an order with what it makes of its accounts.
     func change(_ modification: Modification<Order>, _ context: WriteContext) async throws -> Modification<Order> {
         let tenant = try await environment.database.directory.active(context.tenant)
-        try OrderLookups.checkCurrency(modification.new, tenant)
+        try tenant.checkCurrency(of: modification.new.amount)
         if modification.new.orderedOn != modification.old.orderedOn {
             try OrderDecision.check(modification.new.orderedOn, today: context.now.date(in: tenant.zone))
         }
@@ -154,7 +154,7 @@ struct Orders: Sendable {
         guard let account = modification.new.accountID, ledger.account(account) != nil else {
             // The figures of what is deleted stay as they are, for when it is restored.
             if modification.new.accountID == modification.old.accountID { throw Self.frozen }
-            throw Accounts.unknown("/accountId", modification.new.accountID?.lowercased ?? "")
+            throw Problem.unknownReference("/accountId", modification.new.accountID?.lowercased ?? "")
         }
         ledger.apply(before: modification.old, after: modification.new)
         var result = modification
@@ -173,7 +173,7 @@ struct Orders: Sendable {
         var new = old
         new.status = status
         return try await change(
-            Modification(from: old, to: new, Happening(status == .returned ? "returned" : "cancelled")), context)
+            Modification(from: old, to: new, EventDraft(status == .returned ? "returned" : "cancelled")), context)
     }
 }
 
@@ -195,22 +195,13 @@ struct OrderLookups: Sendable {
         if let name = draft.inputs.value("accountExternalId", as: String.self) {
             let system = draft.inputs.value("accountExternalSystem", as: String.self) ?? order.externalSystem
             guard let account = accounts[ExternalKey(system: system, id: name)] else {
-                return .failure(Accounts.unknown("/accountExternalId", name))
+                return .failure(.unknownReference("/accountExternalId", name))
             }
             order.accountID = account
         }
         do {
-            try Self.checkCurrency(order, tenant)
+            try tenant.checkCurrency(of: order.amount)
             return .success(order)
         } catch { return .failure(error) }
-    }
-
-    /// Reports add up in the tenant's currency, and there are no rates to convert by.
-    static func checkCurrency(_ order: Order, _ tenant: Tenant) throws(Problem) {
-        guard order.amount.currency.code != tenant.currency else { return }
-        let text = LocalizedText(
-            en: "There is no rate for \(order.amount.currency.code); give the amount in \(tenant.currency).",
-            zh: "没有 \(order.amount.currency.code) 的汇率，请以 \(tenant.currency) 填写金额。")
-        throw .validation([FieldError("/amount/currency", code: "noRate", text)])
     }
 }

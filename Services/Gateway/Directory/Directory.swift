@@ -110,7 +110,7 @@ struct Directory: Sendable {
         // Who comes back may again what his role may.
         if old.status != new.status, new.status == .active, !may(new.role, context) { throw tooMuch }
         if old.status != new.status {
-            modification.happening = Happening(new.status == .active ? "reactivated" : "deactivated")
+            modification.event = EventDraft(new.status == .active ? "reactivated" : "deactivated")
         }
         if (old.role, old.status, old.teamID, old.language) != (new.role, new.status, new.teamID, new.language) {
             modification.statements.append(Revocation.statement(new.id.lowercased))
@@ -190,9 +190,8 @@ struct Directory: Sendable {
                 "select 1 from \(schema: context.tenant).\(ident: table) where id = \(id) and deleted_at is null"
             })
         let missing = zip(named, results).filter { $1.isEmpty }.map { named, _ in
-            FieldError(
-                named.0, code: "unknownReference", .init(en: "There is no such object.", zh: "不存在该对象。"))
+            FieldIssue.unknownReference(named.0, named.2.lowercased)
         }
-        guard missing.isEmpty else { throw Problem.validation(missing) }
+        guard missing.isEmpty else { throw ValidationFailure(missing) }
     }
 }

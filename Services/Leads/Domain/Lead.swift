@@ -1,4 +1,5 @@
 import Contracts
+import Entities
 import Foundation
 import JSON
 import Text
@@ -61,11 +62,7 @@ struct Lead: Sendable, Hashable {
                 .rule, "leadEmpty", "Give at least one of company, person, phone, email, externalId.",
                 zh: "公司、联系人、电话、邮箱、externalId 至少填写一项。")
         }
-        guard creditCode.map({ UnifiedSocialCreditCode($0) != nil }) ?? true else {
-            throw Refusal(
-                .rule, "creditCode", at: "/creditCode",
-                "This is no unified social credit code: check its 18 characters.", zh: "统一社会信用代码有误，请核对全部 18 位。")
-        }
+        try UnifiedSocialCreditCode.check(creditCode)
     }
 
     /// Whether somebody works on it or should.

@@ -26,8 +26,7 @@ struct ConversionRequest: Sendable {
                 "contact", .json, zh: "联系人", en: "Contact", help: "Members of the contact; null makes none."),
             FieldDefinition(
                 "opportunity", .json, zh: "商机", en: "Opportunity", help: "Members of the opportunity; null makes none."),
-            FieldDefinition(
-                "occurredAt", .timestamp, zh: "发生时间", en: "Occurred at", help: "For the past; needs backdate."),
+            .occurredAt,
         ])
 
     private static let links = [

@@ -99,7 +99,7 @@ struct ConvertEndpoint: Sendable {
                 lead.id.lowercased, context, answer: { _, _ in Self.reference(to: saga.id) },
                 decide: { old in
                     var modification = try LeadActs.modification(of: old, .startConversion(saga: saga.id), context)
-                    modification.happening = .conversionStarted(saga.id, steps: saga.steps)
+                    modification.event = .conversionStarted(saga.id, steps: saga.steps)
                     modification.statements.append(
                         runner.store.insert(conversion, SchemaName(context.tenant), at: context.now))
                     return modification

@@ -13,9 +13,6 @@ struct LeadActs: Sendable {
     let leads: Resource<Lead>
     let policies: Policies
 
-    private static let happened = FieldDefinition(
-        "occurredAt", .timestamp, zh: "发生时间", en: "Occurred at", help: "For the past; needs backdate.")
-
     var endpoints: [Endpoint] {
         [
             act(
@@ -82,28 +79,17 @@ struct LeadActs: Sendable {
     }
 
     private func act(
-        _ verb: String, id: String, summary: String, description: String? = nil,
-        permission: Permission = "leads.write", fields: [FieldDefinition],
+        _ verb: String, id: String, summary: String, description: String? = nil, permission: Permission? = nil,
+        fields: [FieldDefinition],
         command: @escaping @Sendable (FieldChanges, Lead, WriteContext) async throws -> LeadCommand?
     ) -> Endpoint {
-        let schema = ObjectSchema(id.prefix(1).uppercased() + id.dropFirst(), fields + [Self.happened])
-        return Endpoint(
-            .post, "/v1/leads/{id}/\(verb)", id: id, summary: summary, description: description, tags: ["leads"],
-            permission: permission,
-            parameters: [leads.idParameter, .ifMatch, .idempotencyKey],
-            body: .json(
-                Schema(schema.name, schema.jsonSchema(.create)), required: fields.contains(where: \.isRequired)),
-            responses: [leads.shown()], errors: [.notFound, .versionMismatch, .conflict, .ruleViolated]
-        ) { call in
-            let (body, asked) = try await call.write()
-            let given = try schema.validate(create: body)
-            let context = try asked.happened(at: given.value("occurredAt"))
-            return try await leads.change(call.path.string("id"), context) { old in
-                guard let command = try await command(given, old, context) else {
-                    return Modification(from: old, to: old)
-                }
-                return try Self.modification(of: old, command, context)
+        leads.act(
+            verb, id: id, summary: summary, description: description, permission: permission, fields: fields
+        ) { given, old, context in
+            guard let command = try await command(given, old, context) else {
+                return Modification(from: old, to: old)
             }
+            return try Self.modification(of: old, command, context)
         }
     }
 
@@ -113,7 +99,7 @@ struct LeadActs: Sendable {
         let events = try Lead.decide(old, command, context.lead)
         let new = events.reduce(old, Lead.evolve)
         guard let first = events.first else { return Modification(from: old, to: old) }
-        return Modification(from: old, to: new, first.happening(context))
+        return Modification(from: old, to: new, first.draft(context))
     }
 
     private func items(

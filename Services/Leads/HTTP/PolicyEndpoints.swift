@@ -59,9 +59,8 @@ extension Policies {
             let changes = try Lead.catalogue.validate(create: try await call.json(), custom: custom)
             let lead = Lead.catalogue.apply(changes, to: Lead(id: UUIDv7.make(), at: .now())).record
             let policy = try await policy(of: tenant)
-            var turns = try Self.readTurns(
-                try await environment.database.query(tenant, Self.turns(SchemaName(tenant))))
-            let assignment = policy.assignment.assign(lead, roster: policy.roster, turns: &turns)
+            var rotation = try await rotation(of: tenant)
+            let assignment = policy.assignment.assign(lead, roster: policy.roster, turns: &rotation)
             let grading = policy.grades?.grade(lead)
             return .json([
                 "ownerId": assignment.owner.json, "teamId": assignment.team.json, "ruleId": assignment.rule.json,

@@ -17,14 +17,14 @@ extension LeadPolicy {
     }
 
     /// Gives a new lead its owner and its grade: the owner as asked, else by the rules, else whoever enters it.
-    func complete(_ lead: inout Lead, _ draft: Draft<Lead>, _ turns: inout RoundRobin) {
-        assign(&lead, draft, &turns)
+    func complete(_ lead: inout Lead, _ draft: Draft<Lead>, _ rotation: inout RoundRobin) {
+        assign(&lead, draft, &rotation)
         if let grading = grades?.grade(lead) { (lead.grade, lead.points) = (grading.grade, grading.points) }
     }
 
-    private func assign(_ lead: inout Lead, _ draft: Draft<Lead>, _ turns: inout RoundRobin) {
+    private func assign(_ lead: inout Lead, _ draft: Draft<Lead>, _ rotation: inout RoundRobin) {
         if lead.ownerID == nil, lead.teamID == nil {
-            let assignment = assignment.assign(lead, roster: roster, turns: &turns)
+            let assignment = assignment.assign(lead, roster: roster, turns: &rotation)
             (lead.ownerID, lead.teamID, lead.assignmentRuleID) = (assignment.owner, assignment.team, assignment.rule)
             lead.ownerID = lead.ownerID ?? draft.context.userID
         }

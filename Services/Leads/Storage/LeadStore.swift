@@ -9,14 +9,14 @@ import Tenancy
 import Text
 import Values
 
-/// Leads at the door: duplicates, touches, and what a change of one means.
+/// How leads are stored: intake, duplicates, touches, and what a change of one means.
 struct LeadStore: Sendable {
     let environment: ResourceEnvironment
     let policies: Policies
     private let table = Table<Lead>("leads")
     /// Finds the leads that share a key; of very many, those that were touched last.
     private static let sharing = SharedKeys(
-        "leads", order: "last_touch_at", descending: true, limit: DuplicateDecision.mostFlagged)
+        "leads", order: "last_touch_at", descending: true, limit: LeadDuplicatePolicy.mostFlagged)
 
     init(environment: ResourceEnvironment, policies: Policies) {
         (self.environment, self.policies) = (environment, policies)
@@ -30,7 +30,7 @@ struct LeadStore: Sendable {
             inputs: [FieldDefinition("ownerLogin", .string, zh: "负责人登录名", en: "Owner's login or e-mail")],
             rules: ResourceRules(
                 creating: { try await create($0) },
-                finding: { try await told(by: $0, $1) },
+                finding: { try await touched(by: $0, $1) },
                 changing: { modification, _, context in
                     var result = modification
                     try result.old.checkNextStep(result.new.nextStep, at: result.new.nextStepAt)
@@ -55,8 +55,8 @@ struct LeadStore: Sendable {
             names: [lead.company, lead.person].compactMap(\.self), phones: [lead.phone], others: [lead.email])
     }
 
-    /// The lead that was told of by this number as another touch.
-    private func told(by key: ExternalKey, _ tenant: TenantID) async throws -> Lead? {
+    /// The lead one of whose touches has this number.
+    private func touched(by key: ExternalKey, _ tenant: TenantID) async throws -> Lead? {
         let schema = SchemaName(tenant)
         let system: SQL = key.system.map { "= \($0)" } ?? "is null"
         let rows = try await environment.database.query(
@@ -75,66 +75,46 @@ struct LeadStore: Sendable {
         guard let tenant = drafts.first?.context.tenant else { return [] }
         let rules = try await policies.policy(of: tenant).welcoming(drafts, environment.directory)
         // The keys that the tenant compares by, computed once for each lead: keys of names are expensive.
-        let asked = rules.duplicates.keys.union([.externalID])
-        let keys = drafts.map { $0.record.matchKeys.filter { asked.contains($0.kind) } }
+        let compared = rules.duplicates.keys.union([.externalID])
+        let keys = drafts.map { $0.record.matchKeys.filter { compared.contains($0.kind) } }
         let schema = SchemaName(tenant)
-        let matching: SQL = """
-            where id = any(array(\(Self.sharing.select(Array(Set(keys.joined().map(\.text))), isBatch: drafts.count > 1, schema))))
-            """
-        let looks = ["\(table.select(schema)) \(matching)"] + (rules.usesTurns ? [Policies.turns(schema)] : [])
+        let check = Self.sharing.check(keys.joined().uniqueTexts(), isBatch: drafts.count > 1, schema)
+        let queries = ["\(table.select(schema)) \(check.matching)"] + (rules.rotates ? [Policies.rotation(schema)] : [])
         // For a batch of keys the planner underestimates by far what a scan of the whole table costs.
         let settings: [SQL] = drafts.count > 1 ? ["set local enable_seqscan = off"] : []
         let numbers = drafts.compactMap(\.record.externalID)
-        let told = numbers.isEmpty ? [] : ToldLeads.looks(numbers, table, schema)
-        let results = try await environment.database.flight(tenant, settings + looks + told, options: .read)
-        let found = results[settings.count]
-        let stored = try found.map { try $0.get(0, as: UUID.self) }
+        let earlier = numbers.isEmpty ? [] : EarlierNumbers.queries(numbers, table, schema)
+        let results = try await environment.database.flight(tenant, settings + queries + earlier, options: .read)
+        let stored = try results[settings.count].map { try table.record($0) }
         // Leads of this batch are candidates for those behind them.
-        let door = LeadDoor(
-            rules: rules, known: KnownLeads(try found.map { try table.record($0) }),
-            told: try ToldLeads(results.suffix(told.count), table))
-        let turns = rules.usesTurns ? try Policies.readTurns(results[settings.count + 1]) : RoundRobin()
-        let creations = try await inTurn(tenant, turns) { door.decide(Array(zip(drafts, keys)), turns: &$0) }
-        // Flags may miss what came in at the same moment; a promise of one record may not.
-        guard rules.duplicates.action != .createAndFlag else { return creations }
-        let turn = WriteTurn("leads", keys: keys.joined().map(\.text))
-        return creations.guarded(
-            by: turn.guarding(found: stored, matching: "select id from \(schema).leads \(matching)"))
+        let intake = LeadIntake(
+            rules: rules, candidates: MatchIndex(stored) { $0.matchKeys },
+            numbers: try EarlierNumbers(results.suffix(earlier.count), table))
+        let rotation = rules.rotates ? try Policies.rotation(results[settings.count + 1]) : RoundRobin()
+        let creations = try await rotating(tenant, rotation) { intake.decide(Array(zip(drafts, keys)), rotation: &$0) }
+        return check.guarding(creations, rules.duplicates, found: stored.map { $0.id })
     }
 
-    /// Decides with whose turn it is, anew when somebody else has taken it meanwhile.
-    private func inTurn(
-        _ tenant: TenantID, _ seen: RoundRobin, _ decide: (inout RoundRobin) -> [Creation<Lead>]
+    /// Decides with whose turn it is in each team, anew when somebody else has taken it meanwhile.
+    private func rotating(
+        _ tenant: TenantID, _ first: RoundRobin, _ decide: (inout RoundRobin) -> [Creation<Lead>]
     ) async throws -> [Creation<Lead>] {
-        var seen = seen
-        for attempt in 1... {
-            var turns = seen
-            let creations = decide(&turns)
-            do {
-                try await policies.take(turns, after: seen, tenant)
-                return creations
-            } catch let error as PostgresError where error.sqlState == WriteState.stale {
-                guard attempt < 100 else { throw error }
-                seen = try Policies.readTurns(
-                    try await environment.database.query(tenant, Policies.turns(SchemaName(tenant))))
-            }
+        var known: RoundRobin? = first
+        return try await Writer.retrying(attempts: 100, isPaced: false) {
+            let seen: RoundRobin
+            if let known { seen = known } else { seen = try await policies.rotation(of: tenant) }
+            known = nil
+            var rotation = seen
+            let creations = decide(&rotation)
+            try await policies.advance(to: rotation, from: seen, tenant)
+            return creations
         }
-        return []
     }
 }
 
 extension WriteContext {
     /// What the rules of leads know of a write.
     var lead: LeadContext { LeadContext(at: occurredAt, now: now) }
-}
-
-extension MatchKey {
-    /// As it is stored.
-    var text: String { "\(kind.rawValue):\(value)" }
-}
-
-extension Duplicate {
-    var json: JSON { ["id": id.json, "score": score.json, "why": why.map { $0.why(language: "en") }.json] }
 }
 
 extension Touch {
@@ -149,21 +129,5 @@ extension Touch {
         insert into \(schema).touches (id, lead_id, source, at, product, need, external_system, external_id)
         values (\(id), \(lead), \(source), \(at), \(product), \(need), \(externalSystem), \(externalID))
         """
-    }
-}
-
-extension DuplicatePolicy {
-    /// From its stored form.
-    init(_ json: JSON) {
-        self.init()
-        action = json["policy"]?.string.flatMap(Action.init) ?? action
-        if let names = json["keys"]?.array {
-            keys = Set(names.compactMap { $0.string.flatMap(MatchKeyKind.init) })
-        }
-        if let days = json["windowDays"] { windowDays = days.int.map { Int($0) } }
-    }
-
-    var json: JSON {
-        ["policy": action.rawValue.json, "keys": keys.map(\.rawValue).sorted().json, "windowDays": windowDays.json]
     }
 }

@@ -9,12 +9,13 @@ import Values
 
 /// What a tenant's rules make of a new lead: compiled, so that a lead costs no parsing.
 struct LeadPolicy: Sendable {
-    let duplicates: DuplicatePolicy
+    let duplicates: LeadDuplicatePolicy
     let assignment: AssignmentRules
     /// nil when the tenant has no grade rules: its leads have no grade.
     let grades: GradeRules?
     var roster: Roster
-    let usesTurns: Bool
+    /// Whether a rule gives leads to the people of a team in rotation.
+    let rotates: Bool
 }
 
 /// The rules of assignment and grading.
@@ -96,7 +97,7 @@ final class Policies: Sendable {
                 "\(gradeRules.table.select(schema)) where deleted_at is null and active",
                 "select value from \(schema).grade_thresholds",
                 "select id, team_id from \(schema).users where active order by id",
-                "select policy from \(schema).duplicate_policy",
+                LeadDuplicatePolicy.select(schema),
             ], options: .read)
         let custom = try await environment.customFields.fields(of: "lead", tenant: tenant.id)
         let context = try tenant.textContext
@@ -112,11 +113,11 @@ final class Policies: Sendable {
             roster.teamOf[id] = team
         }
         return LeadPolicy(
-            duplicates: try results[4].first.map { DuplicatePolicy(try $0.get(0, as: JSON.self)) } ?? DuplicatePolicy(),
+            duplicates: try LeadDuplicatePolicy.read(results[4]),
             assignment: try AssignmentRules(assignments, custom: custom, context: context),
             grades: grades.isEmpty
                 ? nil : try GradeRules(grades, thresholds: thresholds, custom: custom, context: context),
-            roster: roster, usesTurns: assignments.contains { $0.assign.teamID != nil })
+            roster: roster, rotates: assignments.contains { $0.assign.teamID != nil })
     }
 
     private static func thresholds(_ rows: Rows) throws -> GradeThresholds {
@@ -141,14 +142,24 @@ final class Policies: Sendable {
     }
 
     /// Whose turn it was in each team.
-    static func turns(_ schema: SchemaName) -> SQL { "select team_id, user_id from \(schema).turns" }
+    static func rotation(_ schema: SchemaName) -> SQL { "select team_id, user_id from \(schema).turns" }
+
+    static func rotation(_ rows: Rows) throws -> RoundRobin {
+        var rotation = RoundRobin()
+        for row in rows { rotation.lastAssigned[try row.get(0)] = try row.get(1, as: UUID.self) }
+        return rotation
+    }
+
+    func rotation(of tenant: TenantID) async throws -> RoundRobin {
+        try Self.rotation(try await environment.database.query(tenant, Self.rotation(SchemaName(tenant))))
+    }
 
     /// Takes turns before anything is written: of two that decide at once one decides anew. Nothing is lost with a turn
     /// that a crash gives back, or that a lead which is refused in the end has used up.
     ///
     /// - Throws: ``WriteState/stale`` when somebody else took his meanwhile.
-    func take(_ turns: RoundRobin, after seen: RoundRobin, _ tenant: TenantID) async throws {
-        let taken = turns.lastAssigned.filter { seen.lastAssigned[$0.key] != $0.value }
+    func advance(to rotation: RoundRobin, from seen: RoundRobin, _ tenant: TenantID) async throws {
+        let taken = rotation.lastAssigned.filter { seen.lastAssigned[$0.key] != $0.value }
         guard !taken.isEmpty else { return }
         var options = TransactionOptions.write
         options.isDurable = false
@@ -162,11 +173,5 @@ final class Policies: Sendable {
             """
         }
         _ = try await environment.database.flight(tenant, statements, options: options)
-    }
-
-    static func readTurns(_ rows: Rows) throws -> RoundRobin {
-        var turns = RoundRobin()
-        for row in rows { turns.lastAssigned[try row.get(0)] = try row.get(1, as: UUID.self) }
-        return turns
     }
 }

@@ -1,3 +1,4 @@
+import Entities
 import Foundation
 import JSON
 import Text
@@ -67,9 +68,7 @@ extension Target {
     /// Refuses a period that no report knows.
     func validate() throws(Refusal) {
         guard PeriodKey(period) != nil else {
-            throw Refusal(
-                .rule, "period", at: "/period", "Write the period as 2026, 2026-Q4 or 2026-11.",
-                zh: "期间须写为 2026、2026-Q4 或 2026-11。")
+            throw Refusal(rule: .period("/period", code: "period"))
         }
     }
 }

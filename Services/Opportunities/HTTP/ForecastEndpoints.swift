@@ -33,23 +33,13 @@ struct ForecastEndpoints: Sendable {
 
     private func question(_ call: Call, _ tenant: Tenant, now: Timestamp) throws -> ForecastQuestion {
         ForecastQuestion(
-            period: try Self.period(try call.query.string("period"), tenant, now: now),
+            period: try PeriodKey(parameter: try call.query.string("period"), of: tenant, now: now),
             owner: try call.query.uuid("ownerId"), team: try call.query.uuid("teamId"),
             businessLine: try call.query.uuid("businessLineId"), pipeline: try call.query.uuid("pipelineId"),
             grouping: nil,
             categories: try ForecastCategories(
                 commitFrom: try call.query.int("commitFrom", 2...99, default: 70),
                 bestCaseFrom: try call.query.int("bestCaseFrom", 1...98, default: 50)))
-    }
-
-    private static func period(_ text: String?, _ tenant: Tenant, now: Timestamp) throws(Problem) -> PeriodKey {
-        guard let text else { return PeriodKey(.quarter, of: now.date(in: tenant.zone)) }
-        guard let period = PeriodKey(text) else {
-            throw .parameter(
-                "period", code: "format",
-                .init(en: "period is 2026, 2026-Q4 or 2026-11.", zh: "period 格式为 2026、2026-Q4 或 2026-11。"))
-        }
-        return period
     }
 
     // MARK: - The forecast
@@ -136,7 +126,8 @@ struct ForecastEndpoints: Sendable {
             let given = try Self.whatIfBody.validate(create: try await call.json())
             let (tenant, now) = (try await database.directory.active(try call.tenant), Timestamp.now())
             var question = try question(call, tenant, now: now)
-            question.period = try Self.period(given.value("period") ?? question.period.description, tenant, now: now)
+            question.period = try PeriodKey(
+                parameter: given.value("period") ?? question.period.description, of: tenant, now: now)
             (question.owner, question.team) = (given.value("ownerId"), given.value("teamId"))
             (question.businessLine, question.pipeline) = (given.value("businessLineId"), given.value("pipelineId"))
             let query = try await store.query(question, try call.caller, tenant, now: now)
@@ -157,13 +148,13 @@ struct ForecastEndpoints: Sendable {
     private func changes(_ given: FieldChanges, _ base: Forecast, _ query: ForecastStore.Query) async throws -> WhatIf {
         var whatIf = WhatIf()
         let target: Money? = given.value("target")
-        try References.check(target, query.tenant)
+        try query.tenant.checkCurrency(of: target)
         whatIf.target = target?.minorUnits
         for (index, item) in Self.items(given["winRates"]).enumerated() {
             let rate = try WhatIfRate(json: item)
             let stages = base.lines.map(\.stage).filter { !$0.isSigned }.map(\.key)
             guard stages.contains(rate.stage) else {
-                throw References.unknown("/winRates/\(index)/stage", rate.stage)
+                throw Problem.unknownReference("/winRates/\(index)/stage", rate.stage)
             }
             whatIf.winRates[rate.stage] = Int(rate.winRate)
         }
@@ -174,8 +165,8 @@ struct ForecastEndpoints: Sendable {
         for (index, amount) in amounts.enumerated() {
             guard let deal = deals[amount.opportunityId] ?? deals[amount.opportunityId.lowercased()],
                 let new = amount.amount
-            else { throw References.unknown("/amounts/\(index)/opportunityId", amount.opportunityId) }
-            try References.check(new, query.tenant)
+            else { throw Problem.unknownReference("/amounts/\(index)/opportunityId", amount.opportunityId) }
+            try query.tenant.checkCurrency(of: new)
             guard named.insert(deal.id).inserted else { throw Self.twice("/amounts/\(index)/opportunityId") }
             whatIf.amounts.append(.init(stage: deal.stage, old: deal.amount, new: new.minorUnits))
         }
@@ -209,7 +200,7 @@ struct ForecastEndpoints: Sendable {
         ) { call in
             let (tenant, now) = (try await database.directory.active(try call.tenant), Timestamp.now())
             let question = ForecastQuestion(
-                period: try Self.period(try call.query.string("period"), tenant, now: now),
+                period: try PeriodKey(parameter: try call.query.string("period"), of: tenant, now: now),
                 owner: try call.query.uuid("forecastOwner"), team: try call.query.uuid("forecastTeam"),
                 businessLine: try call.query.uuid("forecastBusinessLine"),
                 pipeline: try call.query.uuid("forecastPipeline"), grouping: try call.query.choice("groupBy"),

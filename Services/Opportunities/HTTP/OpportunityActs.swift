@@ -51,7 +51,7 @@ struct OpportunityActs: Sendable {
     }
 
     private var assign: Endpoint {
-        act(
+        opportunities.resource.act(
             "assign", id: "assignOpportunity", summary: "Give it to a person or a team",
             permission: "opportunities.assign",
             fields: [
@@ -78,32 +78,8 @@ struct OpportunityActs: Sendable {
         _ verb: String, id: String, summary: String, fields: [FieldDefinition],
         command: @escaping @Sendable (FieldChanges) -> OpportunityCommand
     ) -> Endpoint {
-        act(verb, id: id, summary: summary, permission: "opportunities.write", fields: fields) { given, old, context in
+        opportunities.resource.act(verb, id: id, summary: summary, fields: fields) { given, old, context in
             try await opportunities.act(command(given), on: old, context)
-        }
-    }
-
-    private func act(
-        _ verb: String, id: String, summary: String, permission: Permission, fields: [FieldDefinition],
-        decide: @escaping @Sendable (FieldChanges, Opportunity, WriteContext) async throws -> Modification<Opportunity>
-    ) -> Endpoint {
-        let happened = FieldDefinition(
-            "occurredAt", .timestamp, zh: "发生时间", en: "Occurred at", help: "For the past; needs backdate.")
-        let schema = ObjectSchema(id.prefix(1).uppercased() + id.dropFirst(), fields + [happened])
-        let resource = opportunities.resource
-        return Endpoint(
-            .post, "/v1/opportunities/{id}/\(verb)", id: id, summary: summary, tags: ["opportunities"],
-            permission: permission, parameters: [resource.idParameter, .ifMatch, .idempotencyKey],
-            body: .json(
-                Schema(schema.name, schema.jsonSchema(.create)), required: fields.contains(where: \.isRequired)),
-            responses: [resource.shown()], errors: [.notFound, .versionMismatch, .conflict, .ruleViolated]
-        ) { call in
-            let (body, asked) = try await call.write()
-            let given = try schema.validate(create: body)
-            let context = try asked.happened(at: given.value("occurredAt"))
-            return try await resource.change(call.path.string("id"), context) { old in
-                try await decide(given, old, context)
-            }
         }
     }
 

@@ -53,7 +53,7 @@ struct PipelineMigration: Sendable {
             var target = source
             if let id = given.value("toPipelineId", as: UUID.self) {
                 guard let found = try await resource.find([id], tenant: tenant).first else {
-                    throw References.unknown("/toPipelineId", id.lowercased)
+                    throw Problem.unknownReference("/toPipelineId", id.lowercased)
                 }
                 target = found
             }

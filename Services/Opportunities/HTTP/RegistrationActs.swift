@@ -48,7 +48,7 @@ struct RegistrationActs: Sendable {
                 var details = OpportunityRegistered()
                 (details.clashes, details.by) = (others.map(\.id), context.principal.subjectID)
                 var modification = Modification(
-                    from: old, to: new, Happening("registered", details: details.json.object ?? [:]),
+                    from: old, to: new, EventDraft("registered", details: details.json.object ?? [:]),
                     answer: ["clashes": .array(others.map(Self.json))])
                 modification.guards = registrations.once(old, beside: beside.count, context.tenant)
                 return modification
@@ -108,18 +108,18 @@ struct RegistrationActs: Sendable {
                 try old.checkArbitration(on: today)
                 var details = OpportunityArbitrated()
                 (details.keptId, details.reason, details.by) = (old.id, reason, context.principal.subjectID)
-                let happening = Happening("arbitrated", details: details.json.object ?? [:])
+                let event = EventDraft("arbitrated", details: details.json.object ?? [:])
                 let beside = try await registrations.beside(old, context.tenant)
                 var statements: [SQL] = []
                 for other in beside where old.clashes(with: other, on: today) {
                     guard try await resource.admits(context.principal, other, tenant: context.tenant) else {
                         throw Self.beyondSight
                     }
-                    let rejected = Modification(from: other, to: other.arbitrated(kept: false), happening)
+                    let rejected = Modification(from: other, to: other.arbitrated(kept: false), event)
                     statements += resource.prepare(rejected, context).statements
                 }
                 var modification = Modification(
-                    from: old, to: old.arbitrated(kept: true), happening, statements: statements)
+                    from: old, to: old.arbitrated(kept: true), event, statements: statements)
                 modification.guards = registrations.once(old, beside: beside.count, context.tenant)
                 return modification
             }

@@ -22,7 +22,7 @@ struct ContractStore: Sendable {
                 changing: { modification, _, context in
                     var result = modification
                     let tenant = try await environment.database.directory.active(context.tenant)
-                    if result.new.amount != result.old.amount { try References.check(result.new.amount, tenant) }
+                    if result.new.amount != result.old.amount { try tenant.checkCurrency(of: result.new.amount) }
                     result.new = try result.new.checked()
                     return result
                 },
@@ -55,7 +55,7 @@ struct ContractStore: Sendable {
             let opportunity = draft.record.opportunityID.flatMap { byID[$0] }
             guard let opportunity,
                 try await opportunities.resource.admits(draft.context.principal, opportunity, tenant: context.tenant)
-            else { throw References.unknown("/opportunityId", draft.record.opportunityID?.lowercased ?? "") }
+            else { throw Problem.unknownReference("/opportunityId", draft.record.opportunityID?.lowercased ?? "") }
             let contract = try place(draft, of: opportunity, number: number, tenant)
             // It may be told once more in this batch.
             if contract.externalKey != nil { known.append(contract) }
@@ -66,7 +66,7 @@ struct ContractStore: Sendable {
     private func place(
         _ draft: Draft<Contract>, of opportunity: Opportunity, number: Int64, _ tenant: Tenant
     ) throws -> Contract {
-        try References.check(draft.record.amount, tenant)
+        try tenant.checkCurrency(of: draft.record.amount)
         try opportunity.checkWon()
         var contract = try draft.record.checked().following(opportunity)
         let year = draft.context.now.date(in: tenant.zone).year
@@ -80,7 +80,7 @@ struct ContractStore: Sendable {
     ) async throws -> Modification<Contract> {
         let id = modification.new.opportunityID
         guard let id, let opportunity = try await opportunities.resource.find([id], tenant: context.tenant).first
-        else { throw References.unknown("/opportunityId", id?.lowercased ?? "") }
+        else { throw Problem.unknownReference("/opportunityId", id?.lowercased ?? "") }
         try opportunity.checkWon()
         var result = modification
         result.new = modification.new.following(opportunity)

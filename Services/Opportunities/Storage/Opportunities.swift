@@ -28,8 +28,8 @@ struct Opportunities: Sendable {
                 creating: { try await create($0) },
                 changing: { modification, _, context in
                     if modification.new.amount != modification.old.amount {
-                        try References.check(
-                            modification.new.amount, try await environment.database.directory.active(context.tenant))
+                        try await environment.database.directory.active(context.tenant)
+                            .checkCurrency(of: modification.new.amount)
                     }
                     try await check(modification, context.tenant)
                     return try await kept(modification, context)
@@ -69,7 +69,7 @@ struct Opportunities: Sendable {
         return zip(drafts, results[0]).map { draft, row in
             if let existing = known.first(knownAs: draft.record) { return .unchanged(existing) }
             do {
-                try References.check(draft.record.productLines, among: offered)
+                try Product.check(draft.record.productLines, among: offered)
                 let placed = try place(draft, number: try row.get(0), products: sold, pipelines: active, home)
                 // It may be told once more in this batch.
                 if placed.externalKey != nil { known.append(placed) }
@@ -90,23 +90,23 @@ struct Opportunities: Sendable {
         guard
             let record = candidates.first(where: { $0.businessLineID == opportunity.businessLineID })
                 ?? candidates.first(where: { $0.businessLineID == nil }) ?? candidates.first
-        else { throw References.unknown("/pipelineId", wanted?.lowercased ?? "") }
+        else { throw Problem.unknownReference("/pipelineId", wanted?.lowercased ?? "") }
         let pipeline = record.current
         guard let stage = opportunity.stage.isEmpty ? pipeline.first : pipeline[opportunity.stage], !stage.isSigned
         else {
-            throw References.unknown("/stage", opportunity.stage)
+            throw Problem.unknownReference("/stage", opportunity.stage)
         }
         if let name = draft.inputs.value("product", as: String.self) {
             let key = Product.matchKey(name)
             guard let product = products.first(where: { $0.matchKeys.contains(key) }) else {
-                throw References.unknown("/product", name)
+                throw Problem.unknownReference("/product", name)
             }
             var line = ProductLine()
             (line.productID, line.name, line.price) = (product.id, product.name, product.listPrice)
             line.quantity = draft.inputs.value("quantity") ?? 1
             opportunity.productLines.append(line)
         }
-        try References.check(opportunity.amount, tenant)
+        try tenant.checkCurrency(of: opportunity.amount)
         opportunity.code =
             ReadableCode(
                 prefix: Opportunity.codePrefix, year: draft.context.now.date(in: tenant.zone).year, number: number
@@ -123,7 +123,7 @@ struct Opportunities: Sendable {
         let (old, new) = (modification.old.productLines, modification.new.productLines)
         guard new != old else { return }
         let offered = try await products.known(new.ids, tenant: tenant)
-        try References.check(new, among: offered.union(old.ids))
+        try Product.check(new, among: offered.union(old.ids))
     }
 
     // MARK: - Owners
@@ -160,7 +160,7 @@ struct Opportunities: Sendable {
         Opportunity
     > {
         let tenant = try await environment.database.directory.active(context.tenant)
-        if case .win(let amount) = command { try References.check(amount, tenant) }
+        if case .win(let amount) = command { try tenant.checkCurrency(of: amount) }
         guard
             let pipeline = try await pipelines.find(
                 old.pipelineID, version: Int64(old.pipelineVersion), tenant: context.tenant)
@@ -178,7 +178,7 @@ struct Opportunities: Sendable {
         var stored = new
         stored.version = old.version + 1
         let modification = Modification(
-            from: old, to: new, event.happening,
+            from: old, to: new, event.draft,
             statements: [StageHistory.insert(event.change, of: stored, tenant.schema)])
         guard case .reopen = command else { return modification }
         // What has a contract is won; and others may have registered meanwhile.
@@ -210,36 +210,14 @@ extension [ProductLine] {
     fileprivate var ids: [UUID] { compactMap(\.productID) }
 }
 
-/// Checks of what a request refers to.
-enum References {
-    static func unknown(_ path: String, _ value: String) -> Problem {
-        .validation([
-            FieldError(
-                path, code: "unknownReference",
-                .init(en: "There is none of this name or id: \(value.prefix(80)).", zh: "没有该名称或编号：\(value.prefix(80))。")
-            )
-        ])
-    }
-
-    /// Lines whose product is none of those that are there.
-    static func check(_ lines: [ProductLine], among known: Set<UUID>) throws(Problem) {
-        let errors = lines.enumerated().compactMap { index, line -> FieldError? in
+extension Product {
+    /// Refuses lines whose product is none of those that are there.
+    static func check(_ lines: [ProductLine], among known: Set<UUID>) throws(ValidationFailure) {
+        let issues = lines.enumerated().compactMap { index, line -> FieldIssue? in
             guard let id = line.productID, !known.contains(id) else { return nil }
-            return FieldError(
-                "/productLines/\(index)/productId", code: "unknownReference",
-                .init(
-                    en: "There is no such product: \(id.lowercased). Name one of GET /v1/products, or leave this out.",
-                    zh: "没有该产品：\(id.lowercased)。请填写 GET /v1/products 中的产品，或去掉此项。"))
+            return .unknownReference(
+                "/productLines/\(index)/productId", id.lowercased, kind: ("product", "产品", "/v1/products"))
         }
-        guard errors.isEmpty else { throw .validation(errors) }
-    }
-
-    /// Reports add up in the tenant's currency, and there are no rates to convert by.
-    static func check(_ amount: Money?, _ tenant: Tenant) throws(Problem) {
-        guard let amount, amount.currency.code != tenant.currency else { return }
-        let text = LocalizedText(
-            en: "There is no rate for \(amount.currency.code); give the amount in \(tenant.currency).",
-            zh: "没有 \(amount.currency.code) 的汇率，请以 \(tenant.currency) 填写金额。")
-        throw .validation([FieldError("/amount/currency", code: "noRate", text)])
+        guard issues.isEmpty else { throw ValidationFailure(issues) }
     }
 }

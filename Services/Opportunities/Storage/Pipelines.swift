@@ -93,7 +93,8 @@ struct Pipelines: Sendable {
         var pipeline = PipelineRecord(id: UUIDv7.make(), at: context.now)
         pipeline.name = PipelineTemplate.simple.label.zh
         pipeline.stages = PipelineTemplate.simple.stages.map(\.snapshot)
-        let statements = resource.insertion(pipeline, [Self.version(of: pipeline, context)], .created, context)
+        let statements = resource.statements(
+            of: Insertion(pipeline, statements: [Self.version(of: pipeline, context)]), context)
         _ = try await environment.writer.commit(tenant.id, statements)
     }
 

@@ -33,7 +33,7 @@ struct Products: Sendable {
         try product.checkNames(against: owners)
         var result = modification
         let others: SQL = "\(Self.owners(of: product.matchKeys, context.tenant)) and id <> \(product.id)"
-        result.statements += WriteTurn("products", keys: product.matchKeys).guarding(found: [], matching: others)
+        result.statements += KeyLock("products", keys: product.matchKeys).guarding(found: [], matching: others)
         return result
     }
 
@@ -60,7 +60,7 @@ struct Products: Sendable {
             }
         }
         return creations.guarded(
-            by: WriteTurn("products", keys: keys).guarding(
+            by: KeyLock("products", keys: keys).guarding(
                 found: found.map(\.id), matching: Self.owners(of: keys, tenant)))
     }
 

@@ -44,29 +44,29 @@ extension OpportunityEvent {
     }
 
     /// What is told of it.
-    var happening: Happening {
+    var draft: EventDraft {
         switch self {
         case .moved(let change), .migrated(let change, _, _):
             var details = StageMoved()
             (details.fromStage, details.toStage, details.reason) = (change.fromStage, change.toStage, change.reason)
             (details.at, details.by) = (change.at, change.by)
             details.secondsInStage = change.spent?.components.seconds
-            return Happening("stage-moved", details: details.json.object ?? [:])
+            return EventDraft("stage-moved", details: details.json.object ?? [:])
         case .won(let change, _):
             var details = OpportunityWon()
             (details.fromStage, details.at, details.by) = (change.fromStage, change.at, change.by)
-            return Happening("won", details: details.json.object ?? [:])
+            return EventDraft("won", details: details.json.object ?? [:])
         case .lost(let change, let reason, let competitor, _):
             var details = OpportunityLost()
             (details.fromStage, details.at, details.by) = (change.fromStage, change.at, change.by)
             (details.reason, details.competitor) = (reason, competitor)
-            return Happening("lost", details: details.json.object ?? [:])
+            return EventDraft("lost", details: details.json.object ?? [:])
         case .reopened(let change, let status):
             var details = OpportunityReopened()
             details.fromStatus = status.rawValue
             (details.toStage, details.reason, details.at, details.by) =
                 (change.toStage, change.reason, change.at, change.by)
-            return Happening("reopened", details: details.json.object ?? [:])
+            return EventDraft("reopened", details: details.json.object ?? [:])
         }
     }
 }

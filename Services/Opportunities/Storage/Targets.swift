@@ -47,7 +47,7 @@ struct Targets: Sendable {
     /// - Returns: statements that raise when another came in meanwhile.
     private func check(_ target: Target, _ context: WriteContext) async throws -> [SQL] {
         try target.validate()
-        try References.check(target.amount, try await environment.database.directory.active(context.tenant))
+        try await environment.database.directory.active(context.tenant).checkCurrency(of: target.amount)
         let same: SQL = """
             select id from \(schema: context.tenant).targets where period = \(target.period) and id <> \(target.id)
             and owner_id is not distinct from \(target.ownerID) and team_id is not distinct from \(target.teamID)
@@ -56,7 +56,7 @@ struct Targets: Sendable {
         if let other = try await environment.database.query(context.tenant, same).first {
             throw Self.taken(try other.get(0, as: UUID.self).lowercased)
         }
-        return WriteTurn("targets", keys: [target.period]).guarding(found: [], matching: same)
+        return KeyLock("targets", keys: [target.period]).guarding(found: [], matching: same)
     }
 
     private static func taken(_ other: String) -> Problem {

@@ -17,7 +17,7 @@ public struct ActivityLog<Record: Aggregate>: Sendable {
     /// What the activity changes about its record.
     private let decide: @Sendable (Record, Activity, WriteContext) throws -> Modification<Record>
 
-    /// - Parameter decide: its statements need not hold the activity's own, nor its happening.
+    /// - Parameter decide: its statements need not hold the activity's own, nor its event.
     public init(
         _ resource: Resource<Record>, column: String,
         decide: @escaping @Sendable (Record, Activity, WriteContext) throws -> Modification<Record>
@@ -36,8 +36,7 @@ public struct ActivityLog<Record: Aggregate>: Sendable {
                 FieldDefinition("kind", .choice(of: Activity.Kind.self), zh: "类型", en: "Kind", .required),
                 FieldDefinition("text", .text, zh: "内容", en: "Text"),
                 FieldDefinition("outcome", .string, zh: "结果", en: "Outcome"),
-                FieldDefinition(
-                    "occurredAt", .timestamp, zh: "发生时间", en: "Occurred at", help: "For the past; needs backdate."),
+                .occurredAt,
             ])
         return Endpoint(
             .post, path, id: "add\(resource.typeName)Activity", summary: "Record what was done",
@@ -64,7 +63,7 @@ public struct ActivityLog<Record: Aggregate>: Sendable {
     ) throws -> Modification<Record> {
         try activity.validate()
         var modification = try decide(old, activity, context)
-        modification.happening = Happening("activity-added", details: activity.details.json.object ?? [:])
+        modification.event = EventDraft("activity-added", details: activity.details.json.object ?? [:])
         modification.statements.append(
             """
             insert into \(schema: context.tenant).activities (id, \(ident: column), kind, text, outcome, at, by_id)

@@ -107,19 +107,20 @@ public struct SagaSteps: Sendable {
     private static func take<Record: Aggregate>(
         _ taking: Taking<Record>, _ body: JSON, _ saga: UUID, _ context: WriteContext
     ) async throws {
-        var hasCollided = false
-        for attempt in 1... {
-            do {
-                return try await takeOnce(taking, body, saga, context)
-            } catch let error as PostgresError where error.sqlState == WriteState.stale {
-                try await checkOpen(saga, taking.resource.environment, context.tenant)
-                guard attempt < Writer.attempts else { throw Problem(.conflict) }
-                try await Writer.pause(attempt)
-            } catch let error as PostgresError where error.sqlState == WriteState.uniqueViolation {
-                if error.constraint == "conversions_pkey" { return }
-                guard !hasCollided else { throw error }
-                hasCollided = true
+        var isFirst = true
+        do {
+            try await Writer.retrying {
+                if !isFirst { try await checkOpen(saga, taking.resource.environment, context.tenant) }
+                isFirst = false
+                do { try await takeOnce(taking, body, saga, context) } catch let error as PostgresError
+                    where error.isUniqueViolation && error.constraint == "conversions_pkey"
+                {
+                    return
+                }
             }
+        } catch let error as PostgresError where error.isStale {
+            try await checkOpen(saga, taking.resource.environment, context.tenant)
+            throw Problem(.conflict)
         }
     }
 
@@ -131,13 +132,15 @@ public struct SagaSteps: Sendable {
             return try await keep(found, saga, name, resource, tenant)
         }
         switch try await resource.decide([taking.draft(body, context)]).first {
-        case .create(let record, let guards, let statements, let happening, _)?:
-            let row = row(saga, name, record.id, record.version, made: true, tenant)
-            let write = resource.insertion(record, statements + [row], happening, context)
+        case .create(var insertion)?:
+            let record = insertion.record
+            insertion.statements.append(row(saga, name, record.id, record.version, made: true, tenant))
             try await resource.environment.writer.commit(
-                tenant, open(saga, tenant) + taking.guards(record, SchemaName(tenant)) + guards + write)
-        case .unchanged(let record)?, .change(let record, _, _, _, _)?:
-            try await keep(record, saga, name, resource, tenant)
+                tenant,
+                open(saga, tenant) + taking.guards(record, SchemaName(tenant)) + insertion.guards
+                    + resource.statements(of: insertion, context))
+        case .unchanged(let record)?: try await keep(record, saga, name, resource, tenant)
+        case .change(let modification)?: try await keep(modification.old, saga, name, resource, tenant)
         case .refuse(let problem)?:
             // What it is refused for may be what was looked for, come in meanwhile.
             guard let found = try await taking.find(body, context) else { throw problem }

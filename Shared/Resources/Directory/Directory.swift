@@ -130,27 +130,16 @@ public struct Directory: Sendable {
                         zh: "该用户已停用，请填写启用的用户，或先启用该用户：\(name.prefix(80))。"))
             ])
         default:
-            return .validation([
-                FieldError(
-                    path, code: "unknownReference",
-                    .init(
-                        en: "There is no such user: \(name.prefix(80)). Name one of GET /v1/users, or leave this out.",
-                        zh: "没有该用户：\(name.prefix(80))。请填写 GET /v1/users 中的用户，或去掉此项。"))
-            ])
+            return .unknownReference(path, name, kind: ("user", "用户", "/v1/users"))
         }
     }
 
     /// 422 for a team or business line that is not there.
     static func refusal(_ part: DirectoryCopy.Part, _ id: UUID, at path: String) -> Problem {
-        let (noun, zh, list) =
-            part == .teams ? ("team", "团队", "/v1/teams") : ("business line", "业务线", "/v1/business-lines")
-        return .validation([
-            FieldError(
-                path, code: "unknownReference",
-                .init(
-                    en: "There is no such \(noun): \(id.lowercased). Name one of GET \(list), or leave this out.",
-                    zh: "没有该\(zh)：\(id.lowercased)。请填写 GET \(list) 中的\(zh)，或去掉此项。"))
-        ])
+        .unknownReference(
+            path, id.lowercased,
+            kind: part == .teams
+                ? ("team", "团队", "/v1/teams") : ("business line", "业务线", "/v1/business-lines"))
     }
 
     /// A person whom somebody names in a request.

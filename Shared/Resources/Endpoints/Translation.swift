@@ -41,8 +41,7 @@ extension Problem {
     /// Foreign keys are named `<table>_<column>_fkey` (`contacts_account_id_fkey`).
     private init(unknownReference constraint: String) {
         let field = Self.field(of: constraint)
-        let text = LocalizedText(en: "There is no such object.", zh: "不存在该对象。")
-        self = .validation([FieldError(field.map { "/\($0)" } ?? "", code: "unknownReference", text)])
+        self = .unknownReference(field.map { "/\($0)" } ?? "", nil)
     }
 
     /// The field that a constraint's name means.

@@ -103,20 +103,10 @@ extension Resource {
         do {
             return try await commitTogether(drafts, context, at: start, progress: progress)
         } catch let error as PostgresError where error.isDecidedAnew {
-            return try await environment.turns.take(context.tenant, collection) {
-                var hasCollided = false
-                for attempt in 1... {
-                    do {
-                        return try await commitTogether(drafts, context, at: start, progress: progress)
-                    } catch let error as PostgresError where error.isDecidedAnew && attempt < Writer.attempts {
-                        // What somebody else made between our look and our write is found at the second look; if not,
-                        // it is in the way for good.
-                        guard error.sqlState == WriteState.stale || !hasCollided else { throw error }
-                        hasCollided = hasCollided || error.sqlState == WriteState.uniqueViolation
-                        try await Writer.pause(attempt)
-                    }
+            return try await environment.batches.enqueue(context.tenant, collection) {
+                try await Writer.retrying {
+                    try await commitTogether(drafts, context, at: start, progress: progress)
                 }
-                return []
             }
         }
     }
@@ -137,18 +127,23 @@ extension Resource {
             case .refuse(let problem): results.append(RowResult(outcome: .refused(problem)))
             case .unchanged(let record):
                 results.append(RowResult(outcome: .existing(id: record.id, version: record.version)))
-            case .create(let record, let first, let statements, let happening, _):
+            case .create(let insertion):
+                let record = insertion.record
                 inserts.append(record)
-                guards += first
-                more += statements
-                if let event = record.event(happening, source: environment.source, context) { events.append(event) }
+                guards += insertion.guards
+                more += insertion.statements
+                if let event = record.event(insertion.event, source: environment.source, context) {
+                    events.append(event)
+                }
                 results.append(RowResult(outcome: .created(id: record.id, version: record.version)))
-            case .change(let old, let new, let statements, let happening, let answer):
-                let prepared = prepare(
-                    Modification(from: old, to: new, happening, statements: statements, answer: answer), context)
+            case .change(let modification):
+                let prepared = prepare(modification, context)
                 updates += prepared.statements
                 results.append(
-                    RowResult(outcome: .existing(id: new.id, version: prepared.response.version ?? old.version)))
+                    RowResult(
+                        outcome: .existing(
+                            id: modification.new.id,
+                            version: prepared.response.version ?? modification.old.version)))
             }
         }
         var statements = guards

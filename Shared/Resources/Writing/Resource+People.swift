@@ -47,12 +47,19 @@ extension Resource {
         var answers: [Creation<Record>] = []
         for (draft, creation) in zip(drafts, try await rules.creating(drafts)) {
             switch creation {
-            case .unchanged(let known), .change(let known, _, _, _, _):
-                answers.append(try await refusal(by: known, draft.context).map { .refuse($0) } ?? creation)
+            case .unchanged(let known): answers.append(try await admitted(creation, by: known, draft.context))
+            case .change(let modification):
+                answers.append(try await admitted(creation, by: modification.old, draft.context))
             case .create, .refuse: answers.append(creation)
             }
         }
         return answers
+    }
+
+    private func admitted(
+        _ creation: Creation<Record>, by known: Record, _ context: WriteContext
+    ) async throws -> Creation<Record> {
+        try await refusal(by: known, context).map { .refuse($0) } ?? creation
     }
 
     /// Why a record that is there takes up nothing of what somebody tells: it was deleted since, or is none of his, and
@@ -217,7 +224,7 @@ extension Resource {
         var details = OwnerChanged()
         (details.fromOwnerId, details.fromTeamId) = (old[keyPath: ownership.owner], old[keyPath: ownership.team])
         (details.reason, details.by) = (reason, context.principal.subjectID)
-        result.happening = Happening("assigned", details: details.json.object ?? [:])
+        result.event = EventDraft("assigned", details: details.json.object ?? [:])
         return result
     }
 

@@ -48,21 +48,19 @@ extension Resource {
         switch creation {
         case .refuse(let problem): throw problem
         case .unchanged(let record): return PreparedWrite([], response: answer(record, in: context.language))
-        case .create(let record, let guards, let statements, let happening, let more):
+        case .create(let insertion):
             return PreparedWrite(
-                guards + insertion(record, statements, happening, context),
-                response: answer(record, in: context.language, status: .created, more: more))
-        case .change(let old, let new, let statements, let happening, let more):
-            return prepare(Modification(from: old, to: new, happening, statements: statements, answer: more), context)
+                insertion.guards + statements(of: insertion, context),
+                response: answer(insertion.record, in: context.language, status: .created, more: insertion.answer))
+        case .change(let modification): return prepare(modification, context)
         }
     }
 
-    public func insertion(
-        _ record: Record, _ statements: [SQL], _ happening: Happening, _ context: WriteContext
-    ) -> [SQL] {
-        let event = record.event(happening, source: environment.source, context)
-        return [table.insert([record], into: SchemaName(context.tenant), more: rules.columns)] + statements
-            + (event.map { [Outbox.insert([$0])] } ?? [])
+    /// The insert with what follows it; what guards it apart.
+    public func statements(of insertion: Insertion<Record>, _ context: WriteContext) -> [SQL] {
+        let event = insertion.record.event(insertion.event, source: environment.source, context)
+        return [table.insert([insertion.record], into: SchemaName(context.tenant), more: rules.columns)]
+            + insertion.statements + (event.map { [Outbox.insert([$0])] } ?? [])
     }
 
     /// The statements and the answer of a change: version and time of change are set here. A change of nothing writes
@@ -77,7 +75,7 @@ extension Resource {
         }
         let response = answer(new, in: context.language, more: modification.answer)
         if isSame { return PreparedWrite([], response: response) }
-        let event = new.event(modification.happening, from: old, source: environment.source, context)
+        let event = new.event(modification.event, from: old, source: environment.source, context)
         let update = table.update(from: old, to: new, in: SchemaName(context.tenant), more: rules.columns(new))
         return PreparedWrite(
             modification.guards + [update] + modification.statements + (event.map { [Outbox.insert([$0])] } ?? []),

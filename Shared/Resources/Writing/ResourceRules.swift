@@ -18,20 +18,26 @@ public struct Draft<Record: Aggregate>: Sendable {
 
 /// What becomes of a draft.
 public enum Creation<Record: Aggregate>: Sendable {
-    /// It is created.
-    ///
-    /// - Parameters:
-    ///   - guards: run first; they raise where the decision no longer stands (``WriteTurn``).
-    ///   - statements: run after the record's insert, in the same transaction.
-    ///   - answer: members of the answer besides the object's own.
-    case create(
-        Record, guards: [SQL] = [], statements: [SQL] = [], happening: Happening = .created, answer: JSONObject = [:])
+    case create(Insertion<Record>)
     /// An existing record takes it up (another touch of the same lead).
-    case change(
-        from: Record, to: Record, statements: [SQL] = [], happening: Happening = .updated, answer: JSONObject = [:])
+    case change(Modification<Record>)
     /// An existing record says it all already; nothing is written.
     case unchanged(Record)
     case refuse(Problem)
+
+    public static func create(
+        _ record: Record, guards: [SQL] = [], statements: [SQL] = [], event: EventDraft = .created,
+        answer: JSONObject = [:]
+    ) -> Creation {
+        .create(Insertion(record, guards: guards, statements: statements, event: event, answer: answer))
+    }
+
+    public static func change(
+        from old: Record, to new: Record, statements: [SQL] = [], event: EventDraft = .updated,
+        answer: JSONObject = [:]
+    ) -> Creation {
+        .change(Modification(from: old, to: new, event, statements: statements, answer: answer))
+    }
 
     /// Decides each draft by itself: what is wrong with one refuses that one. What is wrong with none of them, such as a
     /// database that is away, is thrown.
@@ -51,11 +57,31 @@ public enum Creation<Record: Aggregate>: Sendable {
     }
 }
 
+/// A new record on its way.
+public struct Insertion<Record: Aggregate>: Sendable {
+    public let record: Record
+    /// Run first; they raise where the decision no longer stands (``KeyLock``).
+    public var guards: [SQL]
+    /// Run after the record's insert, in the same transaction.
+    public var statements: [SQL]
+    public var event: EventDraft
+    /// Members of the answer besides the object's own.
+    public var answer: JSONObject
+
+    public init(
+        _ record: Record, guards: [SQL] = [], statements: [SQL] = [], event: EventDraft = .created,
+        answer: JSONObject = [:]
+    ) {
+        (self.record, self.guards, self.statements) = (record, guards, statements)
+        (self.event, self.answer) = (event, answer)
+    }
+}
+
 /// A change on its way.
 public struct Modification<Record: Aggregate>: Sendable {
     public let old: Record
     public var new: Record
-    public var happening: Happening
+    public var event: EventDraft
     /// Run first: turns that are taken before any row is locked, and what raises when the decision no longer stands.
     public var guards: [SQL] = []
     /// Run after the record's update, in the same transaction.
@@ -64,12 +90,12 @@ public struct Modification<Record: Aggregate>: Sendable {
     public var answer: JSONObject
 
     public init(
-        from old: Record, to new: Record, _ happening: Happening = .updated, statements: [SQL] = [],
+        from old: Record, to new: Record, _ event: EventDraft = .updated, statements: [SQL] = [],
         answer: JSONObject = [:]
     ) {
         self.old = old
         self.new = new
-        self.happening = happening
+        self.event = event
         self.statements = statements
         self.answer = answer
     }

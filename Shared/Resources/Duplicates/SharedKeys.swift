@@ -21,6 +21,16 @@ public struct SharedKeys: Sendable {
         (self.table, self.order, isDescending, self.limit, self.scope) = (table, order, descending, limit, scope)
     }
 
+    /// Looks for what shares a key with new records.
+    public func check(_ keys: [String], isBatch: Bool, _ schema: SchemaName) -> DuplicateCheck {
+        DuplicateCheck(table, keys: keys, ids: select(keys, isBatch: isBatch, schema), schema)
+    }
+
+    /// Looks for what shares a key with new records within the same scope.
+    public func check(_ pairs: [(scope: UUID, key: String)], _ schema: SchemaName) -> DuplicateCheck {
+        DuplicateCheck(table, keys: pairs.map { $0.key }, ids: select(pairs, schema), schema)
+    }
+
     /// Selects the ids, of a batch or, by a plan of its own that is found sooner, of one.
     public func select(_ keys: [String], isBatch: Bool, _ schema: SchemaName) -> SQL {
         guard isBatch else {

@@ -7,7 +7,7 @@ import JSON
 import Values
 
 /// What happened to an aggregate by a write: becomes its one event.
-public struct Happening: Sendable {
+public struct EventDraft: Sendable {
     /// The second half of the event's type: `created`, `stage-moved`.
     public let name: String
     /// Members of the event's data besides the snapshot and the previous values.
@@ -18,10 +18,10 @@ public struct Happening: Sendable {
         self.details = details
     }
 
-    public static let created = Happening("created")
-    public static let updated = Happening("updated")
-    public static let deleted = Happening("deleted")
-    public static let restored = Happening("restored")
+    public static let created = EventDraft("created")
+    public static let updated = EventDraft("updated")
+    public static let deleted = EventDraft("deleted")
+    public static let restored = EventDraft("restored")
 }
 
 extension Aggregate {
@@ -30,14 +30,14 @@ extension Aggregate {
     ///
     /// Its data: `{"<aggregate>": <snapshot>, "previous": {<changed members' old values>}, …details}`.
     public func event(
-        _ happening: Happening, from old: Self? = nil, source: String, _ context: WriteContext
+        _ event: EventDraft, from old: Self? = nil, source: String, _ context: WriteContext
     ) -> CloudEvent? {
         let entity = Self.catalogue
-        let type = "\(Self.eventPrefix).\(happening.name)"
+        let type = "\(Self.eventPrefix).\(event.name)"
         guard let definition = EventCatalogue[type: type] else { return nil }
         let data = definition.data(
             of: entity.encode(self), previous: old.map { entity.previous($0, comparedWith: self) } ?? [:],
-            details: happening.details)
+            details: event.details)
         return CloudEvent(
             id: UUIDv7.make(at: context.now), source: source, type: type, aggregateType: entity.name,
             aggregateID: id.lowercased, time: context.occurredAt, tenant: context.tenant, sequence: version,

@@ -1,4 +1,5 @@
 import Contracts
+import Entities
 import Foundation
 import HTTP
 import JSON
@@ -11,9 +12,9 @@ import Values
 @testable import Customers
 
 /// Who may come in: duplicates, also at the same moment, and places in the tree.
-@Suite struct DoorTests {
-    @Test(arguments: [DuplicatePolicy.Action.block, .link])
-    func `the same account sent many times at once is one account`(_ action: DuplicatePolicy.Action) async throws {
+@Suite struct IntakeTests {
+    @Test(arguments: [DuplicateAction.block, .link])
+    func `the same account sent many times at once is one account`(_ action: DuplicateAction) async throws {
         try await CustomersFixture.with { fixture in
             try await fixture.set(action)
             // Each is another spelling, and every second one shares the phone alone.
@@ -82,7 +83,7 @@ import Values
     /// What very many share hides nobody who shares something else.
     @Test func `a phone that many share hides no credit code`() async throws {
         try await CustomersFixture.with { fixture in
-            let policy = DuplicatePolicy(action: .block, keys: [.creditCode])
+            let policy = AccountDuplicatePolicy(action: .block, keys: [.creditCode])
             try await fixture.environment.writer.commit(fixture.tenant.id, [policy.store(in: fixture.tenant.schema)])
             let phone = "010-6552 9988"
             let rows: [Result<JSON, Problem>] = (0..<45).map {

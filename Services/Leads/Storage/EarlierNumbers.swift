@@ -5,14 +5,14 @@ import Resources
 import Tenancy
 import Values
 
-/// Leads that other systems told of before under numbers that are not the leads' own: as another touch of one that has a
-/// number already, or of one that was deleted since.
-struct ToldLeads: Sendable {
+/// The leads that other systems' numbers mean besides the leads' own: numbers of later touches, and those of leads that
+/// were deleted since.
+struct EarlierNumbers: Sendable {
     private var touched: [ExternalKey: Lead] = [:]
     private var deleted: [Lead] = []
 
     /// What to ask for, given the numbers of a batch.
-    static func looks(_ numbers: [String], _ table: Table<Lead>, _ schema: SchemaName) -> [SQL] {
+    static func queries(_ numbers: [String], _ table: Table<Lead>, _ schema: SchemaName) -> [SQL] {
         [
             """
             select external_system, external_id, lead_id from \(schema).touches
@@ -25,7 +25,7 @@ struct ToldLeads: Sendable {
         ]
     }
 
-    /// - Parameter results: of ``looks(_:_:_:)``; none when nothing was asked.
+    /// - Parameter results: of ``queries(_:_:_:)``; none when nothing was asked.
     init(_ results: some Collection<Rows>, _ table: Table<Lead>) throws {
         guard results.count == 3 else { return }
         let rows = Array(results)
@@ -38,13 +38,13 @@ struct ToldLeads: Sendable {
         deleted = try rows[2].map { try table.record($0) }
     }
 
-    /// The one that was told by the same number.
-    func same(_ lead: Lead) -> Lead? {
-        lead.externalKey.flatMap { touched[$0] } ?? deleted.first(knownAs: lead)
+    /// The lead that the number of a new one means.
+    func lead(_ draft: Lead) -> Lead? {
+        draft.externalKey.flatMap { touched[$0] } ?? deleted.first(knownAs: draft)
     }
 
     /// Notes what a batch has linked, for the rows behind it.
-    mutating func keep(_ lead: Lead, toldAs told: Lead) {
-        if let key = told.externalKey { touched[key] = lead }
+    mutating func note(_ draft: Lead, isTouchOf lead: Lead) {
+        if let key = draft.externalKey { touched[key] = lead }
     }
 }

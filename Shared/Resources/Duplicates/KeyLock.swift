@@ -4,9 +4,9 @@ import Values
 
 /// Makes sure that of two creations at the same moment which may be the same thing the later one knows the earlier.
 ///
-/// The decision over a draft reads before the write begins. So the write first waits for its turn among those with one
-/// of the same keys, then checks that the objects found are still all there are; else it is decided anew.
-public struct WriteTurn: Sendable {
+/// The decision over a draft reads before the write begins. So the write first waits for those before it with one of
+/// the same keys, then checks that the objects found are still all there are; else it is decided anew.
+public struct KeyLock: Sendable {
     private let collection: String
     private let keys: [String]
 
@@ -39,11 +39,9 @@ extension Array {
     public func guarded<Record>(by guards: [SQL]) -> Self where Element == Creation<Record> {
         var creations = self
         for index in indices {
-            guard case .create(let record, let own, let statements, let happening, let answer) = self[index] else {
-                continue
-            }
-            creations[index] = .create(
-                record, guards: guards + own, statements: statements, happening: happening, answer: answer)
+            guard case .create(var insertion) = self[index] else { continue }
+            insertion.guards = guards + insertion.guards
+            creations[index] = .create(insertion)
             break
         }
         return creations
