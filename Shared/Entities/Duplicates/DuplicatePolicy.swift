@@ -2,13 +2,21 @@ import JSON
 import Values
 
 /// What is done about a new record that may be there already.
-public enum DuplicateAction: String, Sendable, Hashable, CaseIterable {
+public enum DuplicateAction: String, Sendable, Hashable, CaseIterable, LabelledChoice {
     /// Make it and name the others.
     case createAndFlag
     /// Let the one that is there take it up.
     case link
     /// Refuse it, naming the one that is there.
     case block
+
+    public var labels: (zh: String, en: String) {
+        switch self {
+        case .createAndFlag: ("新建并提示重复", "Create and flag")
+        case .link: ("并入已有记录", "Add to the one that is there")
+        case .block: ("拒绝", "Refuse")
+        }
+    }
 }
 
 /// How a tenant wants duplicates in a collection treated.

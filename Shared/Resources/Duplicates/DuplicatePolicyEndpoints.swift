@@ -76,13 +76,12 @@ public struct DuplicatePolicyEndpoints<Kind: MatchKind>: Sendable {
     private static var hasWindow: Bool { Kind.standardWindowDays != nil }
 
     private var body: ObjectSchema {
-        let actions = DuplicateAction.allCases.map { Choice($0.rawValue, zh: $0.rawValue, en: $0.rawValue) }
         let kinds = Kind.allCases.map { Choice($0.rawValue, zh: $0.reason.zh, en: $0.reason.en) }
         let window = FieldDefinition("windowDays", .integer(1...36_500), zh: "时间窗（天）", en: "Window in days")
         return ObjectSchema(
             "\(name)Put",
             [
-                FieldDefinition("policy", .choice(actions), zh: "方式", en: "Policy", .required),
+                FieldDefinition("policy", .choice(of: DuplicateAction.self), zh: "方式", en: "Policy", .required),
                 FieldDefinition(
                     "keys", .list(.choice(kinds), max: 10), zh: "匹配项", en: "Keys",
                     help: Kind.standardKinds == Set(Kind.allCases) ? "All of them when missing." : nil),
