@@ -6,11 +6,15 @@ public struct Migration: Sendable, Hashable {
     public let name: String
     /// SQL with `{{placeholders}}`.
     public let text: String
+    /// The same in batches, for a tenant that is at work meanwhile: one statement that changes some rows and returns them,
+    /// repeated in transactions of its own until it returns none. Stopped in between, what is left is what it finds.
+    public let repeated: String?
 
-    public init(number: Int, name: String, text: String) {
+    public init(number: Int, name: String, text: String, repeated: String? = nil) {
         self.number = number
         self.name = name
         self.text = text
+        self.repeated = repeated
     }
 
     /// Tells whether a migration was changed after it ran.
@@ -22,6 +26,20 @@ public struct Migration: Sendable, Hashable {
 
     /// The statements, with each `{{name}}` replaced.
     public func statements(_ placeholders: [String: String]) throws(MigrationError) -> [SQL] {
+        try statements(text, placeholders)
+    }
+
+    /// The statement of ``repeated``, nil when there is none.
+    public func batch(_ placeholders: [String: String]) throws(MigrationError) -> SQL? {
+        guard let repeated else { return nil }
+        let statements = try statements(repeated, placeholders)
+        guard statements.count == 1 else {
+            throw MigrationError("What is repeated of migration \(name) is one statement, not \(statements.count).")
+        }
+        return statements[0]
+    }
+
+    private func statements(_ text: String, _ placeholders: [String: String]) throws(MigrationError) -> [SQL] {
         var result = text
         for (name, value) in placeholders { result = result.replacing("{{\(name)}}", with: value) }
         if let unknown = result.firstMatch(of: /\{\{\w*\}\}/) {
@@ -45,7 +63,8 @@ public struct MigrationSet: Sendable, Hashable {
         self.tenant = try MigrationSet.ordered(tenant)
     }
 
-    /// Reads `shared/0001_name.sql` and `tenant/0001_name.sql` and so on in `folder`.
+    /// Reads `shared/0001_name.sql` and `tenant/0001_name.sql` and so on in `folder`, and beside a tenant's one
+    /// `0001_name.repeated.sql`: see ``Migration/repeated``.
     public init(name: String, folder: URL) throws(MigrationError) {
         try self.init(
             name: name, shared: MigrationSet.read(folder.appending(path: "shared")),
@@ -54,14 +73,23 @@ public struct MigrationSet: Sendable, Hashable {
 
     private static func read(_ folder: URL) throws(MigrationError) -> [Migration] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
-        var migrations: [Migration] = []
+        var (migrations, repeated) = ([Migration](), [String: String]())
         for file in names.sorted() where file.hasSuffix(".sql") {
-            guard let match = file.firstMatch(of: /^(\d+)_(\w+)\.sql$/), let number = Int(match.1),
+            // "0001_name.repeated.sql" comes before "0001_name.sql".
+            guard let match = file.firstMatch(of: /^((\d+)_(\w+))(\.repeated)?\.sql$/), let number = Int(match.2),
                 let text = try? String(contentsOf: folder.appending(path: file), encoding: .utf8)
             else { throw MigrationError("\(file) in \(folder.path) cannot be read, or is not called 0001_name.sql.") }
-            migrations.append(Migration(number: number, name: String(match.2), text: text))
+            let key = String(match.1)
+            guard match.4 == nil else {
+                repeated[key] = text
+                continue
+            }
+            migrations.append(
+                Migration(
+                    number: number, name: String(match.3), text: text, repeated: repeated.removeValue(forKey: key)))
         }
-        return migrations
+        guard let alone = repeated.keys.min() else { return migrations }
+        throw MigrationError("\(alone).repeated.sql in \(folder.path) repeats no \(alone).sql.")
     }
 
     private static func ordered(_ migrations: [Migration]) throws(MigrationError) -> [Migration] {

@@ -168,6 +168,56 @@ import Values
         }
     }
 
+    @Test func whatIsRepeatedIsDoneInBatchesWhileOthersWriteAndResumes() async throws {
+        try await TenancyFixture.with { fixture in
+            let tenant = try await fixture.makeTenant("large")
+            let table: SQL = "\(tenant.schema).lead"
+            _ = try await fixture.tenants.write(tenant.id) { tx in
+                try await tx.query("insert into \(table) (name) select 'lead' from generate_series(1, 5)")
+            }
+            let filling = Migration(
+                number: 2, name: "shout", text: "update {{schema}}.lead set name = upper(name)",
+                repeated: """
+                    update {{schema}}.lead set name = upper(name) where id in (
+                        select id from {{schema}}.lead where name <> upper(name) order by id limit 2 for update)
+                    returning id
+                    """)
+            let newer = TenantProvisioner(
+                fixture.tenants, sets: try TenancyFixture.sets(tenant: [TenancyFixture.lead, filling]))
+            @Sendable func filled() async throws -> Int64 {
+                try await fixture.tenants.query(tenant.id, "select count(*) from \(table) where name = 'LEAD'")
+                    .single().get(0)
+            }
+            // Who writes the last one holds up its batch alone; the others are written to meanwhile.
+            try await fixture.tenants.write(tenant.id) { tx in
+                try await tx.query("update \(table) set name = 'lead' where id = 5")
+                let report = try await newer.migrateAll(lockTimeout: .milliseconds(20))
+                #expect(Array(report.failed.keys) == [tenant.id])
+                #expect(try await filled() == 4)
+                _ = try await fixture.tenants.write(tenant.id) { other in
+                    try await other.query("update \(table) set name = 'other' where id = 1")
+                }
+            }
+            #expect(try await newer.plan() == [tenant.id])
+            #expect(try await newer.migrateAll().migrated == [tenant.id])
+            #expect(try await newer.plan().isEmpty)
+            let rows = try await fixture.tenants.query(
+                tenant.id, "select count(distinct xmin::text) from \(table) where name in ('LEAD', 'OTHER')")
+            #expect(try rows.single().get(0, as: Int64.self) == 3)
+        }
+    }
+
+    @Test func newTenantsAreMadeByTheMigrationItself() async throws {
+        let made = Migration(
+            number: 2, name: "made", text: "insert into {{schema}}.lead (name) values ('made')",
+            repeated: "select 1 where false")
+        try await TenancyFixture.with(sets: TenancyFixture.sets(tenant: [TenancyFixture.lead, made])) { fixture in
+            let tenant = try await fixture.makeTenant("new")
+            let rows = try await fixture.tenants.query(tenant.id, "select name from \(tenant.schema).lead")
+            #expect(try rows.single().get(0) == "made")
+        }
+    }
+
     /// A word that was under way when a tenant was deleted does not bring it back.
     @Test func aTenantThatIsGoneIsNotMadeAnew() async throws {
         try await TenancyFixture.with { fixture in
