@@ -14,10 +14,11 @@ import Values
     private static let rows: [JSON] = (0..<600).map { ["company": .string("Company \($0)")] } + [["company": 5], "x"]
 
     private func send(
-        _ service: LeadsFixture, _ rows: [JSON], key: String? = "k", as mediaType: String = "application/json"
+        _ service: LeadsFixture, _ rows: [JSON], key: String? = "k", as mediaType: String = "application/json",
+        named name: UUID? = nil, by subject: String = "test"
     ) async throws -> (status: Int, body: JSON, isReplayed: Bool) {
         let principal = Principal(
-            tenant: service.tenant.id, subject: "test", kind: .apiKey, role: "admin",
+            tenant: service.tenant.id, subject: subject, kind: .apiKey, role: "admin",
             permissions: ["import", "leads.read", "leads.write"], visibility: .all)
         let router = try Router(
             service.leads.endpoints(), middleware: [Known(principal: principal)],
@@ -25,7 +26,9 @@ import Values
         var headers: HTTPHeaders = ["Content-Type": mediaType]
         if let key { headers["Idempotency-Key"] = key }
         let response = await router.handler(
-            HTTPRequest(.post, "/v1/leads/bulk", headers: headers, body: .bytes(JSON.array(rows).serialize())))
+            HTTPRequest(
+                .post, "/v1/leads/bulk" + (name.map { "?name=\($0.uuidString.lowercased())" } ?? ""), headers: headers,
+                body: .bytes(JSON.array(rows).serialize())))
         return (
             response.status.code, try service.read(response).body, response.headers.contains("Idempotency-Replayed")
         )
@@ -102,6 +105,19 @@ import Values
             try await service.owner(["update \(keys) set created_at = now() - interval '1445 minutes'"])
             let late = try await send(service, Array(Self.rows.prefix(300)))
             #expect(late.status == 422 && late.body["code"] == "idempotencyKeyReused")
+        }
+    }
+
+    @Test func rowsThatHaveANameAreMadeOnceWhoeverSendsThem() async throws {
+        try await LeadsFixture.with { service in
+            let name = UUID()
+            let first = try await send(service, Self.rows, key: "a", named: name, by: "first")
+            let again = try await send(service, Self.rows, key: "b", named: name, by: "second")
+            #expect(first.status == 200 && again.body == first.body && again.isReplayed)
+            #expect(try await count(service) == 600)
+            let other = try await send(service, [["company": "Another"]], key: "c", named: name)
+            #expect(other.status == 422 && other.body["code"] == "idempotencyKeyReused")
+            #expect(try await send(service, [["company": "Another"]], key: "c", named: UUID()).status == 200)
         }
     }
 

@@ -204,9 +204,24 @@ private final class Shell: Sendable {
         #expect(throws: CommandFailure.self) { try ImportResults("/nowhere/results.csv") }
     }
 
-    @Test func `lines of NDJSON keep their numbers, empty ones count for nothing`() {
-        let rows = BulkImport.rows(Array("{\"a\":1}\n\n  \r\n{\"a\":2}".utf8))
-        #expect(rows.map(\.line) == [1, 4])
+    @Test func `lines of NDJSON keep their numbers, empty ones count for nothing`() async throws {
+        let path = FileManager.default.temporaryDirectory.appending(path: "\(UUID()).ndjson").path
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        // Longer than what is read at once.
+        let long = #"{"a":""# + String(repeating: "x", count: 3 << 20) + #""}"#
+        try Data("{\"a\":1}\n\n  \r\n{\"a\":2}\n\(long)\n{\"a\":4}".utf8).write(to: URL(filePath: path))
+        var file = try LineFile(path)
+        defer { file.close() }
+        #expect(try file.next(2).map(\.number) == [1, 4])
+        #expect(try file.next(1) == [.init(number: 5, bytes: Array(long.utf8))])
+        #expect(try file.next(2) == [.init(number: 6, bytes: Array(#"{"a":4}"#.utf8))])
+        #expect(try file.next(2).isEmpty)
+        #expect(try await LineFile.examined(path).bytes == file.position)
+    }
+
+    @Test func `a batch is named by the file and its place in it`() {
+        #expect(BulkImport.name("a", 1) == BulkImport.name("a", 1))
+        #expect(Set([BulkImport.name("a", 1), BulkImport.name("a", 2), BulkImport.name("b", 1)]).count == 3)
     }
 
     @Test func `a file that is not there or has no known format is refused before anything is asked`() async {

@@ -258,6 +258,23 @@ def test_a_file_of_json_lines_is_imported(system, tenant, tmp_path):
     assert "takes no rows" in guanxi(system, "import", "nothing", str(file), "-t", "works", code=2)[1]
 
 
+def test_json_lines_that_nothing_tells_apart_are_made_once(system, tenant, tmp_path):
+    file = tmp_path / "twice.ndjson"
+    file.write_text("".join(f'{{"company": "Twice {n}", "source": "twice"}}\n' for n in range(50)))
+    table = f"t_{tenant['id']}.leads"
+
+    def stored():
+        return int(psql(system, "guanxi_leads", f"select count(*) from {table} where source = 'twice'"))
+
+    command = ["import", "leads", str(file), "-t", "works", "--batch", "20"]
+    for _ in range(2):
+        assert "50 rows: 50 created, 0 were there already, 0 refused" in guanxi(system, *command)[0]
+        assert stored() == 50
+    assert "another --batch" in guanxi(system, *command[:-1], "30", code=1)[1]
+    guanxi(system, *command, "--again")
+    assert stored() == 100
+
+
 def test_json_lines_are_imported_once_though_the_connection_breaks(system, tenant, tmp_path):
     """Rows that nothing tells apart: only the batch's Idempotency-Key says that they are there already."""
     file = tmp_path / "leads.ndjson"

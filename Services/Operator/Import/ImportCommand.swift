@@ -24,6 +24,9 @@ enum ImportCommand {
                 "results", value: "file",
                 help: "Where the result of each row is written, as CSV; FILE.results.csv beside the file when missing."),
             .init("batch", value: "rows", default: "1000", help: "Of NDJSON: rows sent at once, 1 to 10000."),
+            .init(
+                "again",
+                help: "Of NDJSON: make the rows once more although the same file was imported within a day."),
         ],
         examples: [
             (
@@ -36,7 +39,9 @@ enum ImportCommand {
             ),
             (
                 command: "guanxi import contacts contacts.ndjson --tenant nanhua",
-                meaning: "A JSON object on each line; those with an externalId may be sent again."
+                meaning:
+                    "A JSON object on each line. The same command within a day makes nothing twice; after that only "
+                    + "rows with an externalId are known again."
             ),
         ], run: run)
 
@@ -76,6 +81,8 @@ struct ImportRequest: Sendable {
     let results: String
     /// Rows of a batch.
     let batch: Int
+    /// Whether rows are made that the same file made before.
+    let isAgain: Bool
 
     init(_ call: Invocation) throws {
         (collection, file) = (call.arguments[0], call.arguments[1])
@@ -99,6 +106,7 @@ struct ImportRequest: Sendable {
         let stem = file.prefix(upTo: file.lastIndex(of: ".") ?? file.endIndex)
         results = call["results"] ?? "\(stem).results.csv"
         batch = try call.number("batch", in: 1...10_000) ?? 1_000
+        isAgain = call.has("again")
     }
 
     /// How the file is read, as the service reads it.

@@ -37,9 +37,16 @@ extension Resource {
                 order; a bad one stops no other. Rows with an externalId can be sent again, and for 24 hours a \
                 request with an Idempotency-Key: they are not doubled, also where the first attempt was cut off midway.
                 """,
-            tags: [collection], permission: "import", parameters: [.idempotencyKey], body: body,
+            tags: [collection], permission: "import",
+            parameters: [
+                .query(
+                    "name",
+                    "A UUID of the sender's for these rows. Sent again under it within 24 hours, whoever sends them, they "
+                        + "are made once.", schema: .uuidSchema),
+                .idempotencyKey,
+            ], body: body,
             responses: [ResponseSpec(200, "A result for each row.", schema: Schema("BulkResult", result))],
-            errors: [.validationFailed, .bodyTooLarge, .idempotencyKeyReused, .requestInProgress],
+            errors: [.invalidParameter, .validationFailed, .bodyTooLarge, .idempotencyKeyReused, .requestInProgress],
             lane: .bulk, timeout: .seconds(300)
         ) { call in
             guard try call.caller.may(Permission("\(collection).write")) else { throw Problem(.forbidden) }
@@ -48,7 +55,11 @@ extension Resource {
             let isLines = Self.isLines(call.request.headers["Content-Type"])
             let rows = try Self.rows(bytes, isLines: isLines)
             // The same bytes are other rows when read otherwise.
-            let context = try call.writeContext(body: bytes + [isLines ? 1 : 0])
+            let content = bytes + [isLines ? 1 : 0]
+            var context = try call.writeContext(body: content)
+            if let name = try call.query.uuid("name") {
+                context = context.once(IdempotencyClaim(name: name, call: call, body: content))
+            }
             let (language, requestID) = (call.language, call.requestID)
             let (items, isReplayed) = try await createOnce(rows, context) { result, index in
                 result.json(index, language: language, requestID: requestID)

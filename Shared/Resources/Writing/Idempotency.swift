@@ -20,6 +20,12 @@ struct IdempotencyClaim: Sendable {
         fingerprint = .sha256(body)
     }
 
+    /// Of what is known by a name, whoever of the tenant sends it.
+    init(name: UUID, call: Call, body: [UInt8]) {
+        scope = .sha256(["name", call.operation, call.request.path, name.lowercased].joined(separator: "\u{0}"))
+        fingerprint = .sha256(body)
+    }
+
     private init(scope: Digest, fingerprint: Digest) { (self.scope, self.fingerprint) = (scope, fingerprint) }
 
     /// Of a part of the request that is committed by itself.

@@ -46,6 +46,13 @@ public struct WriteContext: Sendable {
     /// The person who acts; nil for a machine.
     public var userID: UUID? { principal.kind == .user ? principal.subjectID : nil }
 
+    /// The same write, to have one effect by another claim than its `Idempotency-Key`.
+    func once(_ claim: IdempotencyClaim) -> WriteContext {
+        WriteContext(
+            tenant: tenant, principal: principal, now: now, occurredAt: occurredAt, askedAt: askedAt,
+            traceparent: traceparent, ifMatch: ifMatch, language: language, idempotency: claim)
+    }
+
     /// The same write with its time of happening.
     ///
     /// - Throws: 403 without the permission to record the past, 422 for a time in the future or out of bounds.
