@@ -16,7 +16,8 @@ public enum CustomersService {
 
     public static func compose(_ context: ServiceContext) async throws -> ServiceComposition {
         let backbone = try Backbone(
-            context, migrations: try migrations(), callers: ["leads", "opportunities"], keeping: [.people])
+            context, migrations: try migrations(), callers: ["leads", "opportunities"],
+            keeping: [.people, .teams, .businessLines, .products], filling: [.teams, .businessLines, .products])
         let accounts = Accounts.resource(backbone.environment)
         let contacts = Contacts.resource(backbone.environment)
         let orders = Orders(environment: backbone.environment, accounts: accounts)
@@ -33,7 +34,7 @@ public enum CustomersService {
             endpoints: endpoints.all + accounts.importEndpoints(imports) + contacts.importEndpoints(imports)
                 + orders.resource.importEndpoints(imports),
             internalEndpoints: Conversions(accounts: accounts, contacts: contacts).steps.endpoints,
-            consumers: [backbone.directoryConsumer(name), timeline],
+            consumers: backbone.directoryConsumers(name) + [timeline],
             components: [LifecycleClock(accounts: accounts, logger: context.logger), imports])
     }
 

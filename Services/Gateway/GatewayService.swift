@@ -21,7 +21,8 @@ public enum GatewayService {
 
     public static func compose(_ context: ServiceContext) async throws -> ServiceComposition {
         let settings = GatewaySettings(context.configuration)
-        let backbone = try Backbone(context, migrations: try migrations(), isPlaced: false)
+        let backbone = try Backbone(
+            context, migrations: try migrations(), callers: ["leads", "customers"], isPlaced: false)
         let database = backbone.database
 
         // Who calls.
@@ -80,6 +81,7 @@ public enum GatewayService {
 
         return try backbone.composition(
             handler: SecurityHeaders.around(router.handler), endpoints: api,
+            internalEndpoints: CopySource(backbone.environment, [.teams, .businessLines]).endpoints,
             components: [
                 Part("signing keys", start: { try await keys.load() }, run: { try await keys.run() }),
                 Part("revocations", start: { try await revocations.look() }, run: { try await revocations.run() }),

@@ -16,7 +16,9 @@ public enum LeadsService {
     }
 
     public static func compose(_ context: ServiceContext) async throws -> ServiceComposition {
-        let backbone = try Backbone(context, migrations: try migrations(), keeping: [.people])
+        let backbone = try Backbone(
+            context, migrations: try migrations(), keeping: [.people, .teams, .businessLines],
+            filling: [.teams, .businessLines])
         let environment = backbone.environment
         let policies = Policies(environment: environment, committed: backbone.committed)
         let leads = LeadStore(environment: environment, policies: policies).resource
@@ -52,7 +54,7 @@ public enum LeadsService {
                 + [ConvertEndpoint(leads: leads, runner: runner).endpoint]
                 + sources.endpoints([.create, .read, .change, .delete])
                 + Self.duplicates(policies.environment).endpoints + policies.endpoints,
-            consumers: [backbone.directoryConsumer(name)],
+            consumers: backbone.directoryConsumers(name),
             components: [runner, imports])
     }
 

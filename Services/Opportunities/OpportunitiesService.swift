@@ -19,7 +19,8 @@ public enum OpportunitiesService {
 
     public static func compose(_ context: ServiceContext) async throws -> ServiceComposition {
         let backbone = try Backbone(
-            context, migrations: try migrations(), callers: ["leads"], keeping: Set(DirectoryCopy.Part.allCases))
+            context, migrations: try migrations(), callers: ["leads", "customers"],
+            keeping: [.people, .teams, .businessLines])
         let environment = backbone.environment
         let pipelines = Pipelines(environment: environment)
         let products = Products(environment: environment)
@@ -41,8 +42,8 @@ public enum OpportunitiesService {
                     "opportunity", opportunities.resource,
                     complete: { $0.leadID = $1["leadId"]?.string.flatMap { UUID($0) } },
                     retire: { $0.giveUpExternalKey() }
-                ).endpoints,
-            consumers: [backbone.directoryConsumer(name)],
+                ).endpoints + CopySource(environment, [.products]).endpoints,
+            consumers: backbone.directoryConsumers(name),
             components: [imports], seed: { try await pipelines.seed($0) })
     }
 

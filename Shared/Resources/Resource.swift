@@ -56,7 +56,7 @@ public struct Resource<Record: Aggregate>: Sendable {
     public let expansions: [String: @Sendable (TenantID, [Record]) async throws -> [JSON]]
     /// Names of the fields that name a person.
     let personFields: [String]
-    /// Names of the fields that name a team or a business line, where the service knows those.
+    /// Names of the fields that name a team, a business line or a product, where the service knows those.
     let placeFields: [(name: String, part: DirectoryCopy.Part)]
 
     public init(

@@ -11,8 +11,10 @@ import Values
 extension TenantDatabase {
     public func tell(_ part: DirectoryCopy.Part, _ id: UUID, _ state: JSON, of tenant: Tenant) async throws {
         let kind = part.rawValue
+        let changes = EventCatalogue.all.filter { $0.aggregate == kind && $0.type.hasSuffix(".updated") }
+        guard let type = changes.first?.type else { preconditionFailure("nothing tells of a change of \(kind)") }
         let event = CloudEvent(
-            id: UUIDv7.make(), source: "/gateway", type: "\(kind).updated", aggregateType: kind,
+            id: UUIDv7.make(), source: "/gateway", type: type, aggregateType: kind,
             aggregateID: id.lowercased, time: .now(), tenant: tenant.id, sequence: 1, data: [kind: state])
         try await write(tenant.id) { tx in try await DirectoryCopy([part]).apply([event], in: tx) }
     }

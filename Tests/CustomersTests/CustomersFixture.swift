@@ -45,7 +45,9 @@ struct CustomersFixture: Sendable {
             TenantDescription(slug: "music", name: "Music", timeZone: "UTC", currency: "USD"))
         let environment = ResourceEnvironment(
             writer: Writer(database: database, committed: {}), cursors: Cursors(secret: "test"), source: "/customers",
-            directory: Directory(database, patience: .zero))
+            directory: Directory(
+                database, keeping: [.people, .teams, .businessLines, .products],
+                filling: [.teams, .businessLines, .products], patience: .zero))
         let accounts = Accounts.resource(environment)
         let fixture = CustomersFixture(
             tenant: tenant, environment: environment, accounts: accounts,
@@ -129,6 +131,21 @@ struct CustomersFixture: Sendable {
         _ first: [SQL], then: [SQL] = [], _ other: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {
         try await environment.database.whileHeld(tenant.id, first, then: then, other)
+    }
+
+    /// From now on who is not in the copies is nobody.
+    func fillCopies(_ parts: DirectoryCopy.Part...) async throws {
+        for part in parts {
+            try await environment.writer.commit(
+                tenant.id, ["insert into \(tenant.schema).filled_copies (part) values (\(part.rawValue))"])
+        }
+    }
+
+    func found(_ name: String, id: UUID = UUIDv7.make()) async throws -> UUID {
+        var team = TeamSnapshot()
+        (team.id, team.name) = (id, name)
+        try await environment.database.tell(.teams, id, team.json, of: tenant)
+        return id
     }
 
     func set(_ action: DuplicateAction) async throws {

@@ -38,7 +38,9 @@ struct LeadsFixture: Sendable {
             TenantDescription(slug: "school", name: "School", timeZone: "UTC"))
         let environment = ResourceEnvironment(
             writer: Writer(database: database, committed: {}), cursors: Cursors(secret: "test"), source: "/leads",
-            directory: Directory(database, patience: patience))
+            directory: Directory(
+                database, keeping: [.people, .teams, .businessLines], filling: [.teams, .businessLines],
+                patience: patience))
         let policies = Policies(environment: environment, committed: {})
         let fixture = LeadsFixture(
             tenant: tenant, environment: environment, policies: policies,
@@ -91,6 +93,21 @@ struct LeadsFixture: Sendable {
         _ name: String, id: UUID = UUIDv7.make(), team: UUID? = nil, isActive: Bool = true
     ) async throws -> UUID {
         try await environment.database.hire(name, id: id, team: team, isActive: isActive, of: tenant)
+    }
+
+    /// From now on who is not in the copies is nobody.
+    func fillCopies(_ parts: DirectoryCopy.Part...) async throws {
+        for part in parts {
+            try await environment.writer.commit(
+                tenant.id, ["insert into \(tenant.schema).filled_copies (part) values (\(part.rawValue))"])
+        }
+    }
+
+    func found(_ name: String, id: UUID = UUIDv7.make()) async throws -> UUID {
+        var team = TeamSnapshot()
+        (team.id, team.name) = (id, name)
+        try await environment.database.tell(.teams, id, team.json, of: tenant)
+        return id
     }
 
     func count(_ sql: SQL) async throws -> Int64 {

@@ -60,7 +60,7 @@ struct OpportunitiesFixture: Sendable {
         environment = ResourceEnvironment(
             writer: Writer(database: database, committed: {}), cursors: Cursors(secret: "test"),
             source: "/opportunities",
-            directory: Directory(database, keeping: Set(DirectoryCopy.Part.allCases), patience: .zero))
+            directory: Directory(database, keeping: [.people, .teams, .businessLines], patience: .zero))
         let pipelines = Pipelines(environment: environment)
         let products = Products(environment: environment)
         opportunities = Opportunities(environment: environment, pipelines: pipelines, products: products)

@@ -245,6 +245,29 @@ def test_one_row_of_a_bulk_that_names_nobody_stops_no_other(api, path, row, wron
     assert answer["items"][2]["error"]["errors"][0]["path"] == f"/{next(iter(wrong))}"
 
 
+def test_what_names_a_team_a_line_or_a_product_names_one_that_is_there(platform):
+    api = platform.tenant("named")
+    account = api.ok("POST", "/v1/accounts", {"name": "Named"})["id"]
+    there = {
+        "teamId": api.ok("POST", "/v1/teams", {"name": "North"})["id"],
+        "businessLineId": api.ok("POST", "/v1/business-lines", {"key": "retail", "name": "Retail"})["id"],
+        "productId": api.ok("POST", "/v1/products", {"name": "Piano"})["id"]}
+    order = {"accountId": account, "orderedOn": "2026-01-05", "amount": {"amount": "1.00", "currency": "USD"}}
+    bodies = {"leads": {"company": "Named"}, "accounts": {"name": "Also named"}, "orders": order}
+    for collection, body in bodies.items():
+        for member, known in there.items():
+            if member == "productId" and collection != "orders":
+                continue
+            stranger = body | {member: "00000000-0000-7000-8000-000000000000"}
+            # The copies of a new tenant are filled within some seconds.
+            wait_for(lambda: api.send("POST", f"/v1/{collection}", stranger)[0] == 422, 60)
+            refused = api.send("POST", f"/v1/{collection}", stranger, Accept_Language="zh")[2]["errors"][0]
+            assert (refused["path"], refused["code"]) == (f"/{member}", "unknownReference")
+            assert "没有该" in refused["message"]
+            made = api.ok("POST", f"/v1/{collection}", body | {member: known})
+            assert made[member] == known
+
+
 def test_a_bulk_that_is_sent_again_is_one(api):
     rows = [{"company": f"Once more {n}"} for n in range(3)]
     first, again = (api.send("POST", "/v1/leads/bulk", rows, Idempotency_Key="bulk-1") for _ in range(2))

@@ -13,7 +13,7 @@ import pytest
 from calls import Caller, all_leads, wait_for
 from system import System
 from test_backup import guanxi
-from upgrading import BUSINESS, PG, schema, settled, tenant_id
+from upgrading import BUSINESS, PG, psql, schema, settled, tenant_id
 
 RELEASED = Path(__file__).parent / "released"
 
@@ -50,6 +50,14 @@ def test_what_the_last_release_left(upgraded, platform):
     changed = api.ok("PATCH", f"/v1/leads/{lead['id']}", {"title": "Director"}, If_Match=headers["ETag"])
     assert changed["version"] == lead["version"] + 1
     wait_for(lambda: settled(system, tenant))
+
+    # Who came to keep copies of teams later has those that were there before.
+    teams = f"select id, name, deleted_at is null from t_{tenant}.teams order by id"
+    copied = f"select id, name, active from t_{tenant}.teams order by id"
+    filled = f"select string_agg(part, ' ' order by part) from t_{tenant}.filled_copies"
+    for service, parts in (("leads", "businessLine team"), ("customers", "businessLine product team")):
+        wait_for(lambda: psql(system, service, filled) == parts, 60)
+        assert psql(system, service, copied) == psql(system, "gateway", teams) != ""
 
     # Nobody can tell it from a new one.
     guanxi(upgraded, "tenant", "create", "fresh")

@@ -66,6 +66,9 @@ struct LeadActs: Sendable {
         try given.requireAssignee()
         let owner: UUID? = given.value("ownerId")
         var team: UUID? = given.value("teamId")
+        if let team, team != old.teamID {
+            try await leads.environment.directory?.check(team, .teams, at: "/teamId", context)
+        }
         if let owner, owner == old.ownerID {
             team = team ?? old.teamID
         } else if let owner {

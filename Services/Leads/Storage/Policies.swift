@@ -40,7 +40,7 @@ final class Policies: Sendable {
         self.environment = environment
         assignmentRules = Resource(
             "assignment-rules", environment: environment,
-            rules: Self.checked(environment, person: { $0.assign.userID }) { rule, custom, context in
+            rules: Self.checked(environment, target: { $0.assign }) { rule, custom, context in
                 try rule.assign.validate()
                 _ = try Lead.condition(rule.when, custom: custom, context: context)
             })
@@ -51,10 +51,10 @@ final class Policies: Sendable {
             })
     }
 
-    /// Rules whose records are checked against the catalogue of leads, and the person they assign to against the
-    /// directory, before they are kept.
+    /// Rules whose records are checked against the catalogue of leads, and the person or team they assign to against
+    /// the directory, before they are kept.
     private static func checked<Record: Aggregate>(
-        _ environment: ResourceEnvironment, person: @escaping @Sendable (Record) -> UUID? = { _ in nil },
+        _ environment: ResourceEnvironment, target: @escaping @Sendable (Record) -> AssignmentTarget? = { _ in nil },
         _ check: @escaping @Sendable (Record, CustomFields, TextContext) throws -> Void
     ) -> ResourceRules<Record> {
         let checkAll: @Sendable ([Record], TenantID) async throws -> Void = { records, tenant in
@@ -62,22 +62,27 @@ final class Policies: Sendable {
             let context = try await environment.database.directory.active(tenant).textContext
             for record in records { try check(record, custom, context) }
         }
-        let checkPerson: @Sendable (Record, Record?, WriteContext) async throws -> Void = { new, old, context in
-            guard let id = person(new), id != old.flatMap(person) else { return }
-            _ = try await environment.directory?.active(id, at: "/assign/userId", context)
+        let checkTarget: @Sendable (Record, Record?, WriteContext) async throws -> Void = { new, old, context in
+            let (given, had) = (target(new), old.flatMap(target))
+            if let id = given?.userID, id != had?.userID {
+                _ = try await environment.directory?.active(id, at: "/assign/userId", context)
+            }
+            if let id = given?.teamID, id != had?.teamID {
+                try await environment.directory?.check(id, .teams, at: "/assign/teamId", context)
+            }
         }
         return ResourceRules(
             creating: { drafts in
                 guard let tenant = drafts.first?.context.tenant else { return [] }
                 return try await Creation.each(of: drafts) { draft in
                     try await checkAll([draft.record], tenant)
-                    try await checkPerson(draft.record, nil, draft.context)
+                    try await checkTarget(draft.record, nil, draft.context)
                     return .create(draft.record)
                 }
             },
             changing: { modification, _, context in
                 try await checkAll([modification.new], context.tenant)
-                try await checkPerson(modification.new, modification.old, context)
+                try await checkTarget(modification.new, modification.old, context)
                 return modification
             })
     }

@@ -40,11 +40,28 @@ extension Backbone {
             report: Self.report(context.logger), applied: applied)
     }
 
-    /// The consumer that keeps the service's copy of the directory. What a crash undoes of it is read again. Each event
-    /// has the whole of its person or team: one whose beginning the topic holds no longer is known from the next.
-    public func directoryConsumer(_ group: String) -> EventConsumer {
-        consumer(
-            group, topics: [.gateway], handlers: [DirectoryCopy(kept)], isDurable: false, acceptsMidway: true)
+    /// The consumers that keep the service's copies. What a crash undoes of them is read again. Each event has the whole
+    /// of its person or team: one whose beginning the topic holds no longer is known from the next.
+    ///
+    /// What is kept since a later release has a group of its own, which begins at the earliest event, and which instances
+    /// of the release before are not in.
+    public func directoryConsumers(_ group: String) -> [EventConsumer] {
+        [(group, kept.subtracting(filling)), ("\(group)-directory", filling)].filter { !$0.1.isEmpty }.map {
+            group, parts in
+            let copy = DirectoryCopy(parts)
+            return consumer(group, topics: copy.topics, handlers: [copy], isDurable: false, acceptsMidway: true)
+        }
+    }
+
+    var fillings: [CopyFilling] {
+        guard !filling.isEmpty else { return [] }
+        let clients = Dictionary(uniqueKeysWithValues: filling.map { ($0, context.internalClient($0.owner.rawValue)) })
+        return [
+            CopyFilling(
+                database: database, parts: filling.sorted { $0.rawValue < $1.rawValue },
+                logger: context.logger.component("copies"),
+                ask: CopyFilling.asking(context.settings.name, clients))
+        ]
     }
 
     /// Metrics of the consumers, each under its group.

@@ -28,6 +28,7 @@ public struct Backbone: Sendable {
     public let provisioner: TenantProvisioner
     let sets: [MigrationSet]
     let kept: Set<DirectoryCopy.Part>
+    let filling: Set<DirectoryCopy.Part>
     let logConfiguration: PostgresConfiguration
     /// The embedded log, if that is the one.
     let embedded: (log: PostgresEventLog, database: PostgresDatabase)?
@@ -49,14 +50,15 @@ public struct Backbone: Sendable {
     /// - Parameters:
     ///   - migrations: the service's own sets.
     ///   - callers: services that call this one in their own name, the gateway apart.
-    ///   - kept: what the service has a copy of from the directory; see ``directoryConsumer(_:)``.
+    ///   - kept: what the service has a copy of from the directory; see ``directoryConsumers(_:)``.
+    ///   - filling: what of it the service keeps since a later release; see ``CopyFilling``.
     ///   - isPlaced: whether tenants may be on other servers than the one that has the directory.
     public init(
         _ context: ServiceContext, migrations own: [MigrationSet], callers: [String] = [],
-        keeping kept: Set<DirectoryCopy.Part> = [], isPlaced: Bool = true
+        keeping kept: Set<DirectoryCopy.Part> = [], filling: Set<DirectoryCopy.Part> = [], isPlaced: Bool = true
     ) throws {
         self.context = context
-        self.kept = kept
+        (self.kept, self.filling) = (kept, filling)
         sets = try Self.migrations(with: own)
         let settings = context.settings
         var configuration = try PostgresConfiguration(url: settings.databaseURL.value)
@@ -99,7 +101,8 @@ public struct Backbone: Sendable {
         environment = ResourceEnvironment(
             writer: Writer(database: database) { for relay in relays { relay.nudge() } },
             cursors: Cursors(secret: settings.secret.value),
-            source: "/\(settings.name)", directory: kept.contains(.people) ? Directory(database, keeping: kept) : nil,
+            source: "/\(settings.name)",
+            directory: kept.contains(.people) ? Directory(database, keeping: kept, filling: filling) : nil,
             importPace: ImportPace(relays: relays, admission: admission))
         identity = context.identity(alsoFrom: callers)
         observe()
@@ -138,7 +141,9 @@ public struct Backbone: Sendable {
         let instances = InstanceKeys(database: database, own: context.minter.keys, logger: context.logger)
         return ServiceComposition(
             components: [databasePart, directoryPart, rulesPart, logPart] + (keys == nil ? [instances.part] : [])
-                + consumers.map(part) + components + relays.map(part) + [housekeeping, context.server(answering)],
+                + consumers.map(part) + fillings + components + relays.map(part) + [
+                    housekeeping, context.server(answering),
+                ],
             internalRoutes: internals.handler, keys: keys ?? { await instances.all() })
     }
 }

@@ -10,15 +10,19 @@ public struct Directory: Sendable {
     public let database: TenantDatabase
     /// What the copy has.
     let kept: Set<DirectoryCopy.Part>
+    /// What of it is kept since a later release: until it is filled, what it does not know may be there.
+    private let filling: Set<DirectoryCopy.Part>
     private let patience: Duration
 
     /// - Parameters:
     ///   - kept: what the service keeps of the directory; people always.
+    ///   - filling: what of it ``CopyFilling`` fills.
     ///   - patience: so long after a request somebody whom the copy does not know is waited for.
     public init(
-        _ database: TenantDatabase, keeping kept: Set<DirectoryCopy.Part> = [.people], patience: Duration = .seconds(2)
+        _ database: TenantDatabase, keeping kept: Set<DirectoryCopy.Part> = [.people],
+        filling: Set<DirectoryCopy.Part> = [], patience: Duration = .seconds(2)
     ) {
-        (self.database, self.kept, self.patience) = (database, kept, patience)
+        (self.database, self.kept, self.filling, self.patience) = (database, kept, filling, patience)
     }
 
     public struct Person: Sendable, Hashable {
@@ -79,7 +83,8 @@ public struct Directory: Sendable {
         }
     }
 
-    /// Those of some teams or business lines that are there, deleted ones apart. The copy is given time as for people.
+    /// Those of some teams, business lines or products that are there, deleted ones apart. The copy is given time as for
+    /// people.
     func places(
         _ ids: some Collection<UUID>, _ part: DirectoryCopy.Part, tenant: TenantID, asked: Timestamp?
     ) async throws -> Set<UUID> {
@@ -88,9 +93,21 @@ public struct Directory: Sendable {
         return try await awaiting(asked) {
             let rows = try await database.look(
                 tenant, "select id, active from \(schema: tenant).\(ident: part.table) where id = any(\(Array(ids)))")
-            let active = try rows.filter { try $0.get(1) }.map { try $0.get(0, as: UUID.self) }
-            return (Set(active), rows.count == ids.count)
+            let active = Set(try rows.filter { try $0.get(1) }.map { try $0.get(0, as: UUID.self) })
+            if rows.count == ids.count { return (active, true) }
+            guard try await isFilled(part, tenant) else {
+                let known = Set(try rows.map { try $0.get(0, as: UUID.self) })
+                return (active.union(ids.subtracting(known)), true)
+            }
+            return (active, false)
         }
+    }
+
+    private func isFilled(_ part: DirectoryCopy.Part, _ tenant: TenantID) async throws -> Bool {
+        guard filling.contains(part) else { return true }
+        let rows = try await database.look(
+            tenant, "select 1 from \(schema: tenant).filled_copies where part = \(part.rawValue)")
+        return !rows.isEmpty
     }
 
     private func find(_ ids: Set<UUID>, _ logins: Set<String>, _ tenant: TenantID) async throws -> People {
@@ -134,12 +151,27 @@ public struct Directory: Sendable {
         }
     }
 
-    /// 422 for a team or business line that is not there.
+    /// 422 for a team, business line or product that is not there.
     static func refusal(_ part: DirectoryCopy.Part, _ id: UUID, at path: String) -> Problem {
-        .unknownReference(
-            path, id.lowercased,
-            kind: part == .teams
-                ? ("team", "团队", "/v1/teams") : ("business line", "业务线", "/v1/business-lines"))
+        let kind =
+            switch part {
+            case .people: (en: "user", zh: "用户", list: "/v1/users")
+            case .teams: (en: "team", zh: "团队", list: "/v1/teams")
+            case .businessLines: (en: "business line", zh: "业务线", list: "/v1/business-lines")
+            case .products: (en: "product", zh: "产品", list: "/v1/products")
+            }
+        return .unknownReference(path, id.lowercased, kind: kind)
+    }
+
+    /// Checks a team, business line or product that somebody names in a request.
+    ///
+    /// - Throws: 422 for `path` when it is not there; a service that keeps no copy takes it as it is.
+    public func check(
+        _ id: UUID, _ part: DirectoryCopy.Part, at path: String, _ context: WriteContext
+    ) async throws {
+        guard kept.contains(part) else { return }
+        let found = try await places([id], part, tenant: context.tenant, asked: context.askedAt)
+        guard found.contains(id) else { throw Self.refusal(part, id, at: path) }
     }
 
     /// A person whom somebody names in a request.

@@ -7,7 +7,8 @@ import Tenancy
 
 /// A service's copy of the directory, kept from the gateway's events: who is who, for owners, teams and names.
 ///
-/// Its tables are the tenant's `users`, `teams` and `business_lines`, of which a service has those that it keeps. Records
+/// Its tables are the tenant's `users`, `teams`, `business_lines` and, of what opportunities tells, `products`, of which a
+/// service has those that it keeps. Records
 /// stay with the team they were given to when their owner goes to another: whose they were is a fact, and handing over is
 /// a decision of somebody.
 public struct DirectoryCopy: EventHandler {
@@ -16,20 +17,28 @@ public struct DirectoryCopy: EventHandler {
         case people = "user"
         case teams = "team"
         case businessLines = "businessLine"
+        case products = "product"
 
         var table: String {
             switch self {
             case .people: "users"
             case .teams: "teams"
             case .businessLines: "business_lines"
+            case .products: "products"
             }
         }
+
+        /// The service that has it, and tells of it.
+        var owner: Topic { self == .products ? .opportunities : .gateway }
     }
 
     public let types: Set<String>
+    /// Where they are told.
+    let topics: [Topic]
 
     public init(_ parts: Set<Part>) {
         let aggregates = Set(parts.map(\.rawValue))
+        topics = Set(parts.map(\.owner)).sorted { $0.rawValue < $1.rawValue }
         types = Set(EventCatalogue.all.filter { aggregates.contains($0.aggregate) }.map(\.type))
     }
 
@@ -66,6 +75,13 @@ public struct DirectoryCopy: EventHandler {
             return """
                 insert into \(schema).business_lines (id, name, active)
                 values (\(line.id), \(line.name), \(line.deletedAt == nil))
+                on conflict (id) do update set name = excluded.name, active = excluded.active
+                """
+        case .products:
+            let product = try ProductSnapshot(json: state)
+            return """
+                insert into \(schema).products (id, name, active)
+                values (\(product.id), \(product.name), \(product.deletedAt == nil))
                 on conflict (id) do update set name = excluded.name, active = excluded.active
                 """
         }

@@ -7,7 +7,7 @@ import Postgres
 import Tenancy
 import Values
 
-/// The people in records, and the teams and business lines: who is named must be there, and an owner brings his team, so
+/// The people in records, and the teams, business lines and products: who is named must be there, and an owner brings his team, so
 /// that who manages it sees what its people own.
 extension Resource {
     /// The input by which a creation may name its owner.
@@ -85,7 +85,7 @@ extension Resource {
         }
     }
 
-    /// The teams and business lines whom a draft names.
+    /// The teams, business lines and products that a draft names.
     private func placesNamed(in draft: Draft<Record>) -> [(field: String, part: DirectoryCopy.Part, id: UUID)] {
         placeFields.compactMap { field, part in
             guard draft.given.contains(field), case .uuid(let id)? = entity.value(of: field, in: draft.record) else {
@@ -163,8 +163,10 @@ extension Resource {
         for (index, key) in refused {
             guard let same = known.first(where: { Self.externalKey(of: $0) == key }) else { continue }
             let told = Result { () throws(Problem) in try place(drafts[index], people, checking: false) }
+            // A team that was not named is that of whom it is now, which is nothing that was told.
+            let places = placesNamed(in: drafts[index]).map(\.field)
             guard let record = try? told.get().record,
-                (personFields + placeFields.map(\.name)).allSatisfy({
+                (personFields + places).allSatisfy({
                     entity.value(of: $0, in: same) == entity.value(of: $0, in: record)
                 })
             else { continue }
@@ -202,8 +204,7 @@ extension Resource {
                 guard case .uuid(let id)? = entity.value(of: field, in: new),
                     entity.value(of: field, in: old) != .uuid(id)
                 else { continue }
-                let found = try await directory.places([id], part, tenant: context.tenant, asked: context.askedAt)
-                guard found.contains(id) else { throw Directory.refusal(part, id, at: "/\(field)") }
+                try await directory.check(id, part, at: "/\(field)", context)
             }
             for field in personFields {
                 guard case .uuid(let id)? = entity.value(of: field, in: new),

@@ -47,7 +47,8 @@ public struct ServiceContext: Sendable {
 
     /// A client of another service's internal port, which signs in this service's name.
     public func internalClient(_ service: String) -> ServiceClient {
-        guard let url = settings.internalURLs[service] else { preconditionFailure("no service is named \(service)") }
+        let url = service == "gateway" ? settings.gatewayInternalURL : settings.internalURLs[service]
+        guard let url else { preconditionFailure("no service is named \(service)") }
         return ServiceClient(baseURL: url, client: client, minter: minter)
     }
 
