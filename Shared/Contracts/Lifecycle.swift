@@ -1,3 +1,4 @@
+import Entities
 import Values
 
 /// Where a customer stands 客户生命周期. A function of his valid orders, the tenant's thresholds and a day: customers
@@ -17,6 +18,21 @@ public enum LifecycleState: String, Sendable, Hashable, CaseIterable, Codable {
     case lost
     /// His last order ended a silence of the lost 赢回; the next one counts as usual again.
     case wonBack
+}
+
+extension LifecycleState: LabelledChoice {
+    public var labels: (zh: String, en: String) {
+        switch self {
+        case .potential: ("潜在", "Potential")
+        case .signed: ("首单", "Signed")
+        case .developing: ("成长", "Developing")
+        case .stable: ("稳定", "Stable")
+        case .highValue: ("高价值", "High value")
+        case .atRisk: ("流失预警", "At risk")
+        case .lost: ("流失", "Lost")
+        case .wonBack: ("赢回", "Won back")
+        }
+    }
 }
 
 /// A tenant's numbers for the lifecycle.

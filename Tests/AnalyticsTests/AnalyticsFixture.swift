@@ -62,10 +62,12 @@ struct AnalyticsFixture: Sendable {
             visibility: visibility, teamIDs: teams)
     }
 
-    func report(_ subject: Subject, _ query: String, by principal: Principal? = nil) async throws -> JSON {
+    func report(
+        _ subject: Subject, _ query: String, by principal: Principal? = nil, in language: Language = .english
+    ) async throws -> JSON {
         try await Reports(database: database).answer(
             try ReportQuery(subject, try Query(parsing: query), currency: .usd), tenant: tenant,
-            principal: principal ?? self.principal())
+            principal: principal ?? self.principal(), language: language)
     }
 
     /// How many records a link of a report's own names.
@@ -75,16 +77,12 @@ struct AnalyticsFixture: Sendable {
         guard words.last == "records", let subject = Subject(rawValue: String(words[2])) else { return nil }
         let parameters = try Query(parsing: String(parts[1]))
         let query = try ReportQuery(subject, parameters, currency: .usd)
-        let keys = try zip(query.dimensions, ["", "2"]).map { dimension, suffix in
-            GroupKey(
-                dimension: dimension, name: try parameters.string("key\(suffix)"),
-                id: try parameters.string("id\(suffix)"))
-        }
+        let group = try ReportGroup(query.dimensions, parameters)
         var (total, cursor): (Int64, UUID?) = (0, nil)
         var counted: Int64?
         repeat {
             let page = try await Reports(database: database).records(
-                query, try parameters.required("figure"), keys, after: cursor, limit: 2, isCounted: true,
+                query, try parameters.required("figure"), group, after: cursor, limit: 2, isCounted: true,
                 tenant: tenant, principal: principal ?? self.principal())
             total += Int64(page["items"]?.array?.count ?? 0)
             counted = page["count"]?.int

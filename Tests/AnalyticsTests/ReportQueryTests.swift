@@ -1,3 +1,4 @@
+import Contracts
 import HTTP
 import Testing
 import Values
@@ -33,7 +34,8 @@ import Values
 
     @Test func linksNameTheCollectionOnlyWhereItCanBeAskedForJustThese() throws {
         func link(_ subject: Subject, _ query: String, _ key: GroupKey?, _ figure: String) throws -> String? {
-            let links = Drill.members(try ReportQuery(subject, try Query(parsing: query)), key.map { [$0] } ?? [])
+            let group = ReportGroup(key.map { [$0] } ?? [])
+            let links = Drill.members(try ReportQuery(subject, try Query(parsing: query)), of: group)
             return links.first { $0.figure == figure }?.link
         }
         let owner = GroupKey(dimension: .owner, name: "Ann", id: "1")
@@ -54,6 +56,43 @@ import Values
         #expect(
             try link(.customers, "from=2026-01-01", nil, "customers")
                 == "/v1/analytics/customers/records?figure=customers&from=2026-01-01")
+    }
+
+    @Test func groupsStandByTheirNamesAndThoseWithoutLast() {
+        func group(_ first: String?, _ second: String?, id: String? = nil) -> ReportGroup {
+            ReportGroup([
+                GroupKey(dimension: .owner, name: first, id: id), GroupKey(dimension: .source, name: second),
+            ])
+        }
+        let sorted = [
+            group("Ann", "web"), group("Ann", nil), group("Bo", "fair", id: "1"), group("Bo", "fair", id: "2"),
+            group(nil, "fair"), group(nil, nil),
+        ]
+        #expect(sorted.reversed().sorted() == sorted)
+    }
+
+    @Test func wordsHaveNamesInTheReadersLanguageAndNamesHaveNone() {
+        var names = ["en": GroupNames(language: "en"), "zh": GroupNames(language: "zh")]
+        for language in ["en", "zh"] {
+            names[language]?.add(FunnelStage(key: "needs", zh: "需求", en: "Needs", winRate: 30))
+            // The same key of a pipeline that comes later.
+            names[language]?.add(FunnelStage(key: "needs", zh: "另", en: "Other", winRate: 30))
+        }
+        func name(_ dimension: Dimension, _ key: String?, _ language: String) -> String? {
+            names[language]?.name(of: GroupKey(dimension: dimension, name: key))
+        }
+        #expect(name(.stage, "needs", "en") == "Needs" && name(.stage, "needs", "zh") == "需求")
+        #expect(name(.stage, "gone", "en") == "gone" && name(.stage, nil, "en") == nil)
+        #expect(name(.lifecycle, "atRisk", "en") == "At risk" && name(.lifecycle, "atRisk", "zh") == "流失预警")
+        #expect(name(.quadrant, "B", "en") == "First buyers" && name(.quadrant, "B", "zh") == "初购客户")
+        for dimension in Dimension.allCases where ![.stage, .lifecycle, .quadrant].contains(dimension) {
+            #expect(name(dimension, "needs", "en") == nil)
+        }
+        let group = ReportGroup([
+            GroupKey(dimension: .owner, name: "Ann", id: "1"), GroupKey(dimension: .stage, name: "needs"),
+        ])
+        #expect(
+            group.members(GroupNames(language: "zh")).map(\.name) == ["key", "id", "key2", "name2"])
     }
 
     @Test func quadrantsOnTheirBounds() {

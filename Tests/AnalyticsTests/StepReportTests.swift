@@ -124,6 +124,9 @@ import Values
                     now: Self.day(20))
                 let line = funnel["stages"]?.array?.first { $0["key"] == "proposal" }
                 #expect(line?["name"]?.string == name && line?["open"] == 1)
+                // As reports that group by stage do.
+                let report = try await fixture.report(.opportunities, "groupBy=stage", in: language)
+                #expect(report.group("proposal")?["name"]?.string == name)
             }
         }
     }

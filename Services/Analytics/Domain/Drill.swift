@@ -5,17 +5,16 @@ import Values
 enum Drill {
     /// A link for each figure.
     ///
-    /// - Parameter keys: of the group; none for the total.
-    static func members(_ query: ReportQuery, _ keys: [GroupKey]) -> [(figure: String, link: String)] {
+    static func members(_ query: ReportQuery, of group: ReportGroup) -> [(figure: String, link: String)] {
         query.subject.figures.map { figure in
-            (figure, collection(query, keys, figure) ?? records(query, keys, figure))
+            (figure, collection(query, group, figure) ?? records(query, group, figure))
         }
     }
 
     // MARK: - Collections
 
     /// nil when no filter of the collection says it exactly.
-    private static func collection(_ query: ReportQuery, _ keys: [GroupKey], _ figure: String) -> String? {
+    private static func collection(_ query: ReportQuery, _ group: ReportGroup, _ figure: String) -> String? {
         guard query.asOf == nil, query.amountFrom == nil else { return nil }
         let (path, fixed, date): (String, [String], String?)
         switch (query.subject, figure) {
@@ -27,13 +26,13 @@ enum Drill {
         // A customer counts from his first order where this was earlier, and an order counts for its customer's owner:
         // lists do not know this.
         case (.customers, "customers")
-        where query.from == nil && query.to == nil && keys.allSatisfy { !$0.dimension.isPeriod }:
+        where query.from == nil && query.to == nil && group.keys.allSatisfy { !$0.dimension.isPeriod }:
             (path, fixed, date) = ("accounts", [], nil)
         default: return nil
         }
         var parts = fixed
         var (from, to) = (query.from, query.to)
-        for key in keys {
+        for key in group.keys {
             if key.dimension.isPeriod {
                 guard let days = days(key), date != nil else { return nil }
                 from = [from, days.lowerBound].compactMap { $0 }.max()
@@ -70,11 +69,11 @@ enum Drill {
     // MARK: - Records
 
     /// The same question once more, for the records of one figure of one group.
-    private static func records(_ query: ReportQuery, _ keys: [GroupKey], _ figure: String) -> String {
+    private static func records(_ query: ReportQuery, _ group: ReportGroup, _ figure: String) -> String {
         var parts = ["figure=\(figure)"]
         func add(_ name: String, _ value: String?) { if let value { parts.append("\(name)=\(encoded(value))") } }
-        if !keys.isEmpty { add("groupBy", keys.map(\.dimension.rawValue).joined(separator: ",")) }
-        for (suffix, key) in zip(["", "2"], keys) {
+        if group != .total { add("groupBy", group.keys.map(\.dimension.rawValue).joined(separator: ",")) }
+        for (suffix, key) in group.suffixed {
             add("key\(suffix)", key.name)
             add("id\(suffix)", key.id)
         }
@@ -82,12 +81,12 @@ enum Drill {
         add("to", query.to?.description)
         add("asOf", query.asOf?.description)
         add("amountFrom", query.amountFrom?.amount)
-        if keys.contains(where: { $0.dimension == .lifecycle }) {
+        if group.keys.contains(where: { $0.dimension == .lifecycle }) {
             add("stableFromOrder", query.thresholds.stableFromOrder.map { "\($0)" })
             add("atRiskAfterDays", query.thresholds.atRiskAfterDays.map { "\($0)" })
             add("lostAfterDays", query.thresholds.lostAfterDays.map { "\($0)" })
         }
-        if keys.contains(where: { $0.dimension == .quadrant }) {
+        if group.keys.contains(where: { $0.dimension == .quadrant }) {
             add("windowDays", "\(query.quadrants.windowDays)")
             add("ordersFrom", query.quadrants.ordersFrom.map { "\($0)" })
             add("averageFrom", query.quadrants.averageFrom?.amount)

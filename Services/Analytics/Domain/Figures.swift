@@ -36,12 +36,3 @@ struct Figures: Sendable {
         }
     }
 }
-
-/// One value of one dimension.
-struct GroupKey: Sendable, Hashable {
-    var dimension: Dimension
-    /// What people read; nil where nothing is set.
-    var name: String?
-    /// Where the name stands for an object.
-    var id: String?
-}

@@ -1,4 +1,5 @@
 import Contracts
+import Entities
 import Values
 
 /// What a quadrant report is asked.
@@ -51,5 +52,18 @@ enum Quadrant: String, Sendable, Hashable, CaseIterable {
         let isMany = orders >= thresholds.ordersFrom
         let isLarge = sum / Int64(orders) >= thresholds.averageFrom
         self = isMany ? (isLarge ? .best : .manyOrders) : (isLarge ? .largeOrders : .firstBuyers)
+    }
+}
+
+extension Quadrant: LabelledChoice {
+    var labels: (zh: String, en: String) {
+        switch self {
+        case .prospects: ("潜在客户", "Prospects")
+        case .firstBuyers: ("初购客户", "First buyers")
+        case .largeOrders: ("大单客户", "Large orders")
+        case .manyOrders: ("多单客户", "Many orders")
+        case .best: ("优质客户", "Best")
+        case .lapsed: ("沉默客户", "Lapsed")
+        }
     }
 }

@@ -15,24 +15,6 @@ enum Subject: String, Sendable, CaseIterable {
     }
 }
 
-/// By what a report groups.
-enum Dimension: String, Sendable, CaseIterable {
-    case product, owner, manager, region, account, stage, source, grade, businessLine
-    case day, week, month, quarter
-    case lostReason, competitor
-    case lifecycle, quadrant, cohort
-
-    var isPeriod: Bool { [.day, .week, .month, .quarter].contains(self) }
-
-    func isKnown(to subject: Subject) -> Bool {
-        switch self {
-        case .lifecycle, .quadrant, .cohort: subject == .customers
-        case .stage, .lostReason, .competitor: subject == .opportunities
-        default: true
-        }
-    }
-}
-
 /// A question to a report.
 struct ReportQuery: Sendable, Hashable {
     var subject: Subject
@@ -55,26 +37,6 @@ struct ReportQuery: Sendable, Hashable {
         if let from, let to, to < from {
             throw Refusal(.rule, "range", at: "/to", "to lies before from.", zh: "to 早于 from。")
         }
-    }
-
-    static func dimensions(_ words: [String], _ subject: Subject) throws(Refusal) -> [Dimension] {
-        let known = Dimension.allCases.filter { $0.isKnown(to: subject) }
-        let dimensions = words.map { word in known.first { $0.rawValue == word } }
-        guard !dimensions.contains(nil) else {
-            let names = known.map(\.rawValue).joined(separator: ", ")
-            throw Refusal(
-                .rule, "choice", at: "/groupBy", "groupBy takes one or two of \(names).",
-                zh: "groupBy 可取其中一至两项：\(names)。")
-        }
-        guard dimensions.count <= 2, Set(dimensions).count == dimensions.count,
-            dimensions.count(where: { $0?.isPeriod == true }) <= 1
-        else {
-            throw Refusal(
-                .rule, "range", at: "/groupBy",
-                "groupBy takes one or two different words, at most one of them a period.",
-                zh: "groupBy 最多两项，不得重复，且至多一项为时间周期。")
-        }
-        return dimensions.compactMap { $0 }
     }
 }
 

@@ -1,5 +1,6 @@
 import Contracts
 import HTTP
+import JSON
 import Values
 
 extension ReportQuery {
@@ -7,7 +8,7 @@ extension ReportQuery {
     init(_ subject: Subject, _ query: Query, currency: Currency = .cny) throws {
         self.init(subject)
         do {
-            dimensions = try Self.dimensions(try query.list("groupBy"), subject)
+            dimensions = try Dimension.parse(try query.list("groupBy"), subject)
             (from, to, asOf) = (try query.date("from"), try query.date("to"), try query.date("asOf"))
             thresholds = GivenThresholds(
                 stableFromOrder: try query.int("stableFromOrder", 2...10_000),
@@ -22,6 +23,68 @@ extension ReportQuery {
         } catch let refusal as Refusal {
             throw Problem.parameter(refusal)
         }
+    }
+}
+
+/// As the API describes them.
+extension ReportQuery {
+    private static let date: JSON = ["type": "string", "format": "date"]
+    static let waitFor = Parameter.query(
+        "waitFor", "A write's X-Guanxi-Position, several separated by commas: waits until it is counted, at most 5 s.")
+
+    static func parameters(_ subject: Subject) -> [Parameter] {
+        let words = Dimension.known(to: subject).map(\.rawValue).joined(separator: ", ")
+        return [
+            .query(
+                "groupBy",
+                "One or two of \(words), separated by a comma. A group whose key is no name itself, as a stage's, has its "
+                    + "`name` (and `name2`) in the caller's language."),
+            .query("from", "First day, in the tenant's time zone.", schema: date),
+            .query("to", "Last day, inclusive.", schema: date),
+            .query("asOf", "The day at whose end things are looked at; now when missing.", schema: date),
+        ] + (subject == .opportunities ? [worth] : []) + (subject == .customers ? lifecycle + quadrants : []) + [
+            waitFor
+        ]
+    }
+
+    private static let worth = Parameter.query(
+        "amountFrom", "Only opportunities of at least this amount, in the tenant's currency: the key ones.")
+
+    static let stableFromOrder = threshold("stableFromOrder", "The order that makes a customer stable", 2...10_000)
+
+    private static var lifecycle: [Parameter] {
+        [
+            stableFromOrder, threshold("atRiskAfterDays", "Days of silence", 1...36_500),
+            threshold("lostAfterDays", "Days of silence", 2...36_500),
+        ]
+    }
+
+    private static let quadrants: [Parameter] = [
+        .query("windowDays", "Quadrants look at the orders of so many days.", 1...36_500, default: 365),
+        .query(
+            "ordersFrom", "From how many orders somebody buys often; the mean of the buyers when missing.",
+            schema: ["type": "integer", "minimum": 1]),
+        .query(
+            "averageFrom", "From which average order somebody buys much; the mean order when missing.",
+            schema: ["type": "string"]),
+    ]
+
+    private static func threshold(_ name: String, _ description: String, _ range: ClosedRange<Int64>) -> Parameter {
+        .query(
+            name, "\(description); the tenant's lifecycle policy says it when missing.",
+            schema: ["type": "integer", "minimum": .int(range.lowerBound), "maximum": .int(range.upperBound)])
+    }
+}
+
+extension ReportGroup {
+    /// Reads which group is meant: a key and an id for each dimension.
+    init(_ dimensions: [Dimension], _ query: Query) throws {
+        self.init(
+            try zip(Self.suffixes, dimensions).map { suffix, dimension in
+                GroupKey(
+                    dimension: dimension, name: try query.string("key\(suffix)"),
+                    id: try query.string("id\(suffix)"))
+            })
     }
 }
 

@@ -21,14 +21,14 @@ struct Funnel: Sendable {
         let results = try await database.flight(
             tenant.id,
             [
-                Self.pipelines(tenant.schema), deals(period, tenant, principal, today: now.date(in: tenant.zone)),
+                PipelineFact.active(tenant.schema), deals(period, tenant, principal, today: now.date(in: tenant.zone)),
                 """
                 select period, amount::text, owner_id, team_id, business_line_id from \(tenant.schema).target_facts
                 where not deleted and currency = \(tenant.currency)
                 """,
                 "select id, parent_id from \(tenant.schema).teams where parent_id is not null",
                 "select id, team_id from \(tenant.schema).users where team_id is not null",
-                Self.names(tenant.schema),
+                PipelineFact.formerNames(tenant.schema),
             ], options: .read)
         let currency = try Currency(code: tenant.currency)
         var goals = Goals([])
@@ -50,37 +50,6 @@ struct Funnel: Sendable {
         return Self.json(
             forecast, period, names: Dictionary(uniqueKeysWithValues: pipelines.map { ($0.id, $0.name) }), measured,
             currency, language, now: now)
-    }
-
-    /// A pipeline as reports know it.
-    struct PipelineFact: Sendable {
-        let id: UUID
-        let name: String
-        let stages: [FunnelStage]
-
-        init(_ row: Row) throws {
-            let id: UUID = try row.get(0)
-            (self.id, name) = (id, try row.get(1, as: String?.self) ?? "")
-            stages = try (row.get(2, as: JSON.self).array ?? []).map { json in
-                let stage = try StageSnapshot(json: json)
-                return FunnelStage(
-                    pipeline: id, key: stage.key, zh: stage.zh, en: stage.en, winRate: Int(stage.winRate))
-            }
-        }
-    }
-
-    static func pipelines(_ schema: SchemaName) -> SQL {
-        "select id, name, stages from \(schema).pipeline_facts where not deleted and is_active order by created_at, id"
-    }
-
-    /// What stages of pipelines were ever called: the names of those that have deals but belong to no version of today.
-    private static func names(_ schema: SchemaName) -> SQL {
-        """
-        select distinct p.id, stage->>'key', stage->>'zh', stage->>'en' from \(schema).pipeline_facts p
-        join \(schema).event_history h on h.aggregate_id = p.id::text and h.aggregate = 'pipeline'
-        cross join lateral jsonb_array_elements(h.data->'pipeline'->'stages') as stage
-        where stage->>'zh' is not null and stage->>'en' is not null order by 4
-        """
     }
 
     /// What is overdue may close today, what has no date at any time, and nothing in a period that is over.

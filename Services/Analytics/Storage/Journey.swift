@@ -14,12 +14,13 @@ struct Journey: Sendable {
 
     private static let steps = ["lead", "qualified", "opportunity", "won", "firstOrder", "stable"]
 
-    func answer(_ query: ReportQuery, tenant: Tenant, principal: Principal, now: Timestamp = .now()) async throws
-        -> JSON
-    {
+    func answer(
+        _ query: ReportQuery, tenant: Tenant, principal: Principal, language: Language = .english,
+        now: Timestamp = .now()
+    ) async throws -> JSON {
         let thresholds = try await LifecycleStates(database: database).thresholds(query.thresholds, tenant)
         let statement = ReportStatement(query: query, tenant: tenant, principal: principal)
-        var groups: [(keys: [GroupKey], steps: JSON)] = []
+        var groups: [ReportGroup: JSON] = [:]
         var total = Self.json([], [])
         for row in try await database.query(tenant.id, sql(statement, stableFrom: thresholds.stableFromOrder)) {
             let counts = try Self.steps.indices.map { try row.get("count\($0)", as: Int64.self) }
@@ -28,26 +29,12 @@ struct Journey: Sendable {
             if try row.get("is_total", as: Bool.self) {
                 total = steps
             } else {
-                let keys = try query.dimensions.enumerated().map { index, dimension in
-                    GroupKey(
-                        dimension: dimension, name: try row.get("name\(index)", as: String?.self),
-                        id: try row.get("id\(index)", as: String?.self))
-                }
-                groups.append((keys, steps))
+                groups[try statement.grouping.group(row)] = steps
             }
         }
-        groups.sort { left, right in
-            for (a, b) in zip(left.keys, right.keys) where a.order != b.order { return a.order < b.order }
-            return false
-        }
-        let items = groups.map { keys, steps -> JSON in
-            var members: [JSONObject.Member] = []
-            for (suffix, key) in zip(["", "2"], keys) {
-                members.append(("key\(suffix)", key.name.json))
-                if let id = key.id { members.append(("id\(suffix)", .string(id))) }
-            }
-            members.append(("steps", steps))
-            return .object(JSONObject(distinct: members))
+        let names = try await GroupNames.of(query, database, tenant, language)
+        let items = groups.sorted { $0.key < $1.key }.map { group, steps -> JSON in
+            .object(JSONObject(distinct: group.members(names) + [("steps", steps)]))
         }
         return [
             "asOf": query.asOf?.json ?? now.json, "stableFromOrder": .int(Int64(thresholds.stableFromOrder)),
@@ -73,7 +60,7 @@ struct Journey: Sendable {
     /// are told by their own dates, whenever they were written down.
     private func sql(_ statement: ReportStatement, stableFrom: Int) -> SQL {
         let (schema, zone) = (statement.tenant.schema, statement.tenant.timeZone)
-        let names = statement.query.dimensions.indices.map { "name\($0), id\($0)" }.joined(separator: ", ")
+        let grouping = statement.grouping
         let times = Self.steps.indices.map { "at\($0)" }
         // Of the steps, those taken by the day that is looked at.
         let seen = times.dropFirst().enumerated().map { index, time -> SQL in
@@ -89,7 +76,6 @@ struct Journey: Sendable {
                 when \(times[index]) < \(times[index - 1]) then 0 end))::numeric / 86400, 2)::float8 as days\(index)
             """
         }.joined(separator: ", ")
-        let (isTotal, tail) = names.isEmpty ? ("true", "") : ("grouping(name0) = 1", ", \(names)")
         return """
             \(statement.keyed), way as (
                 select k.*, x.created_at as at0, least(q.entered_at, x.converted_at) as told1, o.opened_at as told2,
@@ -109,8 +95,8 @@ struct Journey: Sendable {
                 ) as f on x.account_id is not null
                 where k.kind = 'created'),
             seen as (select way.*, \(seen) from way)
-            select \(raw: counts), \(raw: days), \(raw: isTotal) as is_total\(raw: tail)
-            from seen group by grouping sets (\(raw: names.isEmpty ? "" : "(\(names)), ")())
+            select \(raw: counts), \(raw: days), \(grouping.isTotal) as is_total\(grouping.more())
+            from seen group by \(grouping.sets())
             """
     }
 }

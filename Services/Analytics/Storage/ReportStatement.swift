@@ -14,62 +14,53 @@ struct ReportStatement: Sendable {
     var standings: [Dimension: SQL] = [:]
 
     private var schema: SchemaName { tenant.schema }
+    var grouping: Grouping { Grouping(query.dimensions) }
     var facts: Facts { Facts(tenant, asOf: query.asOf) }
 
     /// Columns: kind, whether it is the total, count, sum, different accounts, name and id of each dimension.
     var sql: SQL {
-        let names = query.dimensions.indices.map { "name\($0), id\($0)" }.joined(separator: ", ")
-        let groups = names.isEmpty ? "" : "(kind, \(names)), "
-        let isTotal = names.isEmpty ? "true" : "grouping(name0) = 1"
         let buyers = query.subject == .customers ? "count(distinct account_id)" : "0::bigint"
         return """
             \(keyed)
-            select kind, \(raw: isTotal) as is_total, count(*) as number, coalesce(sum(amount), 0)::text as sum,
-                \(raw: buyers) as buyers\(raw: names.isEmpty ? "" : ", " + names)
-            from keyed group by grouping sets (\(raw: groups)(kind))
+            select kind, \(grouping.isTotal) as is_total, count(*) as number, coalesce(sum(amount), 0)::text as sum,
+                \(raw: buyers) as buyers\(grouping.more())
+            from keyed group by \(grouping.sets(within: ["kind"]))
             """
     }
 
     /// The records of one figure of one group. Columns: id, day, amount, owner, team.
-    func records(_ figure: String, _ keys: [GroupKey], after id: UUID?, limit: Int) -> SQL {
+    func records(_ figure: String, _ group: ReportGroup, after id: UUID?, limit: Int) -> SQL {
         """
-        \(keyed) select id, day, amount::text, owner_id, team_id from keyed where \(those(figure, keys))
+        \(keyed) select id, day, amount::text, owner_id, team_id from keyed where \(those(figure, group))
         \(id.map { "and id > \($0)" as SQL } ?? "") order by id limit \(limit)
         """
     }
 
-    func count(_ figure: String, _ keys: [GroupKey]) -> SQL {
-        "\(keyed) select count(*) from keyed where \(those(figure, keys))"
+    func count(_ figure: String, _ group: ReportGroup) -> SQL {
+        "\(keyed) select count(*) from keyed where \(those(figure, group))"
     }
 
-    private func those(_ figure: String, _ keys: [GroupKey]) -> SQL {
-        let group = keys.enumerated().map { index, key -> SQL in
-            """
-            \(ident: "name\(index)") is not distinct from \(key.name)
-            and \(ident: "id\(index)") is not distinct from \(key.id)
-            """
-        }
-        return (["kind = \(figure)"] + group).joined(separator: " and ")
+    private func those(_ figure: String, _ group: ReportGroup) -> SQL {
+        (["kind = \(figure)"] + Grouping.isOf(group)).joined(separator: " and ")
     }
 
     /// Each happening that the caller sees and that lies in the period, with its dimensions.
     var keyed: SQL {
-        let keys = query.dimensions.enumerated().map { column($1, $0) }
-        return """
-            \(facts.withMore) happening as (\(happenings)), keyed as (
-                select f.id, f.kind, f.day, f.amount, f.owner_id, f.team_id, f.account_id\(keys.joined(separator: ""))
-                from happening f
-                left join \(schema).users o on o.id = f.owner_id
-                left join \(schema).teams t on t.id = coalesce(f.team_id, o.team_id)
-                left join \(schema).users m on m.id = coalesce(t.manager_id, o.manager_id)
-                left join \(schema).products p on p.id = f.product_id
-                left join \(schema).account_facts a on a.id = f.account_id
-                left join \(schema).business_lines b on b.id = f.business_line_id
-                left join \(schema).lead_facts l on l.id = f.lead_id
-                \(standingJoins)
-                where \(conditions.joined(separator: " and "))
-            )
-            """
+        """
+        \(facts.withMore) happening as (\(happenings)), keyed as (
+            select f.id, f.kind, f.day, f.amount, f.owner_id, f.team_id, f.account_id\(grouping.definitions)
+            from happening f
+            left join \(schema).users o on o.id = f.owner_id
+            left join \(schema).teams t on t.id = coalesce(f.team_id, o.team_id)
+            left join \(schema).users m on m.id = coalesce(t.manager_id, o.manager_id)
+            left join \(schema).products p on p.id = f.product_id
+            left join \(schema).account_facts a on a.id = f.account_id
+            left join \(schema).business_lines b on b.id = f.business_line_id
+            left join \(schema).lead_facts l on l.id = f.lead_id
+            \(standingJoins)
+            where \(conditions.joined(separator: " and "))
+        )
+        """
     }
 
     private var zone: SQL { "\(tenant.timeZone)" }
@@ -156,31 +147,7 @@ struct ReportStatement: Sendable {
         "case when \(raw: alias).currency = \(tenant.currency) then \(raw: alias).amount end"
     }
 
-    // MARK: - By what
-
-    private func column(_ dimension: Dimension, _ index: Int) -> SQL {
-        let (name, id): (String, String) =
-            switch dimension {
-            case .product: ("coalesce(p.name, f.product_name)", "f.product_id::text")
-            case .owner: ("o.name", "f.owner_id::text")
-            case .manager: ("m.name", "m.id::text")
-            case .region: ("t.region", "null::text")
-            case .account: ("a.name", "f.account_id::text")
-            case .stage: ("f.stage", "null::text")
-            case .source: ("f.source", "null::text")
-            case .grade: ("coalesce(f.grade, l.grade)", "null::text")
-            case .businessLine: ("b.name", "f.business_line_id::text")
-            case .day: ("to_char(f.day, 'YYYY-MM-DD')", "null::text")
-            case .week: ("to_char(f.day, 'IYYY-\"W\"IW')", "null::text")
-            case .month: ("to_char(f.day, 'YYYY-MM')", "null::text")
-            case .quarter: ("to_char(f.day, 'YYYY-\"Q\"Q')", "null::text")
-            case .lostReason: ("case when f.kind = 'lost' then f.lost_reason end", "null::text")
-            case .competitor: ("f.competitor", "null::text")
-            case .lifecycle, .quadrant: ("\(dimension.rawValue).name", "null::text")
-            case .cohort: ("to_char(f.first_order, 'YYYY-MM')", "null::text")
-            }
-        return SQL(raw: ", \(name) as name\(index), \(id) as id\(index)")
-    }
+    // MARK: - Whose
 
     private var standingJoins: SQL {
         standings.sorted { $0.key.rawValue < $1.key.rawValue }.map { dimension, relation -> SQL in

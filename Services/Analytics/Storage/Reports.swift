@@ -11,13 +11,14 @@ import Values
 struct Reports: Sendable {
     let database: TenantDatabase
 
-    func answer(_ query: ReportQuery, tenant: Tenant, principal: Principal, now: Timestamp = .now()) async throws
-        -> JSON
-    {
+    func answer(
+        _ query: ReportQuery, tenant: Tenant, principal: Principal, language: Language = .english,
+        now: Timestamp = .now()
+    ) async throws -> JSON {
         let (statement, bounds) = try await statement(query, tenant, principal, now: now)
         let currency = try Currency(code: tenant.currency)
         var total = Figures()
-        var groups: [[GroupKey]: Figures] = [:]
+        var groups: [ReportGroup: Figures] = [:]
         for row in try await database.query(tenant.id, statement.sql) {
             let kind: String = try row["kind"]
             let sum = try Money(sum: row.get("sum", as: String.self), currency: currency)
@@ -25,16 +26,12 @@ struct Reports: Sendable {
             if try row.get("is_total", as: Bool.self) {
                 total.add(kind, try row["number"], sum, buyers: buyers)
             } else {
-                groups[try keys(row, query.dimensions), default: Figures()]
+                groups[try statement.grouping.group(row), default: Figures()]
                     .add(kind, try row["number"], sum, buyers: buyers)
             }
         }
-        let sorted = groups.sorted { left, right in
-            for (a, b) in zip(left.key, right.key) where a.order != b.order { return a.order < b.order }
-            return false
-        }
-        var answer = Self.json(
-            query, sorted.map { ($0.key, $0.value) }, total, currency, asOf: query.asOf?.json ?? now.json)
+        let names = try await GroupNames.of(query, database, tenant, language)
+        var answer = Self.json(query, groups, total, names, currency, asOf: query.asOf?.json ?? now.json)
         if let bounds {
             answer["quadrants"] = [
                 "windowDays": .int(Int64(query.quadrants.windowDays)), "ordersFrom": .int(Int64(bounds.ordersFrom)),
@@ -61,39 +58,29 @@ struct Reports: Sendable {
         return (statement, bounds)
     }
 
-    private func keys(_ row: Row, _ dimensions: [Dimension]) throws -> [GroupKey] {
-        try dimensions.enumerated().map { index, dimension in
-            GroupKey(
-                dimension: dimension, name: try row.get("name\(index)", as: String?.self),
-                id: try row.get("id\(index)", as: String?.self))
-        }
-    }
-
     private static func json(
-        _ query: ReportQuery, _ groups: [(keys: [GroupKey], figures: Figures)], _ total: Figures, _ currency: Currency,
-        asOf: JSON
+        _ query: ReportQuery, _ groups: [ReportGroup: Figures], _ total: Figures, _ names: GroupNames,
+        _ currency: Currency, asOf: JSON
     ) -> JSON {
         let isByPeriod = query.dimensions.contains(where: \.isPeriod)
         // Without a day a happening belongs to no period, only to the total.
-        let shown = groups.filter { $0.keys.allSatisfy { !$0.dimension.isPeriod || $0.name != nil } }
-        let items = shown.map { keys, figures -> JSON in
-            var members: [JSONObject.Member] = []
-            for (suffix, key) in zip(["", "2"], keys) {
-                members.append(("key\(suffix)", key.name.map { .string($0) } ?? .null))
-                if let id = key.id { members.append(("id\(suffix)", .string(id))) }
-            }
+        let shown = groups.filter { group, _ in
+            group.keys.allSatisfy { !$0.dimension.isPeriod || $0.name != nil }
+        }.sorted { $0.key < $1.key }
+        let items = shown.map { group, figures -> JSON in
+            var members = group.members(names)
             members += figures.members(query.subject, currency, isOpenKnown: !isByPeriod)
-            members.append(("drill", drill(query, keys, isOpenKnown: !isByPeriod)))
+            members.append(("drill", drill(query, group, isOpenKnown: !isByPeriod)))
             return .object(JSONObject(distinct: members))
         }
         var sum = total.members(query.subject, currency, isOpenKnown: true)
-        sum.append(("drill", drill(query, [], isOpenKnown: true)))
+        sum.append(("drill", drill(query, .total, isOpenKnown: true)))
         return ["asOf": asOf, "groups": .array(items), "total": .object(JSONObject(distinct: sum))]
     }
 
     /// A figure that is null has no list.
-    private static func drill(_ query: ReportQuery, _ keys: [GroupKey], isOpenKnown: Bool) -> JSON {
-        let links = Drill.members(query, keys).map { figure, link -> JSONObject.Member in
+    private static func drill(_ query: ReportQuery, _ group: ReportGroup, isOpenKnown: Bool) -> JSON {
+        let links = Drill.members(query, of: group).map { figure, link -> JSONObject.Member in
             (figure, figure == "open" && !isOpenKnown ? .null : .string(link))
         }
         return .object(JSONObject(distinct: links))
@@ -103,13 +90,13 @@ struct Reports: Sendable {
 
     /// The records behind one figure of one group, by id.
     func records(
-        _ query: ReportQuery, _ figure: String, _ keys: [GroupKey], after id: UUID?, limit: Int, isCounted: Bool,
+        _ query: ReportQuery, _ figure: String, _ group: ReportGroup, after id: UUID?, limit: Int, isCounted: Bool,
         tenant: Tenant, principal: Principal, now: Timestamp = .now()
     ) async throws -> JSON {
         let statement = try await statement(query, tenant, principal, now: now).0
         let currency = try Currency(code: tenant.currency)
-        var statements = [statement.records(figure, keys, after: id, limit: limit + 1)]
-        if isCounted { statements.append(statement.count(figure, keys)) }
+        var statements = [statement.records(figure, group, after: id, limit: limit + 1)]
+        if isCounted { statements.append(statement.count(figure, group)) }
         let results = try await database.flight(tenant.id, statements, options: .read)
         let rows = Array(results[0])
         let items = try rows.prefix(limit).map { row -> JSON in
@@ -143,9 +130,4 @@ extension Figures {
         sums[kind] = sums[kind].flatMap { $0.adding(sum) } ?? sum
         self.buyers += buyers
     }
-}
-
-extension GroupKey {
-    /// Names in their order, what has none last.
-    var order: String { name.map { "0\($0)" } ?? "1" }
 }

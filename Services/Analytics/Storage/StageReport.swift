@@ -47,22 +47,18 @@ struct StageReport: Sendable {
     ) async throws -> JSON {
         let statement = ReportStatement(query: query, tenant: tenant, principal: principal)
         let results = try await database.flight(
-            tenant.id, [Funnel.pipelines(tenant.schema), Self.reached(statement), Self.durations(statement)],
+            tenant.id, [PipelineFact.active(tenant.schema), Self.reached(statement), Self.durations(statement)],
             options: .read)
-        let pipelines = try results[0].map { try Funnel.PipelineFact($0) }
+        let pipelines = try results[0].map { try PipelineFact($0) }
         var total: [Place: Closed] = [:]
-        var groups: [[GroupKey]: [Place: Closed]] = [:]
+        var groups: [ReportGroup: [Place: Closed]] = [:]
         for row in results[1] {
             let place = Place(pipeline: try row.get("pipeline_id"), stage: try row.get("stage"))
             let closed = Closed(won: try row.get("won"), lost: try row.get("lost"))
             total[place, default: Closed()].won += closed.won
             total[place, default: Closed()].lost += closed.lost
-            let keys = try query.dimensions.enumerated().map { index, dimension in
-                GroupKey(
-                    dimension: dimension, name: try row.get("name\(index)", as: String?.self),
-                    id: try row.get("id\(index)", as: String?.self))
-            }
-            if !keys.isEmpty { groups[keys, default: [:]][place] = closed }
+            let group = try statement.grouping.group(row)
+            if group != .total { groups[group, default: [:]][place] = closed }
         }
         var times: [Place: Time] = [:]
         for row in results[2] {
@@ -79,17 +75,9 @@ struct StageReport: Sendable {
                     }
                 })
         }
-        let sorted = groups.sorted { left, right in
-            for (a, b) in zip(left.key, right.key) where a.order != b.order { return a.order < b.order }
-            return false
-        }
-        let shown = sorted.map { keys, closed -> JSON in
-            var members: [JSONObject.Member] = []
-            for (suffix, key) in zip(["", "2"], keys) {
-                members.append(("key\(suffix)", key.name.json))
-                if let id = key.id { members.append(("id\(suffix)", .string(id))) }
-            }
-            members.append(("stages", stages(closed, nil)))
+        let names = try await GroupNames.of(query, database, tenant, language)
+        let shown = groups.sorted { $0.key < $1.key }.map { group, closed -> JSON in
+            let members = group.members(names) + [("stages", stages(closed, nil))]
             return .object(JSONObject(distinct: members))
         }
         return [
@@ -120,7 +108,7 @@ struct StageReport: Sendable {
     /// Closed deals by the stages that they came as far as.
     private static func reached(_ statement: ReportStatement) -> SQL {
         let schema = statement.tenant.schema
-        let names = statement.query.dimensions.indices.map { ", k.name\($0), k.id\($0)" }.joined()
+        let names = statement.grouping.more(of: "k")
         return """
             \(statement.keyed), place as (
                 select p.id as pipeline_id, x.stage->>'key' as stage, x.place
@@ -132,11 +120,11 @@ struct StageReport: Sendable {
                 where \(statement.seen("e.entered_at")) group by e.id, e.pipeline_id
             )
             select place.pipeline_id, place.stage, count(*) filter (where k.kind = 'won') as won,
-                count(*) filter (where k.kind = 'lost') as lost\(raw: names)
+                count(*) filter (where k.kind = 'lost') as lost\(names)
             from keyed k join \(statement.facts["opportunity_facts"]) o on o.id = k.id
             join furthest f on f.id = k.id and f.pipeline_id = o.pipeline_id
             join place on place.pipeline_id = o.pipeline_id and (place.place <= f.place or k.kind = 'won')
-            where k.kind in ('won', 'lost') group by place.pipeline_id, place.stage\(raw: names)
+            where k.kind in ('won', 'lost') group by place.pipeline_id, place.stage\(names)
             """
     }
 

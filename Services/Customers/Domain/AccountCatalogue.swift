@@ -55,21 +55,6 @@ extension Account.Kind: LabelledChoice {
     }
 }
 
-extension LifecycleState: LabelledChoice {
-    public var labels: (zh: String, en: String) {
-        switch self {
-        case .potential: ("潜在", "Potential")
-        case .signed: ("首单", "Signed")
-        case .developing: ("成长", "Developing")
-        case .stable: ("稳定", "Stable")
-        case .highValue: ("高价值", "High value")
-        case .atRisk: ("流失预警", "At risk")
-        case .lost: ("流失", "Lost")
-        case .wonBack: ("赢回", "Won back")
-        }
-    }
-}
-
 extension Contact: Aggregate, ExternallyKnown {
     init(id: UUID, at now: Timestamp) { self.init(id: id, name: "", createdAt: now, updatedAt: now) }
 
