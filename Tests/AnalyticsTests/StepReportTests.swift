@@ -124,9 +124,31 @@ import Values
                     now: Self.day(20))
                 let line = funnel["stages"]?.array?.first { $0["key"] == "proposal" }
                 #expect(line?["name"]?.string == name && line?["open"] == 1)
-                // As reports that group by stage do.
-                let report = try await fixture.report(.opportunities, "groupBy=stage", in: language)
-                #expect(report.group("proposal")?["name"]?.string == name)
+            }
+        }
+    }
+
+    /// Of stages in use, and of those that only an older version had; owners are called what their key says.
+    @Test func groupsByStageAreNamedInTheReadersLanguage() async throws {
+        try await AnalyticsFixture.with { fixture in
+            var pipeline = Self.pipeline
+            var events = [fixture.event(PipelineEvents.created, pipeline)]
+            events += Self.deal(fixture, pipeline, ["needs"], "open")
+            events += Self.deal(fixture, pipeline, ["needs", "proposal"], "lost")
+            (pipeline.version, pipeline.pipelineVersion) = (2, 2)
+            pipeline.stages.removeAll { $0.key == "proposal" }
+            events.append(fixture.event(PipelineEvents.updated, pipeline))
+            try await fixture.apply(events)
+            for (language, prefix) in [(Language.english, "the "), (.chinese, "中")] {
+                let counts = try await fixture.report(.opportunities, "groupBy=owner,stage", in: language)
+                let query = try ReportQuery(.opportunities, try Query(parsing: "groupBy=owner,stage"), currency: .usd)
+                let stages = try await StageReport(database: fixture.database).answer(
+                    query, tenant: fixture.tenant, principal: fixture.principal(), language: language)
+                #expect(counts["groups"]?.array?.map { $0["key2"]?.string } == ["needs", "proposal"])
+                #expect(
+                    counts["groups"]?.array?.map { $0["name2"]?.string } == ["\(prefix)needs", "\(prefix)proposal"])
+                #expect(stages["groups"]?.array?.map { $0["name2"]?.string } == ["\(prefix)proposal"])
+                #expect(counts["groups"]?.array?.allSatisfy { $0["name"] == nil } == true)
             }
         }
     }

@@ -45,7 +45,13 @@ public struct Ownership<Record: Sendable>: Sendable {
     func condition(_ principal: Principal, _ schema: SchemaName) -> SQL? {
         guard let own = principal.ownershipCondition else { return nil }
         guard let parent else { return own }
-        return "(\(own) or \(ident: parent.column) in (select id from \(schema).\(ident: parent.table) where \(own)))"
+        // Not `in`: whoever sees more parents than fit into PostgreSQL's memory for one step had them all looked through
+        // for each record, 46 s for the orders of 300,000 accounts. By their key it is 0.08 s.
+        return """
+            (\(own) or exists (
+                select from \(schema).\(ident: parent.table) as parent
+                where parent.id = \(ident: parent.column) and \(own)))
+            """
     }
 }
 
