@@ -14,8 +14,8 @@ public struct AdmissionOptions: Sendable, Hashable {
     /// Requests that wait, of all tenants.
     public var waiting = 256
     /// How long a request may wait: in a burst, and when its tenant's have waited long for a while already.
-    public var patience = Duration.milliseconds(250)
-    public var shortPatience = Duration.milliseconds(50)
+    public var patience = Duration.milliseconds(150)
+    public var shortPatience = Duration.milliseconds(40)
 
     public init() {}
 
