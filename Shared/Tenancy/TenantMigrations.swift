@@ -26,8 +26,8 @@ extension TenantProvisioner {
     }
 
     /// Brings every tenant's schema up to date, and touches no other: one short transaction for each migration, or for
-    /// each batch of one that is done in batches, `parallel` tenants at a time. A tenant whose tables are in use for longer than `lockTimeout` is tried again a few times and
-    /// then left for the next run; so is one whose migration fails.
+    /// each batch of one that is done in batches, `parallel` tenants at a time. A tenant whose tables are in use for longer
+    /// than `lockTimeout` is tried again a few times and then left for the next run; so is one whose migration fails.
     ///
     /// Whoever wants a table waits behind a migration that waits for it, so `lockTimeout` is also how long a tenant's
     /// requests may be held up.

@@ -8,9 +8,8 @@ import Tenancy
 /// A service's copy of the directory, kept from the gateway's events: who is who, for owners, teams and names.
 ///
 /// Its tables are the tenant's `users`, `teams`, `business_lines` and, of what opportunities tells, `products`, of which a
-/// service has those that it keeps. Records
-/// stay with the team they were given to when their owner goes to another: whose they were is a fact, and handing over is
-/// a decision of somebody.
+/// service has those that it keeps. Records stay with the team they were given to when their owner goes to another: whose
+/// they were is a fact, and handing over is a decision of somebody.
 public struct DirectoryCopy: EventHandler {
     /// Something that the directory knows and a service may keep, as events call it.
     public enum Part: String, Sendable, Hashable, CaseIterable {

@@ -7,8 +7,8 @@ import Postgres
 import Tenancy
 import Values
 
-/// The people in records, and the teams, business lines and products: who is named must be there, and an owner brings his team, so
-/// that who manages it sees what its people own.
+/// The people in records, and the teams, business lines and products: who is named must be there, and an owner brings his
+/// team, so that who manages it sees what its people own.
 extension Resource {
     /// The input by which a creation may name its owner.
     private static var ownerLogin: String { "ownerLogin" }
