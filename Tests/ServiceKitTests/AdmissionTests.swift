@@ -55,9 +55,9 @@ import Values
         (options.limit, options.bounds) = (4, 4...4)
         var queue = AdmissionQueue<String>(options, now: start)
         for id in 1...4 { #expect(queue.arrive(UInt64(id), of: "many", now: start).0 == .runs) }
-        #expect(queue.arrive(5, of: "many", now: start).0 == .waits(options.longPatience))
+        #expect(queue.arrive(5, of: "many", now: start).0 == .waits(options.patience))
         // Another comes: it is next, and the many have three until it has been away for a while.
-        #expect(queue.arrive(6, of: "few", now: start).0 == .waits(options.longPatience))
+        #expect(queue.arrive(6, of: "few", now: start).0 == .waits(options.patience))
         #expect(queue.finish("many", took: .zero, now: start) == [6])
         #expect(queue.finish("few", took: .zero, now: start) == [])
         let later = start + .seconds(10)
@@ -99,19 +99,6 @@ import Values
         let options = AdmissionOptions()
         #expect(patience(whenEachTakes: .milliseconds(100)) == .waits(options.shortPatience))
         #expect(patience(whenEachTakes: .milliseconds(2)) == .waits(options.patience))
-    }
-
-    /// Half as many as may run are few: whatever they wait for, it is not for each other.
-    @Test func fewThatWaitMayWaitLong() {
-        var options = AdmissionOptions()
-        (options.limit, options.bounds, options.share) = (4, 4...4, 1)
-        var queue = AdmissionQueue<String>(options, now: start)
-        for id in 1...4 { #expect(queue.arrive(UInt64(id), of: "a", now: start).0 == .runs) }
-        #expect(queue.arrive(5, of: "a", now: start).0 == .waits(options.longPatience))
-        // Also when those before have waited long.
-        let later = start + .seconds(1)
-        #expect(queue.arrive(6, of: "a", now: later).0 == .waits(options.longPatience))
-        #expect(queue.arrive(7, of: "a", now: later).0 == .waits(options.shortPatience))
     }
 
     @Test func theLimitFollowsWhatRequestsTake() {

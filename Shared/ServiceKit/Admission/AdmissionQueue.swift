@@ -13,12 +13,9 @@ public struct AdmissionOptions: Sendable, Hashable {
     public var aloneAfter: Duration? = .seconds(10)
     /// Requests that wait, of all tenants.
     public var waiting = 256
-    /// How long a request may wait behind many: in a burst, and when its tenant's have waited long for a while already.
+    /// How long a request may wait: in a burst, and when its tenant's have waited long for a while already.
     public var patience = Duration.milliseconds(150)
     public var shortPatience = Duration.milliseconds(40)
-    /// How long one may wait behind few, half as many as may run: if they wait long at all, a hiccup of the machine is to
-    /// blame, which a refusal would not make shorter.
-    public var longPatience = Duration.milliseconds(300)
 
     public init() {}
 
@@ -31,7 +28,7 @@ public struct AdmissionOptions: Sendable, Hashable {
         // Who comes would wait for something long.
         options.aloneAfter = nil
         options.waiting = 4 * count
-        (options.patience, options.shortPatience, options.longPatience) = (patience, patience, patience)
+        (options.patience, options.shortPatience) = (patience, patience)
         return options
     }
 }
@@ -125,12 +122,8 @@ struct AdmissionQueue<Key: Hashable & Sendable>: Sendable {
         parties[key, default: Party()].waiting.append(Waiter(id: id, since: now))
         parties[key]?.wasShort = wasShort
         waiting += 1
-        return (.waits(patience(since: wasShort, now: now)), evicted)
-    }
-
-    private func patience(since wasShort: ContinuousClock.Instant, now: ContinuousClock.Instant) -> Duration {
-        if waiting <= Int(limit) / 2 { return options.longPatience }
-        return wasShort.duration(to: now) > options.patience * 2 ? options.shortPatience : options.patience
+        let isStanding = wasShort.duration(to: now) > options.patience * 2
+        return (.waits(isStanding ? options.shortPatience : options.patience), evicted)
     }
 
     /// A request waits no longer: false when it has been let in or turned away meanwhile.
