@@ -42,7 +42,7 @@ public enum GatewayService {
 
         // For which tenant.
         let services = ServiceSettings.services.filter { $0 != name }
-        let internals = context.internalURLs
+        let internals = context.settings.internalURLs
         let store = TenantStore(database: database, committed: backbone.committed)
         let lifecycle = TenantLifecycle(
             store: store, provisioner: backbone.provisioner,
@@ -98,12 +98,5 @@ public enum GatewayService {
     /// Makes a key for an operator; its text is shown this once.
     public static func createOperatorKey(_ name: String, database: TenantDatabase) async throws -> String {
         try await OperatorKeys(database: database).create(name).text
-    }
-}
-
-extension ServiceContext {
-    /// Where each service's internal port is, this one's too.
-    fileprivate var internalURLs: [String: String] {
-        settings.internalURLs.merging([GatewayService.name: settings.gatewayInternalURL]) { $1 }
     }
 }

@@ -3,6 +3,7 @@ import Entities
 import EventLog
 import Foundation
 import JSON
+import Postgres
 import Resources
 import Tenancy
 import Values
@@ -28,5 +29,22 @@ extension TenantDatabase {
         user.status = isActive ? "active" : "inactive"
         try await tell(.people, id, user.json, of: tenant)
         return id
+    }
+
+    /// A team.
+    public func found(_ name: String, id: UUID = UUIDv7.make(), of tenant: Tenant) async throws -> UUID {
+        var team = TeamSnapshot()
+        (team.id, team.name) = (id, name)
+        try await tell(.teams, id, team.json, of: tenant)
+        return id
+    }
+
+    /// From now on who is not in the copies is nobody.
+    public func fillCopies(_ parts: [DirectoryCopy.Part], of tenant: Tenant) async throws {
+        try await write(tenant.id) { tx in
+            for part in parts {
+                try await tx.execute("insert into \(tx.schema).filled_copies (part) values (\(part.rawValue))")
+            }
+        }
     }
 }

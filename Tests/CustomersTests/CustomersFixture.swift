@@ -135,17 +135,11 @@ struct CustomersFixture: Sendable {
 
     /// From now on who is not in the copies is nobody.
     func fillCopies(_ parts: DirectoryCopy.Part...) async throws {
-        for part in parts {
-            try await environment.writer.commit(
-                tenant.id, ["insert into \(tenant.schema).filled_copies (part) values (\(part.rawValue))"])
-        }
+        try await environment.database.fillCopies(parts, of: tenant)
     }
 
     func found(_ name: String, id: UUID = UUIDv7.make()) async throws -> UUID {
-        var team = TeamSnapshot()
-        (team.id, team.name) = (id, name)
-        try await environment.database.tell(.teams, id, team.json, of: tenant)
-        return id
+        try await environment.database.found(name, id: id, of: tenant)
     }
 
     func set(_ action: DuplicateAction) async throws {

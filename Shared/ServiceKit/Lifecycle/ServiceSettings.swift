@@ -25,7 +25,7 @@ public struct ServiceSettings: Sendable {
     public let gatewayInternalURL: String
     /// Where each service listens, by its name.
     public let serviceURLs: [String: String]
-    /// Where each service's internal port is, by its name.
+    /// Where each service's internal port is, by its name; the gateway's, too.
     public let internalURLs: [String: String]
     public let logLevel: Logger.Level
     /// Whether every answer is logged, not only failures.
@@ -52,7 +52,9 @@ public struct ServiceSettings: Sendable {
         secret = configuration[keys.secret]
         gatewayInternalURL = configuration[keys.gatewayInternalURL]
         serviceURLs = Dictionary(uniqueKeysWithValues: keys.serviceURLs.map { ($0.service, configuration[$0.key]) })
-        internalURLs = Dictionary(uniqueKeysWithValues: keys.internalURLs.map { ($0.service, configuration[$0.key]) })
+        internalURLs = Dictionary(
+            uniqueKeysWithValues: [("gateway", gatewayInternalURL)]
+                + keys.internalURLs.map { ($0.service, configuration[$0.key]) })
         logLevel = configuration[keys.logLevel]
         accessLog = configuration[keys.accessLog]
         drainDeadline = configuration[keys.drainDeadline]

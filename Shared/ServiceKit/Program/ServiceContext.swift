@@ -37,19 +37,19 @@ public struct ServiceContext: Sendable {
         health.add("identity") { try await gateway.check() }
         var issuers = ["gateway": gateway]
         for service in services {
-            guard let url = settings.internalURLs[service] else {
-                preconditionFailure("no service is named \(service)")
-            }
-            issuers[service] = RemoteKeySet(internalURL: url, client: client)
+            issuers[service] = RemoteKeySet(internalURL: internalURL(of: service), client: client)
         }
         return IdentityMiddleware(issuers: issuers)
     }
 
     /// A client of another service's internal port, which signs in this service's name.
     public func internalClient(_ service: String) -> ServiceClient {
-        let url = service == "gateway" ? settings.gatewayInternalURL : settings.internalURLs[service]
-        guard let url else { preconditionFailure("no service is named \(service)") }
-        return ServiceClient(baseURL: url, client: client, minter: minter)
+        ServiceClient(baseURL: internalURL(of: service), client: client, minter: minter)
+    }
+
+    private func internalURL(of service: String) -> String {
+        guard let url = settings.internalURLs[service] else { preconditionFailure("no service is named \(service)") }
+        return url
     }
 
     /// Descriptors for all else than clients' connections: databases, other services, the event log.
